@@ -1,0 +1,126 @@
+"""The parts of the shapes model as diffusers and transformers classes, and its folder in the layout of SDXL."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import torch
+from diffusers import UNet2DConditionModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+from mindone_tcd.shapes.grammar import VOCABULARY
+
+MAX_TOKENS = 32
+TEXT_WIDTH = 64
+PICTURE = 128
+
+SCHEDULE = {
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "prediction_type": "v_prediction",
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+    "timestep_spacing": "leading",
+    "steps_offset": 1,
+}
+
+TIME_IDS = torch.tensor([[PICTURE, PICTURE, 0, 0, PICTURE, PICTURE]], dtype=torch.float32)
+"""SDXL's size conditioning for an uncropped picture: original size, crop corner, target size."""
+
+
+def byte_symbols() -> list[str]:
+    """The 256 printable stand-ins for bytes that CLIP's byte-pair vocabulary begins with, in its order."""
+    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    rest = [b for b in range(256) if b not in plain]
+    return [chr(b) for b in plain] + [chr(256 + k) for k in range(len(rest))]
+
+
+def new_tokenizer(folder: str | Path) -> CLIPTokenizer:
+    """A CLIP tokenizer whose merges make each word of the grammar one token."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    words = [[*w[:-1], w[-1] + "</w>"] for w in VOCABULARY]
+    merges: list[tuple[str, str]] = []
+    while True:
+        pairs = Counter(pair for word in words for pair in zip(word, word[1:], strict=False))
+        if not pairs:
+            break
+        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        merges.append(best)
+        for k, word in enumerate(words):
+            joined: list[str] = []
+            for piece in word:
+                if joined and (joined[-1], piece) == best:
+                    joined[-1] += piece
+                else:
+                    joined.append(piece)
+            words[k] = joined
+    symbols = byte_symbols()
+    tokens = dict.fromkeys([*symbols, *(s + "</w>" for s in symbols), *(a + b for a, b in merges)])
+    vocabulary = [*tokens, "<|startoftext|>", "<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({t: k for k, t in enumerate(vocabulary)}, ensure_ascii=False))
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges))
+    tokenizer = CLIPTokenizer(
+        folder / "vocab.json", folder / "merges.txt", model_max_length=MAX_TOKENS, pad_token="<|endoftext|>"
+    )
+    tokenizer.save_pretrained(folder)
+    return tokenizer
+
+
+def new_text_encoder(tokenizer: CLIPTokenizer, projected: bool) -> CLIPTextModel | CLIPTextModelWithProjection:
+    end = tokenizer.convert_tokens_to_ids("<|endoftext|>")
+    config = CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=TEXT_WIDTH,
+        intermediate_size=2 * TEXT_WIDTH,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        max_position_embeddings=MAX_TOKENS,
+        hidden_act="gelu" if projected else "quick_gelu",
+        projection_dim=TEXT_WIDTH,
+        bos_token_id=end - 1,
+        eos_token_id=end,
+        pad_token_id=end,
+    )
+    encoder = (CLIPTextModelWithProjection if projected else CLIPTextModel)(config)
+    # CLIP's own deviation of 0.02 leaves so small a vocabulary nearly indistinguishable at the start.
+    encoder.text_model.embeddings.token_embedding.weight.data.normal_(0, 0.7)
+    encoder.text_model.embeddings.position_embedding.weight.data.normal_(0, 0.3)
+    return encoder
+
+
+def new_unet() -> UNet2DConditionModel:
+    channels = (64, 96, 128)
+    return UNet2DConditionModel(
+        sample_size=PICTURE // 8,
+        block_out_channels=channels,
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=2 * TEXT_WIDTH,
+        transformer_layers_per_block=1,
+        attention_head_dim=[c // 32 for c in channels],
+        use_linear_projection=True,
+        norm_num_groups=16,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=32,
+        projection_class_embeddings_input_dim=6 * 32 + TEXT_WIDTH,
+    )
+
+
+def encode_prompts(
+    first: CLIPTextModel, second: CLIPTextModelWithProjection, ids: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What SDXL's pipeline makes of token ids: (N, tokens, 2·width) of the last but one layers, and (N, width)."""
+    a = first(ids, output_hidden_states=True)
+    b = second(ids, output_hidden_states=True)
+    return torch.cat([a.hidden_states[-2], b.hidden_states[-2]], -1), b.text_embeds
+
+
+def alphas_cumprod() -> torch.Tensor:
+    betas = torch.linspace(SCHEDULE["beta_start"] ** 0.5, SCHEDULE["beta_end"] ** 0.5, 1000, dtype=torch.float64) ** 2
+    return torch.cumprod(1 - betas, 0).float()

@@ -1,0 +1,85 @@
+"""What the training scripts of the shapes model share: batches of drawn pictures, learning rates, averages, checkpoints."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mindone_tcd.shapes.drawing import draw
+from mindone_tcd.shapes.grammar import Scene, random_scene
+
+
+def pictures(scenes: list[Scene], rng: np.random.Generator, size: int = 128) -> torch.Tensor:
+    """Draw scenes as a float32 tensor (N, 3, size, size) in [-1, 1]."""
+    drawn = np.stack([draw(scene, size, rng) for scene in scenes])
+    return torch.from_numpy(drawn).permute(0, 3, 1, 2) * 2 - 1
+
+
+def scenes(count: int, rng: np.random.Generator, two: float = 0.2) -> list[Scene]:
+    return [random_scene(rng, two) for _ in range(count)]
+
+
+def cosine(step: int, steps: int, peak: float, warm: int = 100, flat: float = 0.0) -> float:
+    """Learning rate: a linear start, flat for a share of the run, then a half cosine down to 1 % of the peak."""
+    done = max(0.0, (step / steps - flat) / (1 - flat))
+    return peak * min(1, (step + 1) / warm) * (0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * done)))
+
+
+class Average:
+    """Exponential moving average of parameters, in float32."""
+
+    def __init__(self, parameters: list[torch.nn.Parameter], decay: float) -> None:
+        self.parameters = parameters
+        self.decay = decay
+        self.values = [p.detach().clone() for p in parameters]
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        decay = min(self.decay, (1 + step) / (10 + step))
+        torch._foreach_lerp_(self.values, [p.detach() for p in self.parameters], 1 - decay)
+
+    @torch.no_grad()
+    def swap(self) -> None:
+        """Exchange the averages with the live parameters; call again to return."""
+        for value, parameter in zip(self.values, self.parameters, strict=True):
+            held = value.clone()
+            value.copy_(parameter)
+            parameter.copy_(held)
+
+
+class Run:
+    """The bookkeeping of one training run: a log line now and then, and a checkpoint to go on from."""
+
+    def __init__(self, folder: str | Path, state: dict, every: int = 500) -> None:
+        self.path = Path(folder) / "resume.pt"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.state, self.every, self.losses = state, every, []
+        self.first = 0
+        if self.path.exists():
+            saved = torch.load(self.path, weights_only=True)
+            self.first = saved.pop("step")
+            for name, part in state.items():
+                if isinstance(part, Average):
+                    part.values = saved[name]
+                else:
+                    part.load_state_dict(saved[name])
+            print(f"going on from step {self.first}", flush=True)
+        self.started = time.time()
+
+    def log(self, step: int, loss: float, note: str = "") -> None:
+        self.losses.append(loss)
+        if (step + 1) % 50 == 0:
+            pace = (time.time() - self.started) / (step + 1 - self.first)
+            print(f"step {step + 1} loss {np.mean(self.losses):.5f} {pace:.3f} s/step {note}", flush=True)
+            self.losses = []
+        if (step + 1) % self.every == 0:
+            self.save(step + 1)
+
+    def save(self, step: int) -> None:
+        parts = {n: p.values if isinstance(p, Average) else p.state_dict() for n, p in self.state.items()}
+        torch.save({"step": step, **parts}, self.path.with_suffix(".new"))
+        self.path.with_suffix(".new").replace(self.path)
