@@ -1,0 +1,82 @@
+"""Random numbers that are the same on every device and in every dtype.
+
+All noise is drawn on the host by NumPy, as float64 standard normals, and only then scaled and cast. With one generator
+the numbers of a whole batch come from one stream; with a list, every image has a stream of its own, so a picture does
+not depend on the batch it was made in. The streams are those of mindone's `randn_tensor`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import mindspore as ms
+import numpy as np
+
+Generators = np.random.Generator | Sequence[np.random.Generator] | None
+
+
+def generator(seed: int) -> np.random.Generator:
+    """One PCG64 stream.
+
+    Args:
+        seed: an integer of at least 0.
+
+    Raises:
+        ValueError: if `seed` is no such integer.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"seed is {seed!r}; expected an integer of at least 0")
+    return np.random.Generator(np.random.PCG64(int(seed)))
+
+
+def generators(seed: int, count: int) -> list[np.random.Generator]:
+    """One stream per image: the image at place i has the seed `seed + i`, whatever the size of the batch.
+
+    Raises:
+        ValueError: if `seed` is not an integer of at least 0, or `count` not one of at least 1.
+    """
+    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+        raise ValueError(f"count is {count!r}; expected the number of images, an integer of at least 1")
+    return [generator(seed + place) for place in range(count)]
+
+
+def standard_normal(shape: Sequence[int], generator: Generators = None) -> np.ndarray:
+    """Standard normals on the host.
+
+    Args:
+        shape: of the result, batch first.
+        generator: one stream for everything; or a list or tuple with one stream per image, each drawing
+            `(1, *shape[1:])`; or None for a fresh, unrepeatable stream.
+
+    Returns:
+        float64 array of `shape`.
+
+    Raises:
+        ValueError: if the list's length is not the batch size.
+        TypeError: if something in `generator` cannot draw standard normals.
+    """
+    shape = tuple(int(size) for size in shape)
+    if generator is None:
+        return np.random.default_rng().standard_normal(shape)
+    if isinstance(generator, list | tuple):
+        if len(generator) != shape[0]:
+            raise ValueError(
+                f"{len(generator)} generators for a batch of {shape[0]}: "
+                "pass one per image, or a single generator (not in a list) for the whole batch"
+            )
+        return np.concatenate([_draw((1, *shape[1:]), stream) for stream in generator])
+    return _draw(shape, generator)
+
+
+def randn(shape: Sequence[int], generator: Generators = None, dtype: ms.Type = ms.float32) -> ms.Tensor:
+    """`standard_normal` as a tensor of `dtype`; same arguments, same errors."""
+    return ms.Tensor(standard_normal(shape, generator), dtype=dtype)
+
+
+def _draw(shape: tuple[int, ...], stream: np.random.Generator) -> np.ndarray:
+    if not hasattr(stream, "standard_normal"):
+        raise TypeError(
+            f"a generator is of type {type(stream).__name__}; "
+            "expected np.random.Generator, for example np.random.Generator(np.random.PCG64(seed))"
+        )
+    return stream.standard_normal(shape)

@@ -1,0 +1,126 @@
+"""Timesteps: which ones a trajectory visits, and a tensor of them that the host can read without waiting."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from numbers import Integral, Real
+
+import mindspore as ms
+import numpy as np
+
+logger = logging.getLogger(__name__)
+
+
+def origin_grid(num_train_timesteps: int, original_inference_steps: int) -> np.ndarray:
+    """The timesteps that a consistency model was distilled on: k-1, 2k-1, …, with k = T // original steps.
+
+    Returns:
+        int64 array of shape (original_inference_steps,), ascending.
+    """
+    stride = num_train_timesteps // original_inference_steps
+    return np.arange(1, original_inference_steps + 1, dtype=np.int64) * stride - 1
+
+
+def pick(grid: np.ndarray, count: int) -> np.ndarray:
+    """`count` timesteps of an ascending grid, evenly spaced from its top, as an int64 array, descending."""
+    places = np.floor(np.linspace(0, len(grid), num=count, endpoint=False)).astype(np.int64)
+    return grid[::-1][places]
+
+
+def custom(timesteps: Sequence[int] | np.ndarray | ms.Tensor, strength: float, grid: np.ndarray, limit: int):
+    """Timesteps of the user's own choice, of which the last `int(count · strength)` remain.
+
+    Args:
+        timesteps: integers in [0, `limit`), strictly descending.
+        strength: in (0, 1].
+        grid: the timesteps of the distillation, for the warnings.
+        limit: the number of training timesteps.
+
+    Returns:
+        int64 array, descending.
+
+    Raises:
+        ValueError: if the timesteps are not as described or none remains.
+    """
+    values = [integer(value, "each of timesteps") for value in np.asarray(timesteps).reshape(-1).tolist()]
+    if not values:
+        raise ValueError("timesteps is empty; expected at least one")
+    if any(later >= earlier for earlier, later in zip(values, values[1:], strict=False)):
+        raise ValueError(f"timesteps is {values}; expected strictly descending values: sort them, largest first")
+    if values[0] >= limit or values[-1] < 0:
+        raise ValueError(f"timesteps runs from {values[0]} to {values[-1]}; expected values from {limit - 1} down to 0")
+    kept = int(len(values) * strength)
+    if kept == 0:
+        raise ValueError(
+            f"strength {strength} of {len(values)} timesteps leaves no step; use a strength of at least {1 / len(values):g}"
+        )
+    if strength == 1 and values[0] != limit - 1:
+        logger.warning(
+            "The first timestep is %d, not %d, so the sample is not expected to be pure noise.", values[0], limit - 1
+        )
+    strangers = sorted(set(values) - set(grid.tolist()), reverse=True)
+    if strangers:
+        logger.warning("The model was not distilled on the timesteps %s; pictures may be worse.", strangers)
+    if len(values) > len(grid):
+        logger.warning("%d timesteps are more than the %d of the distillation.", len(values), len(grid))
+    return np.asarray(values[len(values) - kept :], dtype=np.int64)
+
+
+def integer(value: object, name: str, least: int | None = None) -> int:
+    """`value` as an int, or a ValueError that names it."""
+    number = isinstance(value, Integral) and not isinstance(value, bool)
+    if not number or (least is not None and value < least):
+        raise ValueError(f"{name} is {value!r}; expected an integer" + (f" of at least {least}" if least else ""))
+    return int(value)
+
+
+def fraction(value: object, name: str, zero: bool) -> float:
+    """`value` as a float within [0, 1], or (0, 1] without `zero`, or a ValueError that names it."""
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value <= 1 or (value == 0 and not zero):
+        raise ValueError(f"{name} is {value!r}; expected a number within {'[' if zero else '('}0, 1]")
+    return float(value)
+
+
+class Timesteps(ms.Tensor):
+    """An int64 tensor of timesteps, shape (n,), that remembers its numbers on the host.
+
+    What is taken out of it by iteration, an index or a slice remembers them too, so `scheduler.step(…, t, …)` knows
+    which step it is in without asking the device. Everything else is an ordinary tensor.
+    """
+
+    def __init__(self, values: Sequence[int] | np.ndarray) -> None:
+        values = np.asarray(values, dtype=np.int64)
+        super().__init__(values)
+        self.host_values: tuple[int, ...] = tuple(values.tolist())
+
+    def __getitem__(self, key):
+        if isinstance(key, slice) and self.host_values[key]:
+            return Timesteps(self.host_values[key])
+        if isinstance(key, Integral) and not isinstance(key, bool):
+            return tagged(self.host_values[key])
+        return super().__getitem__(key)
+
+    def __iter__(self) -> Iterator[ms.Tensor]:
+        return map(tagged, self.host_values)
+
+    def __deepcopy__(self, memo: dict) -> Timesteps:
+        return Timesteps(self.host_values)
+
+    def __reduce__(self):
+        return Timesteps, (self.host_values,)
+
+
+def tagged(value: int) -> ms.Tensor:
+    """One timestep as an int64 tensor of shape (), with the number in its attribute `host_values`."""
+    tensor = ms.Tensor(value, ms.int64)
+    tensor.host_values = (value,)
+    return tensor
+
+
+def host_values(timesteps: int | float | Sequence[int] | np.ndarray | ms.Tensor) -> np.ndarray | None:
+    """The timesteps as a flat array, or None if only the device knows them."""
+    if isinstance(timesteps, ms.Tensor):
+        known = getattr(timesteps, "host_values", None)
+        return None if known is None else np.asarray(known)
+    return np.asarray(timesteps).reshape(-1)
