@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from pathlib import Path
@@ -46,7 +47,7 @@ def new_tokenizer(folder: str | Path) -> CLIPTokenizer:
     words = [[*w[:-1], w[-1] + "</w>"] for w in VOCABULARY]
     merges: list[tuple[str, str]] = []
     while True:
-        pairs = Counter(pair for word in words for pair in zip(word, word[1:], strict=False))
+        pairs = Counter(pair for word in words for pair in itertools.pairwise(word))
         if not pairs:
             break
         best = min(pairs, key=lambda pair: (-pairs[pair], pair))

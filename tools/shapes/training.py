@@ -1,4 +1,4 @@
-"""What the training scripts of the shapes model share: batches of drawn pictures, learning rates, averages, checkpoints."""
+"""What the training scripts of the shapes model share: batches of pictures, learning rates, averages, checkpoints."""
 
 from __future__ import annotations
 
