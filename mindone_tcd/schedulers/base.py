@@ -23,11 +23,23 @@ logger = logging.getLogger(__name__)
 Row = tuple[float, float, float, float | None]
 
 # Schedulers of the same kind of model: each builds from the configuration of any other.
-COMPATIBLE = (
-    "TCDScheduler LCMScheduler DDIMScheduler DDPMScheduler PNDMScheduler LMSDiscreteScheduler EulerDiscreteScheduler "
-    "EulerAncestralDiscreteScheduler HeunDiscreteScheduler KDPM2DiscreteScheduler KDPM2AncestralDiscreteScheduler "
-    "DPMSolverMultistepScheduler DPMSolverSinglestepScheduler DEISMultistepScheduler UniPCMultistepScheduler"
-).split()
+COMPATIBLE = [
+    "TCDScheduler",
+    "LCMScheduler",
+    "DDIMScheduler",
+    "DDPMScheduler",
+    "PNDMScheduler",
+    "LMSDiscreteScheduler",
+    "EulerDiscreteScheduler",
+    "EulerAncestralDiscreteScheduler",
+    "HeunDiscreteScheduler",
+    "KDPM2DiscreteScheduler",
+    "KDPM2AncestralDiscreteScheduler",
+    "DPMSolverMultistepScheduler",
+    "DPMSolverSinglestepScheduler",
+    "DEISMultistepScheduler",
+    "UniPCMultistepScheduler",
+]
 
 
 class FewStepScheduler(Trajectory, ForwardProcess, SchedulerMixin, ConfigMixin):

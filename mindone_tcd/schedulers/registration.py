@@ -1,4 +1,4 @@
-"""Lets mindone's loaders find our schedulers: a saved pipeline names a class, and they look it up in mindone.diffusers."""
+"""Lets mindone load pipelines that were saved with our schedulers: it looks classes up by name in mindone.diffusers."""
 
 from __future__ import annotations
 

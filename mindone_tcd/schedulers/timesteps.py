@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from numbers import Integral, Real
 
 import mindspore as ms
@@ -46,14 +47,15 @@ def custom(timesteps: Sequence[int] | np.ndarray | ms.Tensor, strength: float, g
     values = [integer(value, "each of timesteps") for value in np.asarray(timesteps).reshape(-1).tolist()]
     if not values:
         raise ValueError("timesteps is empty; expected at least one")
-    if any(later >= earlier for earlier, later in zip(values, values[1:], strict=False)):
+    if any(later >= earlier for earlier, later in pairwise(values)):
         raise ValueError(f"timesteps is {values}; expected strictly descending values: sort them, largest first")
     if values[0] >= limit or values[-1] < 0:
         raise ValueError(f"timesteps runs from {values[0]} to {values[-1]}; expected values from {limit - 1} down to 0")
     kept = int(len(values) * strength)
     if kept == 0:
         raise ValueError(
-            f"strength {strength} of {len(values)} timesteps leaves no step; use a strength of at least {1 / len(values):g}"
+            f"strength {strength:g} of {len(values)} timesteps leaves no step; "
+            f"use a strength of at least {1 / len(values):g}"
         )
     if strength == 1 and values[0] != limit - 1:
         logger.warning(

@@ -63,8 +63,8 @@ class Trajectory:
             if steps > most:
                 remedy = "take fewer steps, " + ("a higher strength, " if strength < 1 else "")
                 raise ValueError(
-                    f"num_inference_steps is {steps}, but original_inference_steps={original} and strength={strength:g} "
-                    f"allow at most {most}; {remedy}or original_inference_steps up to {len(self)}"
+                    f"num_inference_steps is {steps}, but original_inference_steps={original} and "
+                    f"strength={strength:g} allow at most {most}; {remedy}or original_inference_steps up to {len(self)}"
                 )
             chosen = pick(grid, steps)
         self.custom_timesteps = timesteps is not None
