@@ -1,0 +1,140 @@
+"""Convolutions and average pooling, NCHW."""
+
+from mindspore import mint, ops
+from mindspore.ops import operations as P
+from mindspore.ops._primitive_cache import _get_cache_prim
+from mindspore.ops.primitive import _primexpr
+
+from .arguments import one_of, pair
+
+
+@_primexpr
+def _padding(padding, kernel, stride, dilation):
+    """(top, bottom, left, right) from a number, two, or the words 'valid' and 'same'."""
+    if not isinstance(padding, str):
+        top, left = (padding, padding) if isinstance(padding, int) else tuple(padding) * (2 // len(padding))
+        return (top, top, left, left)
+    one_of("padding", padding, ("valid", "same"))
+    if padding == "valid":
+        return (0, 0, 0, 0)
+    if stride != (1, 1):
+        raise ValueError(f"padding='same' is not supported for strided convolutions, got stride {stride}")
+    totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+    return (totals[0] // 2, totals[0] - totals[0] // 2, totals[1] // 2, totals[1] - totals[1] // 2)
+
+
+@_primexpr
+def _check_channels(channels, weight_shape, groups):
+    if channels != weight_shape[1] * groups:
+        raise ValueError(
+            f"conv2d: a weight {weight_shape} with groups={groups} takes {weight_shape[1] * groups} "
+            f"channels, the input has {channels}"
+        )
+
+
+def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """`mint.nn.functional.conv2d`: input (N, C, H, W) or (C, H, W), weight (O, C / groups, kH, kW), bias (O,).
+
+    The bias is added by BiasAdd: 6 times faster than a broadcasting addition (2×128×32×32: 0.6 ms to 4.1).
+    """
+    if input.ndim == 3:
+        return conv2d(input.expand_dims(0), weight, bias, stride, padding, dilation, groups).squeeze(0)
+    kernel = (weight.shape[2], weight.shape[3])
+    stride = pair(stride, "stride")
+    dilation = pair(dilation, "dilation")
+    _check_channels(input.shape[1], weight.shape, groups)
+    convolve = _get_cache_prim(P.Conv2D)(
+        weight.shape[0],
+        kernel,
+        mode=1,
+        pad_mode="pad",
+        pad=_padding(padding, kernel, stride, dilation),
+        stride=stride,
+        dilation=dilation,
+        group=groups,
+    )
+    output = convolve(input, weight)
+    return output if bias is None else _get_cache_prim(P.BiasAdd)()(output, bias)
+
+
+def conv2d_construct(self, input):
+    """`mint.nn.Conv2d.construct`."""
+    if self.padding_mode == "zeros":
+        return conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+    input = mint.nn.functional.pad(input, self._reversed_padding, mode=self.padding_mode)
+    return conv2d(input, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+
+
+@_primexpr
+def _transposed_shape(shape, weight_shape, stride, padding, output_padding, groups, dilation):
+    sides = []
+    for i in (0, 1):
+        if not 0 <= output_padding[i] < max(stride[i], dilation[i]):
+            raise ValueError(
+                f"output_padding {output_padding} must be below the stride {stride} or dilation {dilation}"
+            )
+        grown = (shape[2 + i] - 1) * stride[i] - 2 * padding[i] + dilation[i] * (weight_shape[2 + i] - 1)
+        sides.append(grown + output_padding[i] + 1)
+    return (shape[0], weight_shape[1] * groups, *sides)
+
+
+def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+    """`mint.nn.functional.conv_transpose2d`: input (N, C, H, W), weight (C, O / groups, kH, kW), bias (O,)."""
+    if input.ndim == 3:
+        input = input.expand_dims(0)
+        return conv_transpose2d(input, weight, bias, stride, padding, output_padding, groups, dilation).squeeze(0)
+    stride = pair(stride, "stride")
+    padding = pair(padding, "padding")
+    dilation = pair(dilation, "dilation")
+    output_padding = pair(output_padding, "output_padding")
+    shape = _transposed_shape(input.shape, weight.shape, stride, padding, output_padding, groups, dilation)
+    # A transposed convolution is the gradient of a convolution with respect to its input.
+    spread = _get_cache_prim(P.Conv2DBackpropInput)(
+        weight.shape[0],
+        (weight.shape[2], weight.shape[3]),
+        pad_mode="pad",
+        pad=(padding[0], padding[0], padding[1], padding[1]),
+        stride=stride,
+        dilation=dilation,
+        group=groups,
+        mode=1,
+    )
+    output = spread(input, weight, shape)
+    return output if bias is None else _get_cache_prim(P.BiasAdd)()(output, bias)
+
+
+def conv_transpose2d_construct(self, input, output_size=None):
+    """`mint.nn.ConvTranspose2d.construct`."""
+    if output_size is not None:
+        raise NotImplementedError(f"output_size={output_size} is not supported on CPU; supported: None")
+    return conv_transpose2d(
+        input, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups, self.dilation
+    )
+
+
+def avg_pool2d(
+    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
+):
+    """`mint.nn.functional.avg_pool2d`: input (N, C, H, W) or (C, H, W)."""
+    if input.ndim == 3:
+        input = input.expand_dims(0)
+        pooled = avg_pool2d(input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+        return pooled.squeeze(0)
+    kernel = pair(kernel_size, "kernel_size")
+    stride = kernel if stride is None else pair(stride, "stride")
+    padding = pair(padding, "padding")
+    divisor = 0 if divisor_override is None else divisor_override
+    return ops.avg_pool2d(input, kernel, stride, padding, ceil_mode, count_include_pad, divisor)
+
+
+def avg_pool2d_construct(self, input):
+    """`mint.nn.AvgPool2d.construct`."""
+    return avg_pool2d(
+        input,
+        self.kernel_size,
+        self.stride,
+        self.padding,
+        self.ceil_mode,
+        self.count_include_pad,
+        self.divisor_override,
+    )

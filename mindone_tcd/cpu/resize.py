@@ -1,0 +1,107 @@
+"""Larger or smaller tensors: padding and interpolation."""
+
+import mindspore as ms
+import numpy as np
+from mindspore import Tensor, mint, ops
+from mindspore.ops.primitive import _primexpr, constexpr
+
+from .arguments import one_of
+
+STOCK_INTERPOLATE = mint.nn.functional.interpolate
+
+
+@_primexpr
+def _pads_by_axis(shape, pad, mode):
+    """((axis, before, after), …) from the flat list that starts with the last dimension."""
+    pad = (pad, pad) if isinstance(pad, int) else tuple(pad)
+    if len(pad) % 2 or len(pad) > 2 * len(shape):
+        raise ValueError(f"pad must hold a pair for each of up to {len(shape)} dimensions, got {pad}")
+    pairs = []
+    for i in range(len(pad) // 2):
+        axis = len(shape) - 1 - i
+        before, after = pad[2 * i], pad[2 * i + 1]
+        reach = {"reflect": shape[axis] - 1, "circular": shape[axis]}.get(mode)
+        if reach is not None and max(before, after) > reach:
+            raise ValueError(f"pad={pad}: mode {mode!r} can add at most {reach} on each side of dimension {axis}")
+        if mode != "constant" and min(before, after) < 0:
+            raise NotImplementedError(f"pad={pad}: mode {mode!r} takes no negative pads on CPU")
+        if shape[axis] + before + after < 0:
+            raise ValueError(f"pad={pad} leaves dimension {axis} of {shape[axis]} with a negative length")
+        if before or after:
+            pairs.append((axis, before, after))
+    return tuple(pairs)
+
+
+@_primexpr
+def _with_side(shape, axis, side):
+    return (*shape[:axis], side, *shape[axis + 1 :])
+
+
+@constexpr
+def _source_positions(length, before, after, mode):
+    names = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+    return Tensor(np.pad(np.arange(length), (before, after), mode=names[mode]), ms.int32)
+
+
+def pad(input, pad, mode="constant", value=None):
+    """`mint.nn.functional.pad`: any dtype; modes constant (`value`, default 0; negative pads cut), reflect,
+    replicate, circular (these take no `value`)."""
+    one_of("mode", mode, ("constant", "reflect", "replicate", "circular"))
+    if mode != "constant" and value is not None and value != 0:
+        raise ValueError(f"pad: mode {mode!r} takes no value, got {value}")
+    fill = 0 if value is None else value
+    for axis, before, after in _pads_by_axis(input.shape, pad, mode):
+        if mode != "constant":
+            positions = _source_positions(input.shape[axis], before, after, mode)
+            input = ops.gather(input, positions, axis)
+            continue
+        if before < 0 or after < 0:
+            cut = max(-before, 0)
+            input = ops.narrow(input, axis, cut, input.shape[axis] - cut - max(-after, 0))
+        if before > 0:
+            input = ops.concat((ops.full(_with_side(input.shape, axis, before), fill, dtype=input.dtype), input), axis)
+        if after > 0:
+            input = ops.concat((input, ops.full(_with_side(input.shape, axis, after), fill, dtype=input.dtype)), axis)
+    return input
+
+
+@_primexpr
+def _resized(spatial, size, scale_factor, recompute_scale_factor):
+    if (size is None) == (scale_factor is None):
+        raise ValueError(f"interpolate takes one of size and scale_factor, got {size} and {scale_factor}")
+    if size is not None:
+        if recompute_scale_factor:
+            raise ValueError("interpolate: recompute_scale_factor=True means nothing when size is given")
+        sides = (size,) * len(spatial) if isinstance(size, int) else tuple(size)
+    else:
+        factors = tuple(scale_factor) if isinstance(scale_factor, (tuple, list)) else (scale_factor,) * len(spatial)
+        sides = tuple(int(side * factor) for side, factor in zip(spatial, factors, strict=True))
+        exact = all(side * factor == new for side, factor, new in zip(spatial, factors, sides, strict=True))
+        if not exact and not recompute_scale_factor:
+            # PyTorch would sample at the given factor, the kernels at the ratio of the sides.
+            raise NotImplementedError(
+                f"interpolate: scale_factor={scale_factor} of {spatial} is not a whole number of pixels; "
+                "on CPU give size, or recompute_scale_factor=True"
+            )
+    if len(sides) != len(spatial):
+        raise ValueError(f"interpolate: {len(sides)} sides were given for {len(spatial)} dimensions")
+    return sides
+
+
+def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None):
+    """`mint.nn.functional.interpolate` for (N, C, H, W): nearest (mint's own kernel), bilinear, bicubic.
+
+    Other modes and ranks raise NotImplementedError, and so does a scale factor that gives no whole number of pixels.
+    """
+    if input.ndim != 4:
+        raise NotImplementedError(f"interpolate takes (N, C, H, W) on CPU, got {input.ndim} dimensions")
+    if mode not in ("nearest", "bilinear", "bicubic"):
+        raise NotImplementedError(
+            f"interpolate: mode={mode!r} is not supported on CPU; supported: 'nearest', 'bilinear', 'bicubic'"
+        )
+    if mode == "nearest" and align_corners is not None:
+        raise ValueError(f"interpolate: align_corners={align_corners} is only for mode 'bilinear' or 'bicubic'")
+    size = _resized(input.shape[2:], size, scale_factor, recompute_scale_factor)
+    if mode == "nearest":
+        return STOCK_INTERPOLATE(input, size=size, mode="nearest")
+    return ops.interpolate(input, size=size, mode=mode, align_corners=bool(align_corners))
