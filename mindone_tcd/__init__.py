@@ -1,0 +1,40 @@
+"""Few-step image generation on MindSpore: TCD and LCM schedulers for mindone's pipelines.
+
+Names load when they are first used, because MindSpore and mindone take seconds to import.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "LCMScheduler": "schedulers",
+    "TCDScheduler": "schedulers",
+    "Picture": "pipelines.picture",
+    "TextToImage": "pipelines.text_to_image",
+    "UsageError": "errors",
+    "load": "pipelines.loading",
+}
+_FROM_MINDONE = ("AutoencoderKL", "DiffusionPipeline", "StableDiffusionXLPipeline", "UNet2DConditionModel")
+
+__all__ = sorted([*_HOMES, *_FROM_MINDONE])
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FROM_MINDONE:
+        value = importlib.import_module(".pipelines.mindone_parts", __name__).get(name)
+    elif name in _HOMES:
+        if _HOMES[name] == "schedulers":
+            importlib.import_module(".environment", __name__).require_mindspore()
+        value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

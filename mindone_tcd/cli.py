@@ -1,0 +1,247 @@
+"""The command ``mindone-tcd``: arguments in, files out. Everything is checked before MindSpore is imported."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import traceback
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from . import __version__
+from .errors import UsageError
+from .pipelines.picture import Picture, check_writable, grid, read_record, save_plain
+from .pipelines.plan import plan
+from .pipelines.recipes import METHODS, SHAPES
+from .pipelines.request import DTYPES, Request, make_request
+
+if TYPE_CHECKING:
+    from .pipelines.text_to_image import TextToImage
+
+EXAMPLES = """\
+examples:
+  mindone-tcd generate "a red circle on a blue background"
+  mindone-tcd generate "a small green star on black" --count 4 --grid --out stars.png
+  mindone-tcd generate "a white heart above a pink moon on a purple background" --steps 8 --seed 5
+  mindone-tcd generate "a photo of a lighthouse" --model /models/sdxl-base --lora /models/TCD-SDXL-LoRA --size 1024
+  mindone-tcd info picture.png
+  mindone-tcd info picture.png --again
+
+The model "shapes" is in the package and needs no network. It draws shapes: circle, square, triangle, star, ring,
+cross, heart, diamond, moon; in red, green, blue, yellow, orange, purple, pink, cyan, white, black, gray, brown.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="mindone-tcd",
+        description="Pictures from prompts in a few steps, on MindSpore.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"mindone-tcd {__version__}")
+    debug = argparse.ArgumentParser(add_help=False)
+    debug.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    make = commands.add_parser(
+        "generate",
+        parents=[debug],
+        help="a prompt becomes PNG pictures",
+        description="Make pictures from a prompt. Each PNG carries the record of how it was made.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    make.add_argument("prompt", help='what the picture is to show, e.g. "a red circle on a blue background"')
+    make.add_argument("--out", type=Path, help="the PNG to write (default: named after the prompt and the seed)")
+    make.add_argument("--seed", type=_integer, default=0, help="seed of the first picture, 0 or more (default: 0)")
+    make.add_argument(
+        "--count", type=_integer, default=1, help="how many pictures, with seeds that follow (default: 1)"
+    )
+    make.add_argument("--grid", action="store_true", help="also write all the pictures side by side in one PNG")
+    make.add_argument("--steps", type=_integer, help="inference steps, 1 to 50 (default: 4)")
+    make.add_argument(
+        "--method", choices=METHODS, default="tcd", help="scheduler and LoRA that belong together (default: tcd)"
+    )
+    make.add_argument("--eta", type=_number, help="TCD's fresh noise: 0 none, 1 all (default: 0.3)")
+    make.add_argument("--guidance", type=_number, help="guidance scale; above 1 costs twice the time (default: 0)")
+    make.add_argument("--negative", help="what the picture is not to show; needs --guidance above 1")
+    make.add_argument("--size", type=_size, help="pixels, as 128 or 192x128 (default: the model's own)")
+    make.add_argument("--model", default=SHAPES, help="'shapes', a folder, or a hub id (default: shapes)")
+    make.add_argument("--lora", help="a folder, a .safetensors file or a hub id in place of the recipe's; or 'none'")
+    make.add_argument("--dtype", choices=DTYPES, help="default: float32 on a CPU, float16 on Ascend")
+    make.set_defaults(run=_generate)
+
+    show = commands.add_parser(
+        "info", parents=[debug], help="show how a picture was made, or make it again", description=_info.__doc__
+    )
+    show.add_argument("picture", type=Path, help="a PNG that mindone-tcd made")
+    show.add_argument("--again", action="store_true", help="make the same picture again and compare")
+    show.add_argument("--out", type=Path, help="with --again: the PNG to write (default: NAME-again.png)")
+    show.set_defaults(run=_info)
+    return parser
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size; write 128, or 192x128 for width x height")
+    return int(match[1]), int(match[2] or match[1])
+
+
+def _default_name(request: Request) -> Path:
+    words = re.sub(r"[^a-z0-9]+", "-", request.prompt.lower()).strip("-")[:60].strip("-") or "picture"
+    return Path(f"{words}-seed{request.seeds[0]}.png")
+
+
+def _numbered(path: Path, k: int, count: int) -> Path:
+    return path if count == 1 else path.with_name(f"{path.stem}-{k + 1:0{len(str(count))}d}{path.suffix}")
+
+
+def _generate(args: argparse.Namespace) -> None:
+    model, recipe = plan(args.model, args.method, args.lora)
+    request = make_request(
+        model,
+        recipe,
+        args.prompt,
+        negative_prompt=args.negative,
+        seed=args.seed,
+        count=args.count,
+        steps=args.steps,
+        guidance_scale=args.guidance,
+        eta=args.eta,
+        size=args.size,
+    )
+    out = args.out or _default_name(request)
+    count = len(request.seeds)
+    paths = [_numbered(out, k, count) for k in range(count)]
+    sheet = out.with_name(f"{out.stem}-grid{out.suffix}") if args.grid else None
+    for path in [*paths, *([sheet] if sheet else [])]:
+        check_writable(path)
+
+    pipe = _load(args.model, args.method, args.lora, args.dtype)
+    made: list[Picture] = []
+    for batch in pipe.batches(request):
+        for picture in batch:
+            print(picture.save(paths[len(made)]), flush=True)
+            made.append(picture)
+    if sheet:
+        print(save_plain(grid([picture.image for picture in made]), sheet))
+
+
+def _load(model: str, method: str, lora: str | None, dtype: str | None) -> TextToImage:
+    print("loading MindSpore and the model …", file=sys.stderr, flush=True)
+    from .pipelines.loading import load
+
+    return load("text-to-image", model, method=method, lora=lora, dtype=dtype)
+
+
+def _info(args: argparse.Namespace) -> None:
+    """Show the record of how a picture was made; with --again, make the same picture again and compare the pixels."""
+    record = read_record(args.picture)
+    if args.out and not args.again:
+        raise UsageError("--out goes with --again; leave it out, or add --again")
+    if not args.again:
+        print(json.dumps(record, indent=2, ensure_ascii=False))
+        return
+    out = args.out or args.picture.with_name(f"{args.picture.stem}-again.png")
+    check_writable(out)
+    request, seeds, lora = _request_of(record, args.picture)
+    pipe = _load(record["model"], record["method"], lora, record["dtype"])
+    pictures = {picture.record["seed"]: picture for picture in pipe.make_batch(request, seeds)}
+    picture = pictures[record["seed"]]
+    print(picture.save(out))
+    _compare(args.picture, picture, record)
+
+
+def _request_of(record: dict, path: Path) -> tuple[Request, tuple[int, ...], str | None]:
+    try:
+        lora = {None: "none", "shipped": None}.get(record["lora"], record["lora"])
+        seeds = tuple(record["batch_seeds"])
+        model, recipe = plan(record["model"], record["method"], lora)
+        request = make_request(
+            model,
+            recipe,
+            record["prompt"],
+            negative_prompt=record["negative_prompt"],
+            seed=record["seed"],
+            steps=record["steps"],
+            guidance_scale=record["guidance_scale"],
+            eta=record["eta"],
+            size=(record["width"], record["height"]),
+        )
+        if record["seed"] not in seeds or record["dtype"] not in DTYPES:
+            raise KeyError("batch_seeds or dtype")
+    except (KeyError, TypeError) as error:
+        raise UsageError(f"the record in {path} is incomplete ({error}); it cannot be made again") from error
+    return request, seeds, lora
+
+
+def _compare(path: Path, picture: Picture, record: dict) -> None:
+    import numpy as np
+    from PIL import Image
+
+    with Image.open(path) as before:
+        old = np.asarray(before.convert("RGB"), np.int16)
+    new = np.asarray(picture.image.convert("RGB"), np.int16)
+    if old.shape == new.shape and (old == new).all():
+        print("the same pixels", file=sys.stderr)
+        return
+    away = int(abs(old - new).max()) if old.shape == new.shape else 255
+    changed = [
+        f"{name} {record.get(name)!r} then, {picture.record[name]!r} now"
+        for name in ("device", "versions")
+        if record.get(name) != picture.record[name]
+    ]
+    print(f"not the same pixels: up to {away} of 255 apart; {'; '.join(changed) or 'no cause known'}", file=sys.stderr)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command. Returns the exit code: 0, 2 for bad input, 1 for what should not have happened."""
+    args = _parser().parse_args(argv)
+    warnings.showwarning = lambda message, *rest, **more: print(f"warning: {message}", file=sys.stderr)
+    warnings.simplefilter("ignore")
+    warnings.filterwarnings("default", category=UserWarning, module=r"mindone_tcd(\.|$)|__main__")
+    try:
+        args.run(args)
+    except UsageError as error:
+        if args.debug:
+            traceback.print_exc()
+        print(f"mindone-tcd: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("mindone-tcd: stopped", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if args.debug:
+            traceback.print_exc()
+        first = (str(error).strip().splitlines() or [""])[0]
+        print(f"mindone-tcd: unexpected {type(error).__name__}: {first} (--debug shows where)", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

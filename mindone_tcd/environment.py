@@ -1,0 +1,51 @@
+"""Which MindSpore is here, and whether it is one that this package was measured on."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import platform
+import warnings
+
+from .errors import UsageError
+
+TESTED = ("2.7", "2.8", "2.9")
+"""MindSpore's minor versions that the test suite was run on (with device target CPU)."""
+
+INSTALL = (
+    'on a CPU: pip install "mindone-tcd[cpu]" (mindspore==2.7.1); '
+    "on Ascend: the MindSpore that matches your CANN, 2.7.1 where you can choose"
+)
+
+
+def version(package: str) -> str | None:
+    """The installed version of a package, or None."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def require_mindspore() -> None:
+    """Make sure that MindSpore can be imported, before anything slow begins.
+
+    Raises:
+        UsageError: where MindSpore or mindone is missing; it says what to install.
+
+    Warns:
+        UserWarning: where MindSpore's version is none that the test suite was run on.
+    """
+    if importlib.util.find_spec("mindspore") is None:
+        raise UsageError(f"MindSpore is not installed; {INSTALL}")
+    if importlib.util.find_spec("mindone") is None:
+        raise UsageError('mindone is not installed; pip install "mindone==0.5.*"')
+    found = version("mindspore") or version("mindspore-dev") or "of unknown version"
+    if not found.startswith(tuple(f"{minor}." for minor in TESTED)):
+        warnings.warn(f"MindSpore {found} is not one of {', '.join(TESTED)}, tested here; {INSTALL}", stacklevel=2)
+
+
+def versions() -> dict[str, str]:
+    """The versions that a picture depends on."""
+    packages = ("mindone-tcd", "mindspore", "mindone", "transformers", "numpy")
+    found = {package: version(package) for package in packages}
+    return {"python": platform.python_version(), **{name: value for name, value in found.items() if value}}

@@ -1,0 +1,147 @@
+"""A model's folder, read with the standard library alone, so that bad input is refused before anything heavy loads."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UsageError
+from .recipes import SHAPES, SHAPES_FOLDER
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+@dataclass(frozen=True)
+class Model:
+    """Where a model is, and what can be known of it without loading it.
+
+    Attributes:
+        name: as the user gave it.
+        location: a folder, or a hub id.
+        local: whether ``location`` is a folder here.
+        pipeline_class: from ``model_index.json``; for a hub id not known before it is fetched, then None.
+        vae_scale: pixels a latent in each direction, None if not known.
+        sample_size: default width and height in pixels, None if not known.
+    """
+
+    name: str
+    location: str
+    local: bool
+    pipeline_class: str | None = None
+    vae_scale: int | None = None
+    sample_size: int | None = None
+
+    @property
+    def shipped(self) -> bool:
+        return self.name == SHAPES
+
+
+def check_safetensors(path: Path) -> None:
+    """Make sure that a safetensors file is whole: its header can be read and its length is what the header says.
+
+    Raises:
+        UsageError: naming the file and what is wrong with it.
+    """
+    size = path.stat().st_size
+    remedy = "fetch or save the file again"
+    try:
+        with path.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            if size < 8 or length > size - 8:
+                raise UsageError(f"{path} is truncated: {size} bytes, less than its header; {remedy}")
+            header = json.loads(stream.read(length))
+        end = max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError(f"{path} is no safetensors file: its header cannot be read; {remedy}") from error
+    if size != 8 + length + end:
+        raise UsageError(f"{path} is damaged: {size} bytes, but its header speaks of {8 + length + end}; {remedy}")
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read as JSON ({error}); fetch or save the model again") from error
+    if not isinstance(value, dict):
+        raise UsageError(f"{path} should hold a JSON object, not a {type(value).__name__}; fetch or save it again")
+    return value
+
+
+def _check_weights(folder: Path) -> None:
+    indexes = sorted(folder.glob("*.safetensors.index*.json"))
+    shards = {shard for index in indexes for shard in _read_json(index).get("weight_map", {}).values()}
+    missing = [shard for shard in sorted(shards) if not (folder / shard).is_file()]
+    if missing:
+        raise UsageError(f"{folder} lacks {', '.join(missing)}, which its index names; fetch the model again")
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        others = [p.name for p in folder.iterdir() if p.suffix in (".bin", ".ckpt", ".pt", ".msgpack")]
+        hint = f" ({', '.join(others)} cannot be used: only safetensors are loaded)" if others else ""
+        raise UsageError(f"{folder} has no .safetensors weights{hint}; fetch or save the model with safetensors")
+    for path in files:
+        check_safetensors(path)
+
+
+def find_model(name: str) -> Model:
+    """Find a model and check its folder.
+
+    Args:
+        name: ``shapes``, a folder, or a hub id such as ``stabilityai/stable-diffusion-xl-base-1.0``.
+
+    Raises:
+        UsageError: for an unknown name, a folder without ``model_index.json``, and weights that are missing or damaged.
+    """
+    folder = SHAPES_FOLDER if name == SHAPES else Path(name).expanduser()
+    if not folder.is_dir():
+        if folder.exists():
+            raise UsageError(f"{name} is a file; expected the folder of a model, or {SHAPES!r}, or a hub id")
+        if _HUB_ID.fullmatch(name):
+            return Model(name, name, local=False)
+        raise UsageError(f"no model {name!r}: expected {SHAPES!r}, an existing folder, or a hub id (owner/name)")
+    index_path = folder / "model_index.json"
+    if not index_path.is_file():
+        raise UsageError(f"{folder} has no model_index.json; expected the folder of a whole pipeline, as saved by it")
+    index = _read_json(index_path)
+    for part, entry in index.items():
+        if part.startswith("_") or not isinstance(entry, list) or entry[:1] == [None]:
+            continue
+        if not (folder / part).is_dir():
+            raise UsageError(f"{folder} lacks the folder {part}/ that model_index.json names; fetch the model again")
+        if part in ("unet", "vae") or part.startswith("text_encoder"):
+            _check_weights(folder / part)
+    blocks = _read_json(folder / "vae" / "config.json").get("block_out_channels", [0] * 4)
+    scale = 2 ** (len(blocks) - 1)
+    latent = _read_json(folder / "unet" / "config.json").get("sample_size")
+    size = latent * scale if isinstance(latent, int) else None
+    return Model(name, str(folder), True, index.get("_class_name"), scale, size)
+
+
+def check_lora(name: str) -> None:
+    """Check a LoRA given as a file or folder; a hub id passes.
+
+    Raises:
+        UsageError: if it is not there, holds no or several safetensors files, or is damaged.
+    """
+    path = Path(name).expanduser()
+    if path.is_dir():
+        check_safetensors(lora_file(path))
+    elif path.is_file():
+        if path.suffix != ".safetensors":
+            raise UsageError(f"{path} is not a .safetensors file; only safetensors are loaded: convert the LoRA")
+        check_safetensors(path)
+    elif not _HUB_ID.fullmatch(name):
+        raise UsageError(f"no LoRA {name!r}: expected a folder, a .safetensors file, a hub id (owner/name) or 'none'")
+
+
+def lora_file(folder: Path) -> Path:
+    """The LoRA in a folder: ``pytorch_lora_weights.safetensors``, or its only safetensors file."""
+    standard = folder / "pytorch_lora_weights.safetensors"
+    files = [standard] if standard.is_file() else sorted(folder.glob("*.safetensors"))
+    if len(files) != 1:
+        what = f"{len(files)} safetensors files" if files else "no safetensors file"
+        raise UsageError(f"{folder} holds {what}; name the LoRA's file itself")
+    return files[0]

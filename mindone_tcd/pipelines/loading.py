@@ -1,0 +1,102 @@
+"""``load``: the one door to a pipeline with its recipe."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from ..environment import require_mindspore
+from ..errors import UsageError
+from .folder import Model, lora_file
+from .plan import plan
+from .recipes import SHAPES, Recipe
+from .request import DTYPES
+from .text_to_image import TextToImage
+
+TASKS = ("text-to-image",)
+
+
+def load(
+    task: str = "text-to-image",
+    model: str = SHAPES,
+    *,
+    method: str = "tcd",
+    lora: str | None = None,
+    dtype: str | None = None,
+) -> TextToImage:
+    """Load a model with the scheduler, LoRA and defaults of a few-step method.
+
+    Args:
+        task: ``text-to-image``.
+        model: ``shapes`` (the model in this package), a folder in the layout of diffusers, or a hub id.
+        method: ``tcd`` or ``lcm``.
+        lora: a folder, a safetensors file or a hub id in place of the recipe's LoRA; ``none`` for none.
+        dtype: ``float32``, ``float16`` or ``bfloat16``; by default float32 on a CPU and float16 on Ascend.
+
+    Raises:
+        UsageError: for whatever cannot work, before the weights are read.
+
+    Example:
+        >>> from mindone_tcd import load
+        >>> pictures = load("text-to-image")("a red circle on a blue background", seed=7)
+        >>> pictures[0].save("circle.png")
+    """
+    if task not in TASKS:
+        raise UsageError(f"unknown task {task!r}; there is: {', '.join(TASKS)}")
+    if dtype is not None and dtype not in DTYPES:
+        raise UsageError(f"unknown dtype {dtype!r}; choose one of: {', '.join(DTYPES)}")
+    found, chosen = plan(model, method, lora)
+    require_mindspore()
+    return _load(found, chosen, dtype)
+
+
+def _load(model: Model, chosen: Recipe, dtype: str | None) -> TextToImage:
+    import mindspore as ms
+
+    from .. import cpu, schedulers
+    from . import mindone_parts
+
+    if cpu.needed() and dtype == "bfloat16":
+        raise UsageError("dtype bfloat16 does not run on a CPU; choose float32 or float16")
+    dtype = dtype or ("float32" if cpu.needed() else "float16")
+    pipeline_class = mindone_parts.get("DiffusionPipeline")
+    logging.getLogger("mindone").setLevel(logging.ERROR)
+    pipe: Any = _from_pretrained(pipeline_class, model, mindspore_dtype=getattr(ms, dtype))
+    scheduler = schedulers.TCDScheduler if chosen.method == "tcd" else schedulers.LCMScheduler
+    pipe.scheduler = scheduler.from_config(pipe.scheduler.config)
+    if chosen.lora is not None:
+        _load_lora(pipe, chosen)
+    pipe.set_progress_bar_config(desc=f"{chosen.method} steps", leave=False)
+    return TextToImage(pipe, model, chosen, dtype)
+
+
+def _from_pretrained(pipeline_class: Any, model: Model, **options: Any) -> Any:
+    try:
+        return pipeline_class.from_pretrained(model.location, use_safetensors=True, **options)
+    except OSError as error:
+        if model.local:
+            raise
+        raise UsageError(
+            f"cannot fetch {model.name!r} ({_first_line(error)}); "
+            "with no network, download it elsewhere and give its folder"
+        ) from error
+
+
+def _load_lora(pipe: Any, chosen: Recipe) -> None:
+    path = Path(chosen.lora).expanduser()
+    file = lora_file(path) if path.is_dir() else path
+    try:
+        if file.is_file():
+            pipe.load_lora_weights(str(file.parent), weight_name=file.name, adapter_name=chosen.method)
+        else:
+            pipe.load_lora_weights(chosen.lora, adapter_name=chosen.method)
+    except OSError as error:
+        raise UsageError(
+            f"cannot fetch the LoRA {chosen.lora!r} ({_first_line(error)}); "
+            "with no network, download it elsewhere and give its folder, or 'none'"
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

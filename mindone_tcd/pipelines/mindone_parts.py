@@ -1,0 +1,20 @@
+"""What users take from ``mindone.diffusers``, handed on after our schedulers and kernels are in place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def get(name: str) -> Any:
+    """A class of ``mindone.diffusers`` that runs on this device and finds our schedulers by name."""
+    from ..environment import require_mindspore
+
+    require_mindspore()
+    from mindone import diffusers
+
+    from .. import cpu, schedulers
+
+    part = getattr(diffusers, name)
+    schedulers.register()
+    cpu.enable()
+    return part

@@ -1,0 +1,115 @@
+"""A picture and the record of how it was made; the record travels in the PNG file itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
+
+from ..errors import UsageError
+
+_KEY = "mindone-tcd"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture.
+
+    Attributes:
+        image: a PIL image, RGB.
+        record: all that makes it again: prompt, seed, recipe, model, dtype, device and versions.
+    """
+
+    image: Image.Image
+    record: dict
+
+    def save(self, path: str | Path) -> Path:
+        """Write a PNG that carries the record. The file appears whole or not at all.
+
+        Raises:
+            UsageError: if it cannot be written there.
+        """
+        text = PngImagePlugin.PngInfo()
+        text.add_itxt(_KEY, json.dumps(self.record, ensure_ascii=False))
+        return _write_png(self.image, Path(path), text)
+
+
+def save_plain(image: Image.Image, path: str | Path) -> Path:
+    """Write a PNG without a record, such as a grid of several pictures."""
+    return _write_png(image, Path(path), None)
+
+
+def _write_png(image: Image.Image, path: Path, text: PngImagePlugin.PngInfo | None) -> Path:
+    check_writable(path)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            image.save(stream, "PNG", pnginfo=text)
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def check_writable(path: Path) -> None:
+    """Make sure, before any work, that a PNG can be written to this path.
+
+    Raises:
+        UsageError: for another ending than .png, a folder that is not there, and one that cannot be written to.
+    """
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"cannot write {path}: pictures are PNG files; give a name that ends in .png")
+    if path.is_dir():
+        raise UsageError(f"cannot write {path}: it is a folder; give the name of a file")
+    if not path.parent.is_dir():
+        raise UsageError(f"cannot write {path}: there is no folder {path.parent}; make it first or choose another")
+    target = path if path.exists() else path.parent
+    if not os.access(target, os.W_OK):
+        raise UsageError(f"cannot write {path}: no permission to write to {target}; choose another place with --out")
+
+
+def read_record(path: str | Path) -> dict:
+    """The record in a PNG.
+
+    Raises:
+        UsageError: if the file is missing, no picture, or carries no record.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UsageError(f"no file {path}; give a PNG that mindone-tcd made")
+    try:
+        with Image.open(path) as image:
+            image.load()
+            text = getattr(image, "text", {}).get(_KEY)
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise UsageError(f"{path} cannot be read as a picture ({error}); give a PNG that mindone-tcd made") from error
+    try:
+        record = json.loads(text) if text is not None else None
+    except ValueError:
+        record = None
+    if not isinstance(record, dict):
+        raise UsageError(f"{path} carries no record of how it was made; only PNGs that mindone-tcd wrote do")
+    return record
+
+
+def grid(images: list[Image.Image], columns: int | None = None) -> Image.Image:
+    """Pictures of one size side by side, ``columns`` in a row (by default as near a square as it goes)."""
+    columns = columns or int(-(-(len(images) ** 0.5) // 1))
+    rows = -(-len(images) // columns)
+    width, height = images[0].size
+    sheet = Image.new("RGB", (columns * width, rows * height), "white")
+    for k, image in enumerate(images):
+        sheet.paste(image, (k % columns * width, k // columns * height))
+    return sheet

@@ -1,0 +1,134 @@
+"""What is asked for, completed from the recipe and checked before anything heavy loads."""
+
+from __future__ import annotations
+
+import math
+import operator
+import warnings
+from dataclasses import asdict, dataclass
+
+from ..errors import UsageError
+from ..shapes.grammar import COLOURS, POSITIONS, RELATIONS, SHAPES, SIZES, unknown_words
+from .folder import Model
+from .recipes import METHODS, ORIGINAL_STEPS, Recipe
+
+DTYPES = ("float32", "float16", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Request:
+    """Everything about a set of pictures but the model: what the pipeline is called with.
+
+    Attributes:
+        prompt: what the pictures are to show.
+        negative_prompt: what they are not to show; only guidance above 1 heeds it.
+        seeds: one for each picture; its PCG64 stream gives the latents, then each step's noise.
+        steps: number of inference steps, 1 to 50.
+        guidance_scale: 0 or more; classifier-free guidance runs above 1.
+        eta: TCD's share of fresh noise, 0 to 1; None for LCM.
+        width, height: in pixels.
+    """
+
+    prompt: str
+    negative_prompt: str | None
+    seeds: tuple[int, ...]
+    steps: int
+    guidance_scale: float
+    eta: float | None
+    width: int
+    height: int
+
+    def as_record(self) -> dict:
+        return {key: value for key, value in asdict(self).items() if key != "seeds"}
+
+
+def whole_number(value: object, name: str, least: int, most: int | None = None) -> int:
+    """``value`` as an int, or a UsageError that says which numbers are expected."""
+    expected = f"a whole number of {least} or more" if most is None else f"a whole number from {least} to {most}"
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise UsageError(f"{name} is {value!r}; expected {expected}") from None
+    if isinstance(value, bool) or number < least or (most is not None and number > most):
+        raise UsageError(f"{name} is {value!r}; expected {expected}")
+    return number
+
+
+def _real(value: object, name: str, least: float, most: float = math.inf) -> float:
+    expected = f"a number of {least:g} or more" if most == math.inf else f"a number from {least:g} to {most:g}"
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise UsageError(f"{name} is {value!r}; expected {expected}") from None
+    if not least <= number <= most or math.isinf(number):
+        raise UsageError(f"{name} is {value!r}; expected {expected}")
+    return number
+
+
+def _size(value: int | tuple[int, int] | None, model: Model) -> tuple[int, int]:
+    if value is None:
+        value = model.sample_size if model.sample_size is not None else 1024
+    pair = (value, value) if not isinstance(value, tuple) else value
+    if len(pair) != 2:
+        raise UsageError(f"size is {value!r}; expected a number of pixels, or a width and a height")
+    scale = model.vae_scale or 8
+    for length in pair:
+        whole_number(length, "size", 1)
+        if length % scale:
+            low = max(scale, length // scale * scale)
+            near = " or ".join(map(str, dict.fromkeys((low, length // scale * scale + scale))))
+            raise UsageError(f"size {length} is not divisible by {scale}, the autoencoder's scale; try {near}")
+    return pair
+
+
+def _warn_of_unknown_words(prompt: str) -> None:
+    strange = unknown_words(prompt)
+    if strange:
+        known = ", ".join([*SHAPES, *COLOURS, *SIZES, *POSITIONS, *RELATIONS])
+        words = ", ".join(map(repr, strange))
+        warnings.warn(f"the model 'shapes' never saw {words}; it knows: {known}", stacklevel=4)
+
+
+def make_request(
+    model: Model,
+    recipe: Recipe,
+    prompt: str,
+    *,
+    negative_prompt: str | None = None,
+    seed: int = 0,
+    count: int = 1,
+    steps: int | None = None,
+    guidance_scale: float | None = None,
+    eta: float | None = None,
+    size: int | tuple[int, int] | None = None,
+) -> Request:
+    """Complete a request from the recipe; arguments as in :class:`~mindone_tcd.pipelines.text_to_image.TextToImage`.
+
+    Raises:
+        UsageError: for a value that cannot work; it names the value, what was expected and what to do.
+
+    Warns:
+        UserWarning: for words the shipped model never saw, and a negative prompt that nothing heeds.
+    """
+    if not isinstance(prompt, str):
+        raise UsageError(f"prompt is {prompt!r}; expected a text")
+    if recipe.method not in METHODS:
+        raise UsageError(f"unknown method {recipe.method!r}; choose one of: {', '.join(METHODS)}")
+    first = whole_number(seed, "seed", 0)
+    seeds = tuple(first + k for k in range(whole_number(count, "count", 1)))
+    steps = recipe.steps if steps is None else whole_number(steps, "steps", 1, ORIGINAL_STEPS)
+    guidance_scale = _real(recipe.guidance_scale if guidance_scale is None else guidance_scale, "guidance", 0)
+    if eta is None:
+        eta = recipe.eta
+    elif recipe.method != "tcd":
+        raise UsageError(f"eta is {eta!r}, but {recipe.method} has no eta; leave it out or choose the method tcd")
+    else:
+        eta = _real(eta, "eta", 0, 1)
+    width, height = _size(size, model)
+    if negative_prompt and guidance_scale <= 1:
+        warnings.warn(
+            f"the negative prompt has no effect at guidance {guidance_scale:g}; it needs guidance above 1", stacklevel=3
+        )
+    if model.shipped:
+        _warn_of_unknown_words(prompt)
+    return Request(prompt, negative_prompt, seeds, steps, guidance_scale, eta, width, height)

@@ -1,0 +1,113 @@
+"""Prompt in, pictures out: a mindone pipeline with its recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..environment import versions
+from ..random import generator
+from .folder import Model
+from .picture import Picture
+from .recipes import Recipe
+from .request import Request, make_request
+
+
+class TextToImage:
+    """A loaded pipeline that is called with a prompt; made by :func:`mindone_tcd.load`.
+
+    Attributes:
+        pipeline: the mindone pipeline itself, for all that this short form leaves out.
+        model: which model it is.
+        recipe: the method with its defaults for steps, guidance scale and eta.
+        dtype: the name of the dtype that it computes in.
+    """
+
+    def __init__(self, pipeline: Any, model: Model, recipe: Recipe, dtype: str) -> None:
+        self.pipeline, self.model, self.recipe, self.dtype = pipeline, model, recipe, dtype
+
+    def __call__(
+        self,
+        prompt: str,
+        *,
+        negative_prompt: str | None = None,
+        seed: int = 0,
+        count: int = 1,
+        steps: int | None = None,
+        guidance_scale: float | None = None,
+        eta: float | None = None,
+        size: int | tuple[int, int] | None = None,
+        batch_size: int = 4,
+    ) -> list[Picture]:
+        """Make pictures.
+
+        Args:
+            prompt: what they are to show.
+            negative_prompt: what they are not to show; heeded with a guidance scale above 1 only.
+            seed: of the first picture, 0 or more; the next ones have the numbers that follow.
+            count: how many.
+            steps: number of inference steps, 1 to 50; None for the recipe's.
+            guidance_scale: None for the recipe's; above 1 the UNet sees a batch twice as large.
+            eta: TCD's share of fresh noise a step, 0 to 1; None for the recipe's.
+            size: pixels, or (width, height); None for the model's.
+            batch_size: how many pictures are computed at once. Each has its own stream of noise, so that a picture
+                made alone and in a batch differ only by rounding.
+
+        Returns:
+            ``count`` pictures with their records.
+
+        Raises:
+            UsageError: for a value that cannot work, before any work is done.
+        """
+        request = make_request(
+            self.model,
+            self.recipe,
+            prompt,
+            negative_prompt=negative_prompt,
+            seed=seed,
+            count=count,
+            steps=steps,
+            guidance_scale=guidance_scale,
+            eta=eta,
+            size=size,
+        )
+        return [picture for batch in self.batches(request, batch_size) for picture in batch]
+
+    def batches(self, request: Request, batch_size: int = 4) -> Iterator[list[Picture]]:
+        """The pictures of a checked request as they get ready, ``batch_size`` at a time."""
+        for start in range(0, len(request.seeds), batch_size):
+            yield self.make_batch(request, request.seeds[start : start + batch_size])
+
+    def make_batch(self, request: Request, seeds: tuple[int, ...]) -> list[Picture]:
+        """The pictures of these seeds, computed together."""
+        options = {} if request.eta is None else {"eta": request.eta}
+        images = self.pipeline(
+            prompt=request.prompt,
+            negative_prompt=request.negative_prompt if request.guidance_scale > 1 else None,
+            num_images_per_prompt=len(seeds),
+            num_inference_steps=request.steps,
+            guidance_scale=request.guidance_scale,
+            generator=[generator(seed) for seed in seeds],
+            width=request.width,
+            height=request.height,
+            **options,
+        )[0]
+        return [Picture(image, self._record(request, seeds, k)) for k, image in enumerate(images)]
+
+    def _record(self, request: Request, seeds: tuple[int, ...], index: int) -> dict:
+        from .. import cpu
+
+        return {
+            **request.as_record(),
+            "seed": seeds[index],
+            "batch_seeds": list(seeds),
+            "model": self.model.name,
+            "method": self.recipe.method,
+            "lora": None if self.recipe.lora is None else ("shipped" if self._own_lora() else self.recipe.lora),
+            "dtype": self.dtype,
+            "device": "CPU" if cpu.needed() else "Ascend",
+            "versions": versions(),
+        }
+
+    def _own_lora(self) -> bool:
+        return self.model.shipped and str(self.recipe.lora).startswith(self.model.location)

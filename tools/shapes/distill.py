@@ -1,0 +1,158 @@
+"""Distil the shapes model into a TCD-LoRA or an LCM-LoRA.
+
+    python tools/shapes/distill.py tcd --teacher work/teacher --latents work/latents --out work/tcd_lora
+    python tools/shapes/distill.py lcm --teacher work/teacher --latents work/latents --out work/lcm_lora
+
+Both follow one recipe. A picture is noised to a timestep t of a grid of 50; the teacher, guided, takes one DDIM step
+down to t'; and the student's answer at t must agree with its own answer at t'. For LCM (arXiv 2310.04378, LCM-LoRA:
+2311.05556) the answer is the clean picture, through the boundary scalings; for TCD (arXiv 2402.19159) it is the point at a
+random s below t', as the scheduler's own deterministic part computes it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import StableDiffusionXLPipeline, UNet2DConditionModel
+from diffusers.utils import convert_state_dict_to_diffusers
+from peft import LoraConfig
+from peft.utils import get_peft_model_state_dict
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from cache_latents import load
+from family import TIME_IDS, alphas_cumprod, encode_prompts
+from train_teacher import offset_noise, word
+from training import Average, Run, cosine
+
+GRID = torch.arange(1, 51) * 20 - 1
+TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2",
+           "conv_shortcut", "downsamplers.0.conv", "upsamplers.0.conv", "time_emb_proj"]  # fmt: skip
+
+
+def wide(values: torch.Tensor) -> torch.Tensor:
+    return values[:, None, None, None]
+
+
+def clean(v: torch.Tensor, x: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
+    return a.sqrt() * x - (1 - a).sqrt() * v
+
+
+def noise_of(v: torch.Tensor, x: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
+    return a.sqrt() * v + (1 - a).sqrt() * x
+
+
+def boundary(t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """c_skip and c_out of the consistency function, with sigma_data 0.5 and timestep scaling 10."""
+    scaled = 10.0 * t.float()
+    return wide(0.25 / (scaled**2 + 0.25)), wide(scaled / (scaled**2 + 0.25).sqrt())
+
+
+def pseudo_huber(a: torch.Tensor, b: torch.Tensor, c: float = 0.001) -> torch.Tensor:
+    return ((a - b).square() + c * c).sqrt().sub(c).mean()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("method", choices=("tcd", "lcm"))
+    parser.add_argument("--teacher", required=True)
+    parser.add_argument("--latents", required=True)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--rank", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rate", type=float, default=5e-4)
+    parser.add_argument("--guidance", type=float, nargs=2, default=(2.0, 4.0), help="range of the teacher's scale")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+
+    source = Path(args.teacher)
+    tokenizer = CLIPTokenizer.from_pretrained(source / "tokenizer")
+    first = CLIPTextModel.from_pretrained(source / "text_encoder").float().eval()
+    second = CLIPTextModelWithProjection.from_pretrained(source / "text_encoder_2").float().eval()
+    teacher, student = (
+        UNet2DConditionModel.from_pretrained(source / "unet").float().to(memory_format=torch.channels_last)
+        for _ in range(2)
+    )
+    teacher.eval().requires_grad_(False)
+    lora = LoraConfig(r=args.rank, lora_alpha=args.rank, init_lora_weights="gaussian", target_modules=TARGETS)
+    student.add_adapter(lora)
+    trained = [p for p in student.parameters() if p.requires_grad]
+    print(f"{sum(p.numel() for p in trained) / 1e6:.2f} M parameters in the LoRA", flush=True)
+    optimizer = torch.optim.AdamW(trained, args.rate, betas=(0.9, 0.99), weight_decay=0.0)
+    average = Average(trained, 0.99)
+    run = Run(args.out, {"student": student, "optimizer": optimizer, "average": average}, every=100)
+    latents, drawn = load(args.latents)
+    alphas = alphas_cumprod()
+    # A DDIM step from the grid's first timestep lands on the schedule's own beginning.
+    below = torch.cat([alphas[:1], alphas[GRID[:-1]]])
+
+    def save() -> None:
+        average.swap()
+        layers = convert_state_dict_to_diffusers(get_peft_model_state_dict(student))
+        StableDiffusionXLPipeline.save_lora_weights(args.out, {k: v.half() for k, v in layers.items()})
+        average.swap()
+
+    for step in range(run.first, args.steps):
+        rng = np.random.default_rng([args.seed, 11, step])
+        for group in optimizer.param_groups:
+            group["lr"] = cosine(step, args.steps, args.rate, warm=50, flat=0.5)
+        pick = rng.integers(len(drawn), size=args.batch)
+        z = latents[torch.from_numpy(pick)]
+        prompts = [word(drawn[k], rng) for k in pick]
+        ids = tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids
+        place = torch.from_numpy(rng.integers(0, 50, args.batch))
+        t, earlier = GRID[place], (GRID[place] - 20).clamp(min=0)
+        a, a_earlier = wide(alphas[t]), wide(below[place])
+        noise = offset_noise(tuple(z.shape), rng)
+        x = (a.sqrt() * z + (1 - a).sqrt() * noise).contiguous(memory_format=torch.channels_last)
+        scale = wide(torch.from_numpy(rng.uniform(*args.guidance, args.batch).astype(np.float32)))
+        with torch.autocast("cpu", torch.bfloat16):
+            with torch.no_grad():
+                e, pooled = encode_prompts(first, second, ids)
+                extra = {"text_embeds": pooled, "time_ids": TIME_IDS.expand(args.batch, -1)}
+                twice = {
+                    "text_embeds": torch.cat([pooled, torch.zeros_like(pooled)]),
+                    "time_ids": TIME_IDS.expand(2 * args.batch, -1),
+                }
+                both = torch.cat([e, torch.zeros_like(e)])
+                v = teacher(torch.cat([x, x]), torch.cat([t, t]), both, added_cond_kwargs=twice).sample.float()
+                conditional, unconditional = v.chunk(2)
+                v = unconditional + scale * (conditional - unconditional)
+                x_earlier = a_earlier.sqrt() * clean(v, x, a) + (1 - a_earlier).sqrt() * noise_of(v, x, a)
+                v_earlier = student(x_earlier, earlier, e, added_cond_kwargs=extra).sample.float()
+            v = student(x, t, e, added_cond_kwargs=extra).sample.float()
+        if args.method == "tcd":
+            m = torch.from_numpy(np.floor(rng.random(args.batch) * (place.numpy() + 1)).astype(np.int64)) - 1
+            a_s = wide(torch.where(m < 0, alphas[0], alphas[GRID[m.clamp(min=0)]]))
+            target = a_s.sqrt() * clean(v_earlier, x_earlier, a_earlier)
+            target = target + (1 - a_s).sqrt() * noise_of(v_earlier, x_earlier, a_earlier)
+            target = torch.where(wide(m == place - 1), x_earlier, target)
+            answer = a_s.sqrt() * clean(v, x, a) + (1 - a_s).sqrt() * noise_of(v, x, a)
+        else:
+            (skip, out), (skip_earlier, out_earlier) = boundary(t), boundary(earlier)
+            answer = skip * x + out * clean(v, x, a)
+            target = skip_earlier * x_earlier + out_earlier * clean(v_earlier, x_earlier, a_earlier)
+        loss = pseudo_huber(answer, target)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        average.update(step)
+        run.log(step, loss.item())
+        if (step + 1) % 100 == 0:
+            save()
+    run.save(args.steps)
+    save()
+    print("done", flush=True)
+
+
+if __name__ == "__main__":
+    main()
