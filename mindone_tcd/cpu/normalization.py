@@ -20,7 +20,7 @@ def _normalized(shape, normalized_shape):
 
 
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
-    """`mint.nn.functional.layer_norm`: the last dimensions, `normalized_shape`, to mean 0 and variance 1, then affine."""
+    """`mint.nn.functional.layer_norm`: mean 0 and variance 1 over the last dimensions, then affine."""
     last = _normalized(input.shape, normalized_shape)
     weight = ops.ones(last, input.dtype) if weight is None else weight
     bias = ops.zeros(last, input.dtype) if bias is None else bias

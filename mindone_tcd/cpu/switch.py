@@ -13,6 +13,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 import mindspore as ms
+import mindspore.ops.tensor_method  # bound to ops only once imported
 
 from .mindone_functions import REPLACED, REWRITTEN
 from .table import REPLACEMENTS
