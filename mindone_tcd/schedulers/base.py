@@ -177,9 +177,11 @@ class FewStepScheduler(Trajectory, ForwardProcess, SchedulerMixin, ConfigMixin):
         if c is None:
             denoised = cast(denoised, sample.dtype)
             return denoised, denoised
-        # Scaled on the host, where it is drawn: one device operation less.
-        host_noise = standard_normal(sample.shape, generator) if noise is None else _host_noise(noise, sample.shape)
-        stepped = denoised * r + ms.Tensor(c * host_noise, dtype=work)
+        drawn = standard_normal(sample.shape, generator) if noise is None else _host_noise(noise, sample.shape)
+        # Scaled on the host, where it is: one device operation less.
+        scaled = np.empty(drawn.shape, np.float64 if work == ms.float64 else np.float32)
+        np.multiply(drawn, c, out=scaled, casting="same_kind")
+        stepped = denoised * r + ms.Tensor.from_numpy(scaled)
         return cast(stepped, sample.dtype), cast(denoised, sample.dtype)
 
     def _denoise(self, index: int, model_output: ms.Tensor, sample: ms.Tensor, a: float, b: float) -> ms.Tensor:
