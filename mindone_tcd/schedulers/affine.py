@@ -31,13 +31,20 @@ def affine_step(
     work = working_dtype(sample)
     stepped = blend(coefficients[0], cast(sample, work), coefficients[1], cast(model_output, work))
     if noise is not None:
-        stepped = stepped + cast(noise, work) * coefficients[2]
+        stepped = stepped + times(cast(noise, work), coefficients[2])
     return cast(stepped, sample.dtype)
 
 
 def blend(a: float, x: ms.Tensor, b: float, y: ms.Tensor) -> ms.Tensor:
     """a·x + b·y."""
-    return x * a + y * b
+    return times(x, a) + times(y, b)
+
+
+def times(x: ms.Tensor, factor: float | ms.Tensor) -> ms.Tensor:
+    """factor·x, also where MindSpore would round a Python float to float32 beside a float64 tensor."""
+    if x.dtype == ms.float64 and isinstance(factor, float):
+        return x * ms.Tensor(factor, ms.float64)
+    return x * factor
 
 
 def cast(tensor: ms.Tensor, dtype: ms.Type) -> ms.Tensor:

@@ -12,7 +12,7 @@ from mindone.diffusers.configuration_utils import ConfigMixin, register_to_confi
 from mindone.diffusers.schedulers.scheduling_utils import SchedulerMixin
 
 from ..random import Generators, standard_normal
-from .affine import blend, cast, working_dtype
+from .affine import blend, cast, times, working_dtype
 from .forward_process import ForwardProcess
 from .noise_schedule import PREDICTION_TYPES, cumulative_alphas, make_betas, rescale_zero_terminal_snr
 from .timesteps import integer
@@ -181,7 +181,7 @@ class FewStepScheduler(Trajectory, ForwardProcess, SchedulerMixin, ConfigMixin):
         # Scaled on the host, where it is: one device operation less.
         scaled = np.empty(drawn.shape, np.float64 if work == ms.float64 else np.float32)
         np.multiply(drawn, c, out=scaled, casting="same_kind")
-        stepped = denoised * r + ms.Tensor.from_numpy(scaled)
+        stepped = times(denoised, r) + ms.Tensor.from_numpy(scaled)
         return cast(stepped, sample.dtype), cast(denoised, sample.dtype)
 
     def _denoise(self, index: int, model_output: ms.Tensor, sample: ms.Tensor, a: float, b: float) -> ms.Tensor:

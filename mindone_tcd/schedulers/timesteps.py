@@ -44,7 +44,8 @@ def custom(timesteps: Sequence[int] | np.ndarray | ms.Tensor, strength: float, g
     Raises:
         ValueError: if the timesteps are not as described or none remains.
     """
-    values = [integer(value, "each of timesteps") for value in np.asarray(timesteps).reshape(-1).tolist()]
+    values = np.asarray(timesteps).reshape(-1).tolist()
+    values = [integer(int(v) if isinstance(v, float) and v.is_integer() else v, "one of timesteps") for v in values]
     if not values:
         raise ValueError("timesteps is empty; expected at least one")
     if any(later >= earlier for earlier, later in pairwise(values)):
