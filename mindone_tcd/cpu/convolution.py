@@ -37,12 +37,11 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 
     The bias is added by BiasAdd: 6 times faster than a broadcasting addition (2×128×32×32: 0.6 ms to 4.1).
     """
-    if input.ndim == 3:
-        return conv2d(input.expand_dims(0), weight, bias, stride, padding, dilation, groups).squeeze(0)
+    batched = input if input.ndim == 4 else input.expand_dims(0)
     kernel = (weight.shape[2], weight.shape[3])
     stride = pair(stride, "stride")
     dilation = pair(dilation, "dilation")
-    _check_channels(input.shape[1], weight.shape, groups)
+    _check_channels(batched.shape[1], weight.shape, groups)
     convolve = _get_cache_prim(P.Conv2D)(
         weight.shape[0],
         kernel,
@@ -53,8 +52,10 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
         dilation=dilation,
         group=groups,
     )
-    output = convolve(input, weight)
-    return output if bias is None else _get_cache_prim(P.BiasAdd)()(output, bias)
+    output = convolve(batched, weight)
+    if bias is not None:
+        output = _get_cache_prim(P.BiasAdd)()(output, bias)
+    return output if input.ndim == 4 else output.squeeze(0)
 
 
 def conv2d_construct(self, input):
@@ -80,14 +81,12 @@ def _transposed_shape(shape, weight_shape, stride, padding, output_padding, grou
 
 def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     """`mint.nn.functional.conv_transpose2d`: input (N, C, H, W), weight (C, O / groups, kH, kW), bias (O,)."""
-    if input.ndim == 3:
-        input = input.expand_dims(0)
-        return conv_transpose2d(input, weight, bias, stride, padding, output_padding, groups, dilation).squeeze(0)
+    batched = input if input.ndim == 4 else input.expand_dims(0)
     stride = pair(stride, "stride")
     padding = pair(padding, "padding")
     dilation = pair(dilation, "dilation")
     output_padding = pair(output_padding, "output_padding")
-    shape = _transposed_shape(input.shape, weight.shape, stride, padding, output_padding, groups, dilation)
+    shape = _transposed_shape(batched.shape, weight.shape, stride, padding, output_padding, groups, dilation)
     # A transposed convolution is the gradient of a convolution with respect to its input.
     spread = _get_cache_prim(P.Conv2DBackpropInput)(
         weight.shape[0],
@@ -99,8 +98,10 @@ def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_paddi
         group=groups,
         mode=1,
     )
-    output = spread(input, weight, shape)
-    return output if bias is None else _get_cache_prim(P.BiasAdd)()(output, bias)
+    output = spread(batched, weight, shape)
+    if bias is not None:
+        output = _get_cache_prim(P.BiasAdd)()(output, bias)
+    return output if input.ndim == 4 else output.squeeze(0)
 
 
 def conv_transpose2d_construct(self, input, output_size=None):
@@ -116,15 +117,14 @@ def avg_pool2d(
     input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
 ):
     """`mint.nn.functional.avg_pool2d`: input (N, C, H, W) or (C, H, W)."""
-    if input.ndim == 3:
-        input = input.expand_dims(0)
-        pooled = avg_pool2d(input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
-        return pooled.squeeze(0)
+    batched = input if input.ndim == 4 else input.expand_dims(0)
     kernel = pair(kernel_size, "kernel_size")
     stride = kernel if stride is None else pair(stride, "stride")
     padding = pair(padding, "padding")
     divisor = 0 if divisor_override is None else divisor_override
-    return ops.avg_pool2d(input, kernel, stride, padding, ceil_mode, count_include_pad, divisor)
+    sides = (padding[0], padding[0], padding[1], padding[1])
+    pooled = ops.avg_pool2d(batched, kernel, stride, sides, ceil_mode, count_include_pad, divisor)
+    return pooled if input.ndim == 4 else pooled.squeeze(0)
 
 
 def avg_pool2d_construct(self, input):

@@ -5,7 +5,7 @@ import numpy as np
 from mindspore import Tensor, mint, ops
 from mindspore.ops.primitive import _primexpr, constexpr
 
-from .arguments import one_of
+from .arguments import one_of, only
 
 STOCK_INTERPOLATE = mint.nn.functional.interpolate
 
@@ -67,41 +67,80 @@ def pad(input, pad, mode="constant", value=None):
 
 @_primexpr
 def _resized(spatial, size, scale_factor, recompute_scale_factor):
+    """The new sides, and the steps between samples in the old tensor."""
     if (size is None) == (scale_factor is None):
         raise ValueError(f"interpolate takes one of size and scale_factor, got {size} and {scale_factor}")
     if size is not None:
         if recompute_scale_factor:
             raise ValueError("interpolate: recompute_scale_factor=True means nothing when size is given")
         sides = (size,) * len(spatial) if isinstance(size, int) else tuple(size)
+        factors = None
     else:
         factors = tuple(scale_factor) if isinstance(scale_factor, (tuple, list)) else (scale_factor,) * len(spatial)
-        sides = tuple(int(side * factor) for side, factor in zip(spatial, factors, strict=True))
-        exact = all(side * factor == new for side, factor, new in zip(spatial, factors, sides, strict=True))
-        if not exact and not recompute_scale_factor:
-            # PyTorch would sample at the given factor, the kernels at the ratio of the sides.
-            raise NotImplementedError(
-                f"interpolate: scale_factor={scale_factor} of {spatial} is not a whole number of pixels; "
-                "on CPU give size, or recompute_scale_factor=True"
-            )
+        sides = tuple(int(side * factor) for side, factor in zip(spatial, factors, strict=False))
+        if len(factors) != len(spatial):
+            raise ValueError(f"interpolate: {len(factors)} factors were given for {len(spatial)} dimensions")
     if len(sides) != len(spatial):
         raise ValueError(f"interpolate: {len(sides)} sides were given for {len(spatial)} dimensions")
-    return sides
+    if factors is None or recompute_scale_factor:
+        steps = tuple(old / new for old, new in zip(spatial, sides, strict=True))
+    else:
+        steps = tuple(1 / factor for factor in factors)
+    return sides, steps
+
+
+def _weights_of_taps(position, mode):
+    """The two or four old positions around `position` and their weights."""
+    low = int(np.floor(position))
+    t = position - low
+    if mode == "bilinear":
+        return ((low, 1 - t), (low + 1, t))
+    a = -0.75  # PyTorch's; MindSpore's bicubic kernel takes another
+
+    def near(d):
+        return ((a + 2) * d - (a + 3)) * d * d + 1
+
+    def far(d):
+        return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
+
+    return ((low - 1, far(1 + t)), (low, near(t)), (low + 1, near(1 - t)), (low + 2, far(2 - t)))
+
+
+@constexpr
+def _resampling(old, new, step, mode, align_corners, dtype):
+    """The (new, old) matrix that resizes one dimension."""
+    matrix = np.zeros((new, old))
+    for i in range(new):
+        position = i * (old - 1) / max(new - 1, 1) if align_corners else (i + 0.5) * step - 0.5
+        if mode == "bilinear":
+            position = max(position, 0.0)
+        for tap, weight in _weights_of_taps(position, mode):
+            matrix[i, min(max(tap, 0), old - 1)] += weight
+    return Tensor(matrix, dtype)
 
 
 def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None):
     """`mint.nn.functional.interpolate` for (N, C, H, W): nearest (mint's own kernel), bilinear, bicubic.
 
-    Other modes and ranks raise NotImplementedError, and so does a scale factor that gives no whole number of pixels.
+    The last two are products with a small matrix on either side, so they have gradients and every dtype that
+    products have. Other modes and ranks raise NotImplementedError, and so does nearest with a scale factor that
+    gives no whole number of pixels.
     """
     if input.ndim != 4:
         raise NotImplementedError(f"interpolate takes (N, C, H, W) on CPU, got {input.ndim} dimensions")
-    if mode not in ("nearest", "bilinear", "bicubic"):
-        raise NotImplementedError(
-            f"interpolate: mode={mode!r} is not supported on CPU; supported: 'nearest', 'bilinear', 'bicubic'"
-        )
+    only("mode", mode, ("nearest", "bilinear", "bicubic"))
     if mode == "nearest" and align_corners is not None:
         raise ValueError(f"interpolate: align_corners={align_corners} is only for mode 'bilinear' or 'bicubic'")
-    size = _resized(input.shape[2:], size, scale_factor, recompute_scale_factor)
+    old = input.shape[2:]
+    sides, steps = _resized(old, size, scale_factor, recompute_scale_factor)
     if mode == "nearest":
-        return STOCK_INTERPOLATE(input, size=size, mode="nearest")
-    return ops.interpolate(input, size=size, mode=mode, align_corners=bool(align_corners))
+        if steps[0] * sides[0] != old[0] or steps[1] * sides[1] != old[1]:
+            # PyTorch would sample at the given factor, the kernel at the ratio of the sides.
+            raise NotImplementedError(
+                f"interpolate: scale_factor={scale_factor} of {old} gives no whole number of pixels; with mode "
+                "'nearest' on CPU give size, or recompute_scale_factor=True"
+            )
+        return STOCK_INTERPOLATE(input, size=sides, mode="nearest")
+    rows = _resampling(old[0], sides[0], steps[0], mode, bool(align_corners), input.dtype)
+    columns = _resampling(old[1], sides[1], steps[1], mode, bool(align_corners), input.dtype)
+    return mint.matmul(mint.matmul(rows, input), columns.swapaxes(0, 1))

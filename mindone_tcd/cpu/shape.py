@@ -109,8 +109,8 @@ def roll(input, shifts, dims=None):
         return ops.gather(input.reshape(-1), _order_after_roll(input.size, shift), 0).reshape(input.shape)
     axes = axes_of(dims, input.ndim, "dims")
     shifts = _shifts(shifts, axes)
-    for axis, shift in zip(axes, shifts, strict=True):
-        input = ops.gather(input, _order_after_roll(input.shape[axis], shift), axis)
+    for i in range(len(axes)):
+        input = ops.gather(input, _order_after_roll(input.shape[axes[i]], shifts[i]), axes[i])
     return input
 
 

@@ -1,0 +1,1 @@
+"""Tests of mindone_tcd.cpu."""

@@ -1,0 +1,11 @@
+"""The tests of this folder run with the replacements in place."""
+
+import pytest
+
+from mindone_tcd import cpu
+
+
+@pytest.fixture(autouse=True)
+def replacements():
+    if not cpu.enable():
+        pytest.skip("the replacements are for device target CPU")
