@@ -71,7 +71,7 @@ def test_a_step_undoes_the_noise_of_a_perfect_model(steps):
 
 
 def test_s_is_floored_in_float32():
-    """0.9 · 170 is 153 in float32 but 152.99… with 1 - 0.1 in float64's neighbour; diffusers floors in float32."""
+    """(1-0.3) · 170 is 119 in float32 but 118.99… in float64, and diffusers floors in float32."""
     disagreeing = [
         (eta, p)
         for eta in np.arange(1, 100) / 100

@@ -52,7 +52,7 @@ def half_cases() -> list[tr.Case]:
         tr.Case(name, {"prediction_type": kind}, {"num_inference_steps": steps}, shape=HALF_SHAPE, **extra)
         for name, extra in options
         for kind in tr.PREDICTIONS
-        for steps in (1, 4, 8)
+        for steps in (1, 4)
     ]
 
 

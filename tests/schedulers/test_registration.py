@@ -1,0 +1,68 @@
+import json
+
+import mindone.diffusers
+import pytest
+from mindone.diffusers import DiffusionPipeline
+
+from mindone_tcd.schedulers import LCMScheduler, TCDScheduler, register
+
+BOTH = pytest.mark.parametrize("kind", [TCDScheduler, LCMScheduler])
+
+
+class SchedulerPipeline(DiffusionPipeline):
+    """The smallest pipeline that saves and loads as any other does."""
+
+    def __init__(self, scheduler):
+        super().__init__()
+        self.register_modules(scheduler=scheduler)
+
+
+def test_registering_is_idempotent():
+    register()
+    register()
+    for module in (mindone.diffusers, mindone.diffusers.schedulers):
+        assert module.TCDScheduler is TCDScheduler
+        assert module.LCMScheduler is LCMScheduler
+    from mindone.diffusers.schedulers.scheduling_tcd import TCDScheduler as Theirs
+
+    assert Theirs is not TCDScheduler
+
+
+@BOTH
+def test_saved_pipeline_names_a_class_that_both_libraries_know(kind, tmp_path):
+    SchedulerPipeline(kind()).save_pretrained(tmp_path)
+    index = json.loads((tmp_path / "model_index.json").read_text())
+    assert index["scheduler"] == ["diffusers", kind.__name__]
+    loaded = SchedulerPipeline.from_pretrained(tmp_path)
+    assert type(loaded.scheduler) is kind
+
+
+@BOTH
+def test_scheduler_put_in_later_is_saved_too(kind, tmp_path):
+    pipeline = SchedulerPipeline(mindone.diffusers.DDIMScheduler())
+    pipeline.scheduler = kind.from_config(pipeline.scheduler.config)
+    pipeline.save_pretrained(tmp_path)
+    assert type(SchedulerPipeline.from_pretrained(tmp_path).scheduler) is kind
+
+
+@BOTH
+def test_scheduler_can_be_passed_to_a_loading_pipeline(kind, tmp_path):
+    SchedulerPipeline(TCDScheduler()).save_pretrained(tmp_path)
+    assert type(SchedulerPipeline.from_pretrained(tmp_path, scheduler=kind()).scheduler) is kind
+
+
+@pytest.mark.parity
+@BOTH
+def test_diffusers_loads_the_pipeline(kind, tmp_path):
+    import diffusers
+
+    SchedulerPipeline(kind(beta_end=0.02)).save_pretrained(tmp_path)
+
+    class Theirs(diffusers.DiffusionPipeline):
+        def __init__(self, scheduler):
+            super().__init__()
+            self.register_modules(scheduler=scheduler)
+
+    loaded = Theirs.from_pretrained(tmp_path).scheduler
+    assert type(loaded) is getattr(diffusers, kind.__name__)
+    assert loaded.config.beta_end == 0.02
