@@ -173,14 +173,15 @@ class FewStepScheduler(Trajectory, ForwardProcess, SchedulerMixin, ConfigMixin):
         a, b, r, c = row
         work = working_dtype(sample)
         denoised = self._denoise(index, cast(model_output, work), cast(sample, work), a, b)
-        self._step_index = index + 1
         if c is None:
+            self._step_index = index + 1
             denoised = cast(denoised, sample.dtype)
             return denoised, denoised
         drawn = standard_normal(sample.shape, generator) if noise is None else _host_noise(noise, sample.shape)
         # Scaled on the host, where it is: one device operation less.
         scaled = np.empty(drawn.shape, np.float64 if work == ms.float64 else np.float32)
-        np.multiply(drawn, c, out=scaled, casting="same_kind")
+        np.multiply(drawn, c, out=scaled, dtype=np.float64, casting="same_kind")
+        self._step_index = index + 1
         stepped = times(denoised, r) + ms.Tensor.from_numpy(scaled)
         return cast(stepped, sample.dtype), cast(denoised, sample.dtype)
 

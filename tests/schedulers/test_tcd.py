@@ -167,6 +167,7 @@ def test_bad_steps_are_refused(scheduler, sample, output):
         scheduler.step(output, 999, sample, noise=np.zeros((2, 4, 4, 3)))
     with pytest.raises(TypeError, match="affine_step"):
         scheduler.step(output, 999, sample, noise=sample)
+    assert scheduler.step_index is None
 
 
 def test_epsilon_without_signal_is_refused(sample, output):
