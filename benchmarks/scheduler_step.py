@@ -4,9 +4,9 @@
 
 Counted are the outermost calls of tensor methods, operators and functions of `mindspore.ops` and `mindspore.mint`:
 what a reader of the step would count. Casts and waits (reading a value from the device) are counted apart. Times are of
-whole runs of `steps` steps without `set_timesteps`, divided by the steps; in every round the contestants take turns,
-in another order. Drawing the noise is the same work for all, so all replay the same stored numbers, and what drawing
-them takes is printed beside.
+whole runs of `steps` steps without `set_timesteps`, divided by the steps. In every round the contestants take turns, in
+an order drawn anew; a turn is one run to wake the threads up, then five that count. Drawing the noise is the same work
+for all, so all replay the same stored numbers, and what drawing them takes is printed beside.
 """
 
 from __future__ import annotations
@@ -203,12 +203,12 @@ def main() -> None:
     print(f"sample {shape} {options.dtype}, {options.steps} steps, {options.rounds} rounds\n")
 
     times: dict[str, list[float]] = {name: [] for name, *_ in entries}
-    for round_number in range(options.rounds + 2):
-        turn = round_number % len(entries)
-        for name, scheduler, extra, sample, generator in entries[turn:] + entries[:turn]:
-            seconds = run(scheduler, extra, sample, generator)
-            if round_number >= 2:  # the first rounds warm up
-                times[name].append(seconds)
+    for round_number in range(options.rounds + 1):
+        for turn in rng.permutation(len(entries)):
+            name, scheduler, extra, sample, generator = entries[turn]
+            seconds = [run(scheduler, extra, sample, generator) for _ in range(6)]
+            if round_number >= 1:
+                times[name] += seconds[1:]
     medians = {name: 1e3 * statistics.median(values) for name, values in times.items()}
 
     print(f"drawing the noise of one step: {statistics.median(drawing):.3f} ms (not in the times below)\n")
