@@ -1,4 +1,4 @@
-"""Every replaced function against NumPy, in both modes, with its gradient; live against torch where that is installed."""
+"""Every replaced function against NumPy, in both modes, with its gradient; live against torch where installed."""
 
 import mindspore as ms
 import numpy as np
