@@ -68,13 +68,15 @@ def test_one_compiled_step_serves_every_eta(noises):
             np.testing.assert_allclose(ours.asnumpy(), expected.asnumpy(), rtol=1e-4, atol=1e-4)
 
 
-def test_step_refuses_to_be_compiled_rather_than_freeze_its_noise():
-    scheduler, start = LCMScheduler(), randn(SHAPE, generator(0))
+@pytest.mark.parametrize(("kind", "options"), [(LCMScheduler, {}), (TCDScheduler, {}), (TCDScheduler, {"eta": 0.0})])
+def test_step_refuses_to_be_compiled_rather_than_freeze_its_noise(kind, options):
+    scheduler, start = kind(), randn(SHAPE, generator(0))
     scheduler.set_timesteps(STEPS)
+    scheduler.step(start, 999, start, **options)
 
     @ms.jit
     def compiled(sample):
-        return scheduler.step(sample, 999, sample)[0]
+        return scheduler.step(sample, 999, sample, **options)[0]
 
     with pytest.raises((TypeError, RuntimeError, ValueError)):
         compiled(start).asnumpy()
