@@ -1,0 +1,192 @@
+"""mindone's own functions that are replaced, in both modes; and whole models against diffusers on torch."""
+
+import mindspore as ms
+import numpy as np
+import pytest
+from mindspore import Tensor, mint
+
+from mindone_tcd.cpu import mindone_functions
+
+from . import numpy_reference as ref
+from .test_kernels import assert_close
+
+MODES = pytest.mark.parametrize("compiled", [False, True], ids=["pynative", "graph"])
+
+
+def normal(*shape):
+    return np.random.default_rng(sum(shape)).standard_normal(shape).astype(np.float32)
+
+
+@MODES
+def test_geglu(compiled):
+    from mindone.diffusers.models.activations import GEGLU
+
+    layer, x = GEGLU(8, 5), normal(2, 3, 8)
+    w, b = (parameter.asnumpy().astype(np.float64) for parameter in layer.get_parameters())
+
+    def run(x):
+        return layer(x)
+
+    both = ref.linear(x.astype(np.float64), w, b)
+    result = (ms.jit(run) if compiled else run)(Tensor(x))
+    assert_close(result.asnumpy(), both[..., :5] * ref.gelu(both[..., 5:]))
+
+
+@MODES
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("upcast", [False, True])
+def test_attention_scores(compiled, masked, upcast):
+    from mindone.diffusers.models.attention_processor import Attention
+
+    attention = Attention(8, heads=2, dim_head=4, upcast_attention=upcast, upcast_softmax=upcast)
+    query, key, mask = normal(4, 5, 4), normal(4, 7, 4), 3 * normal(4, 1, 7)
+
+    def run(query, key, mask):
+        return attention.get_attention_scores(query, key, mask if masked else None)
+
+    dtype = ms.float16 if upcast else ms.float32
+    result = (ms.jit(run) if compiled else run)(Tensor(query, dtype), Tensor(key, dtype), Tensor(mask, dtype))
+    assert result.dtype == dtype
+    expected = ref.softmax(query.astype(np.float64) @ key.swapaxes(1, 2) / 2 + (mask if masked else 0))
+    # With upcasting the inputs and the result are float16: 5e-4 of rounding each.
+    assert_close(result.asnumpy(), expected, 5e-3 if upcast else 1e-5)
+
+
+@MODES
+@pytest.mark.parametrize("out_dim", [3, 4])
+def test_attention_masks_are_repeated_for_each_head(compiled, out_dim):
+    from mindone.diffusers.models.attention_processor import Attention
+
+    attention, mask = Attention(8, heads=2, dim_head=4), normal(3, 1, 7)
+
+    def run(mask):
+        return attention.prepare_attention_mask(mask, 7, 3, out_dim)
+
+    expected = mask.repeat(2, 0) if out_dim == 3 else mask[:, None].repeat(2, 1)
+    assert_close((ms.jit(run) if compiled else run)(Tensor(mask)).asnumpy(), expected)
+
+
+def test_chunked_feed_forward():
+    from mindone.diffusers.models import attention
+
+    x = Tensor(normal(2, 6, 3))
+    result = attention._chunked_feed_forward(mint.nn.SiLU(), x, 1, 2)
+    assert_close(result.asnumpy(), ref.silu(x.asnumpy().astype(np.float64)))
+    with pytest.raises(ValueError, match="chunk_size=4"):
+        attention._chunked_feed_forward(mint.nn.SiLU(), x, 1, 4)
+
+
+def test_a_function_without_the_argument_is_left_as_it_is():
+    assert mindone_functions.without_output_size(normal) is normal
+
+
+UNET = {
+    "block_out_channels": (8, 16),
+    "layers_per_block": 1,
+    "norm_num_groups": 4,
+    "sample_size": 8,
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+    "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+    "attention_head_dim": (2, 4),
+    "use_linear_projection": True,
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 4,
+    "projection_class_embeddings_input_dim": 6 * 4 + 8,
+    "cross_attention_dim": 12,
+}
+VAE = {
+    "block_out_channels": (8, 16),
+    "norm_num_groups": 4,
+    "down_block_types": ("DownEncoderBlock2D",) * 2,
+    "up_block_types": ("UpDecoderBlock2D",) * 2,
+}
+CLIP = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2, "num_hidden_layers": 2, "vocab_size": 50}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The same random models, saved by diffusers and transformers on torch."""
+    import diffusers
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    config = transformers.CLIPTextConfig(**CLIP, projection_dim=8, eos_token_id=2, bos_token_id=0, pad_token_id=1)
+    models = {
+        "unet": diffusers.UNet2DConditionModel(**UNET),
+        "vae": diffusers.AutoencoderKL(**VAE),
+        "text": transformers.CLIPTextModelWithProjection(config),
+    }
+    path = tmp_path_factory.mktemp("models")
+    for name, model in models.items():
+        model.eval().save_pretrained(path / name)
+    return path, models
+
+
+# float32 through about 40 layers; the largest share is the sine of timestep × frequency, where one rounding of the
+# frequency (6e-8) is multiplied by the timestep: 6e-5 for an angle at 999.
+MODEL_TOLERANCE = 2e-5
+
+
+@pytest.mark.parity
+@MODES
+def test_unet_equals_torch(folder, compiled):
+    import torch
+    from mindone.diffusers import UNet2DConditionModel
+
+    path, models = folder
+    x, text, pooled, sizes = normal(2, 4, 8, 8), normal(2, 7, 12), normal(2, 8), np.full((2, 6), 64.0, np.float32)
+    with torch.no_grad():
+        conditions = {"text_embeds": torch.from_numpy(pooled), "time_ids": torch.from_numpy(sizes)}
+        expected = models["unet"](torch.from_numpy(x), 999, torch.from_numpy(text), added_cond_kwargs=conditions).sample
+    unet = UNet2DConditionModel.from_pretrained(path / "unet").set_train(False)
+
+    def run(x, t, text, pooled, sizes):
+        conditions = {"text_embeds": pooled, "time_ids": sizes}
+        return unet(x, t, text, added_cond_kwargs=conditions, return_dict=False)[0]
+
+    run = ms.jit(run) if compiled else run
+    result = run(Tensor(x), Tensor(999), Tensor(text), Tensor(pooled), Tensor(sizes))
+    assert_close(result.asnumpy(), expected.numpy(), MODEL_TOLERANCE)
+
+
+@pytest.mark.parity
+@MODES
+def test_vae_equals_torch(folder, compiled):
+    import torch
+    from mindone.diffusers import AutoencoderKL
+
+    path, models = folder
+    picture, latents = normal(1, 3, 16, 16), normal(1, 4, 8, 8)
+    with torch.no_grad():
+        moments = models["vae"].encode(torch.from_numpy(picture)).latent_dist.parameters
+        decoded = models["vae"].decode(torch.from_numpy(latents)).sample
+    vae = AutoencoderKL.from_pretrained(path / "vae").set_train(False)
+
+    def run(picture, latents):
+        return vae.quant_conv(vae.encoder(picture)), vae.decode(latents, return_dict=False)[0]
+
+    results = (ms.jit(run) if compiled else run)(Tensor(picture), Tensor(latents))
+    assert_close([r.asnumpy() for r in results], [moments.numpy(), decoded.numpy()], MODEL_TOLERANCE)
+
+
+@pytest.mark.parity
+@MODES
+def test_text_encoder_equals_torch(folder, compiled):
+    import torch
+    from mindone.transformers import CLIPTextModelWithProjection
+
+    path, models = folder
+    ids = np.random.default_rng(0).integers(3, 49, (2, 77))
+    ids[:, 9] = 2
+    with torch.no_grad():
+        expected = models["text"](torch.from_numpy(ids), output_hidden_states=True)
+    text = CLIPTextModelWithProjection.from_pretrained(path / "text").set_train(False)
+
+    def run(ids):
+        out = text(ids, output_hidden_states=True, return_dict=False)
+        return out[0], out[2][-2]
+
+    results = (ms.jit(run) if compiled else run)(Tensor(ids))
+    wanted = [expected.text_embeds.numpy(), expected.hidden_states[-2].numpy()]
+    assert_close([r.asnumpy() for r in results], wanted, MODEL_TOLERANCE)
