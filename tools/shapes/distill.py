@@ -5,8 +5,8 @@
 
 Both follow one recipe. A picture is noised to a timestep t of a grid of 50; the teacher, guided, takes one DDIM step
 down to t'; and the student's answer at t must agree with its own answer at t'. For LCM (arXiv 2310.04378, LCM-LoRA:
-2311.05556) the answer is the clean picture, through the boundary scalings; for TCD (arXiv 2402.19159) it is the point at a
-random s below t', as the scheduler's own deterministic part computes it.
+2311.05556) the answer is the clean picture, through the boundary scalings; for TCD (arXiv 2402.19159) it is the point
+at a random s below t', as the scheduler's own deterministic part computes it.
 """
 
 from __future__ import annotations

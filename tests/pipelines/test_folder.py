@@ -1,0 +1,111 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from mindone_tcd.errors import UsageError
+from mindone_tcd.pipelines.folder import check_lora, check_safetensors, find_model, lora_file
+from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The layout of a whole SDXL folder, with the shipped configurations and tiny weights."""
+    made = tmp_path / "model"
+    shutil.copytree(SHAPES_FOLDER, made, ignore=shutil.ignore_patterns("*_lora", "*.safetensors"))
+    for part, name in (
+        ("unet", "diffusion_pytorch_model"),
+        ("vae", "diffusion_pytorch_model"),
+        ("text_encoder", "model"),
+        ("text_encoder_2", "model"),
+    ):
+        save_file({"weight": np.zeros((4, 4), np.float16)}, made / part / f"{name}.safetensors")
+    return made
+
+
+def test_the_shipped_model_is_known_without_loading():
+    model = find_model("shapes")
+    assert (model.shipped, model.local, model.pipeline_class) == (True, True, "StableDiffusionXLPipeline")
+    assert (model.vae_scale, model.sample_size) == (8, 128)
+
+
+def test_a_folder_and_a_hub_id(folder):
+    assert find_model(str(folder)).pipeline_class == "StableDiffusionXLPipeline"
+    assert not find_model("stabilityai/stable-diffusion-xl-base-1.0").local
+
+
+def test_unknown_name():
+    with pytest.raises(UsageError, match=r"no model 'nonsense': expected 'shapes', an existing folder, or a hub id"):
+        find_model("nonsense")
+
+
+def test_a_file_is_no_model(tmp_path):
+    (tmp_path / "weights.ckpt").write_bytes(b"")
+    with pytest.raises(UsageError, match="is a file; expected the folder of a model"):
+        find_model(str(tmp_path / "weights.ckpt"))
+
+
+def test_no_model_index(folder):
+    (folder / "model_index.json").unlink()
+    with pytest.raises(UsageError, match=r"has no model_index\.json"):
+        find_model(str(folder))
+
+
+@pytest.mark.parametrize("content", ["{", "[]"])
+def test_damaged_model_index(folder, content):
+    (folder / "model_index.json").write_text(content)
+    with pytest.raises(UsageError, match=r"model_index\.json (cannot be read as JSON|should hold a JSON object)"):
+        find_model(str(folder))
+
+
+def test_missing_part(folder):
+    shutil.rmtree(folder / "vae")
+    with pytest.raises(UsageError, match="lacks the folder vae/"):
+        find_model(str(folder))
+
+
+def test_missing_weights_and_pickles_are_not_taken(folder):
+    (folder / "unet" / "diffusion_pytorch_model.safetensors").rename(folder / "unet" / "diffusion_pytorch_model.bin")
+    with pytest.raises(UsageError, match=r"no \.safetensors weights \(diffusion_pytorch_model\.bin cannot be used"):
+        find_model(str(folder))
+
+
+def test_missing_shard(folder):
+    index = {"weight_map": {"a": "part-1-of-2.safetensors"}}
+    (folder / "unet" / "diffusion_pytorch_model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(UsageError, match=r"lacks part-1-of-2\.safetensors"):
+        find_model(str(folder))
+
+
+@pytest.mark.parametrize("keep", [0, 4, 8, 40, -1])
+def test_truncated_weights(folder, keep):
+    path = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(UsageError, match=r"diffusion_pytorch_model\.safetensors is (truncated|damaged)"):
+        find_model(str(folder))
+
+
+def test_not_a_safetensors_file(tmp_path):
+    path = tmp_path / "x.safetensors"
+    path.write_bytes((4).to_bytes(8, "little") + b"nope" + bytes(8))
+    with pytest.raises(UsageError, match="no safetensors file"):
+        check_safetensors(path)
+
+
+def test_lora_files(tmp_path):
+    with pytest.raises(UsageError, match="holds no safetensors file"):
+        check_lora(str(tmp_path))
+    save_file({"a": np.zeros(2, np.float32)}, tmp_path / "one.safetensors")
+    assert lora_file(tmp_path).name == "one.safetensors"
+    save_file({"a": np.zeros(2, np.float32)}, tmp_path / "two.safetensors")
+    with pytest.raises(UsageError, match="2 safetensors files; name the LoRA's file"):
+        check_lora(str(tmp_path))
+    (tmp_path / "old.bin").write_bytes(b"")
+    with pytest.raises(UsageError, match="only safetensors are loaded"):
+        check_lora(str(tmp_path / "old.bin"))
+    with pytest.raises(UsageError, match="no LoRA 'nonsense'"):
+        check_lora("nonsense")
+    check_lora("h1t/TCD-SDXL-LoRA")

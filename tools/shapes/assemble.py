@@ -1,0 +1,62 @@
+"""Put the trained parts together as the folder that ships: SDXL's layout, fp16 safetensors.
+
+python tools/shapes/assemble.py --vae work/vae2 --teacher work/teacher --lora tcd=work/tcd_lora --lora lcm=work/lcm_lora
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from family import SCHEDULE
+
+from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
+
+LORA_FILE = "pytorch_lora_weights.safetensors"
+BUDGET = 20e6
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--vae", required=True)
+    parser.add_argument("--teacher", required=True, type=Path)
+    parser.add_argument("--lora", action="append", default=[], help="METHOD=FOLDER, for each LoRA")
+    parser.add_argument("--out", type=Path, default=SHAPES_FOLDER)
+    args = parser.parse_args()
+
+    pipe = StableDiffusionXLPipeline(
+        vae=AutoencoderKL.from_pretrained(args.vae),
+        text_encoder=CLIPTextModel.from_pretrained(args.teacher / "text_encoder"),
+        text_encoder_2=CLIPTextModelWithProjection.from_pretrained(args.teacher / "text_encoder_2"),
+        tokenizer=CLIPTokenizer.from_pretrained(args.teacher / "tokenizer"),
+        tokenizer_2=CLIPTokenizer.from_pretrained(args.teacher / "tokenizer"),
+        unet=UNet2DConditionModel.from_pretrained(args.teacher / "unet"),
+        scheduler=DDIMScheduler(**SCHEDULE),
+        add_watermarker=False,
+    )
+    for module in (pipe.unet, pipe.vae, pipe.text_encoder, pipe.text_encoder_2):
+        module.register_to_config(_name_or_path=None) if hasattr(module, "register_to_config") else None
+        module.config.__dict__.pop("_name_or_path", None) if hasattr(module.config, "_name_or_path") else None
+    if args.out.exists():
+        shutil.rmtree(args.out)
+    pipe.to(torch.float16).save_pretrained(args.out, safe_serialization=True)
+    for entry in args.lora:
+        method, _, folder = entry.partition("=")
+        target = args.out / f"{method}_lora"
+        target.mkdir()
+        shutil.copy(Path(folder) / LORA_FILE, target / LORA_FILE)
+    size = sum(path.stat().st_size for path in args.out.rglob("*") if path.is_file())
+    print(f"{args.out}: {size / 1e6:.1f} MB")
+    if size > BUDGET:
+        sys.exit(f"too large to ship: {size / 1e6:.1f} MB, at most {BUDGET / 1e6:.0f}")
+
+
+if __name__ == "__main__":
+    main()
