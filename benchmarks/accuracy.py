@@ -24,6 +24,8 @@ from mindone_tcd.shapes.drawing import draw
 from mindone_tcd.shapes.grammar import Scene, caption, random_scene
 from mindone_tcd.shapes.judge import features, frechet_distance, judge
 
+LORA_FILE = "pytorch_lora_weights.safetensors"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -107,7 +109,7 @@ def torch_sampler(folder: Path) -> Sampler:
     pipe = StableDiffusionXLPipeline.from_pretrained(folder, torch_dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
     for method in ("tcd", "lcm"):
-        pipe.load_lora_weights(str(folder / f"{method}_lora"), adapter_name=method)
+        pipe.load_lora_weights(str(folder / f"{method}_lora"), weight_name=LORA_FILE, adapter_name=method)
 
     def sample(row: Row, prompts: list[str], generators: list[np.random.Generator]) -> np.ndarray:
         pipe.scheduler = classes[row.scheduler].from_config(pipe.scheduler.config)

@@ -86,12 +86,12 @@ def _from_pretrained(pipeline_class: Any, model: Model, **options: Any) -> Any:
 def _load_lora(pipe: Any, chosen: Recipe) -> None:
     path = Path(chosen.lora).expanduser()
     file = lora_file(path) if path.is_dir() else path
+    if file.is_file():
+        pipe.load_lora_weights(str(file.parent), weight_name=file.name, adapter_name=chosen.method)
+        return
     try:
-        if file.is_file():
-            pipe.load_lora_weights(str(file.parent), weight_name=file.name, adapter_name=chosen.method)
-        else:
-            pipe.load_lora_weights(chosen.lora, adapter_name=chosen.method)
-    except OSError as error:
+        pipe.load_lora_weights(chosen.lora, adapter_name=chosen.method)
+    except (OSError, ValueError) as error:  # mindone raises a ValueError where HF_HUB_OFFLINE is set
         raise UsageError(
             f"cannot fetch the LoRA {chosen.lora!r} ({_first_line(error)}); "
             "with no network, download it elsewhere and give its folder, or 'none'"

@@ -1,8 +1,8 @@
 """A judge that looks at a picture and says what is on it, without a neural network.
 
 It takes the background from the picture's frame, cuts out what differs from it, and holds each of the nine shapes
-against each cut-out: the name is the shape whose drawing overlaps best, and below ``MIN_OVERLAP`` it is no shape at all.
-So a smeared or broken shape has no name, where a classifier would have to choose one.
+against each cut-out: the name is the shape whose drawing overlaps best, and below ``MIN_OVERLAP`` it has no name.
+A smeared or broken shape is no shape then, where a classifier would have to choose one.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ python tools/shapes/assemble.py --vae work/vae2 --teacher work/teacher --lora tc
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -41,17 +42,18 @@ def main() -> None:
         scheduler=DDIMScheduler(**SCHEDULE),
         add_watermarker=False,
     )
-    for module in (pipe.unet, pipe.vae, pipe.text_encoder, pipe.text_encoder_2):
-        module.register_to_config(_name_or_path=None) if hasattr(module, "register_to_config") else None
-        module.config.__dict__.pop("_name_or_path", None) if hasattr(module.config, "_name_or_path") else None
     if args.out.exists():
         shutil.rmtree(args.out)
     pipe.to(torch.float16).save_pretrained(args.out, safe_serialization=True)
+    for path in args.out.rglob("config.json"):
+        config = json.loads(path.read_text())
+        config.pop("_name_or_path", None)
+        path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     for entry in args.lora:
         method, _, folder = entry.partition("=")
         target = args.out / f"{method}_lora"
         target.mkdir()
-        shutil.copy(Path(folder) / LORA_FILE, target / LORA_FILE)
+        shutil.copyfile(Path(folder) / LORA_FILE, target / LORA_FILE)
     size = sum(path.stat().st_size for path in args.out.rglob("*") if path.is_file())
     print(f"{args.out}: {size / 1e6:.1f} MB")
     if size > BUDGET:
