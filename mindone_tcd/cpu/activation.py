@@ -14,8 +14,8 @@ SQRT_2_OVER_PI = 0.7978845608028654
 def gelu(input, *, approximate="none"):
     """`mint.nn.functional.gelu`: x·Φ(x), or with approximate="tanh" the usual formula with tanh.
 
-    float16 is computed in float32. Written out, as the GeLU primitive is slower: 20 ms to 32 for 2 M values with
-    erf, 4 to 47 with tanh.
+    float16 is computed in float32. Written out, as that takes 0.6 to 0.7 of the GeLU primitive's time with erf
+    and 0.16 with tanh (2048×1024).
     """
     one_of("approximate", approximate, ("none", "tanh"))
     x = input.astype(ms.float32) if input.dtype == ms.float16 else input

@@ -8,7 +8,7 @@ from mindspore.ops.primitive import constexpr
 from .arguments import shape_from
 
 
-def _number(value, name):
+def _number(value):
     """A Python number from a number or a 0-d tensor."""
     if isinstance(value, Tensor):
         return value.item()
@@ -49,22 +49,19 @@ def arange(start=0, end=None, step=1, *, dtype=None):
     """`mint.arange`: int64 when start, end and step are integers, float32 otherwise, or `dtype`."""
     if end is None:
         start, end = 0, start
-    return _arange(_number(start, "start"), _number(end, "end"), _number(step, "step"), dtype)
+    return _arange(_number(start), _number(end), _number(step), dtype)
 
 
 def linspace(start, end, steps, *, dtype=None):
     """`mint.linspace`: `steps` values from start to end, both included, computed in float64."""
-    return _linspace(_number(start, "start"), _number(end, "end"), _number(steps, "steps"), dtype)
+    return _linspace(_number(start), _number(end), _number(steps), dtype)
 
 
 def full(size, fill_value, *, dtype=None):
     """`mint.full`: the dtype follows the value (bool, int64, float32) unless `dtype` is given."""
     if isinstance(fill_value, Tensor):
-        return (
-            ops.tile(fill_value.reshape(1), (ops.size(_full(size, 0, ms.int64)),))
-            .reshape(size)
-            .astype(fill_value.dtype if dtype is None else dtype)
-        )
+        size = (size,) if isinstance(size, int) else tuple(size)
+        return ops.broadcast_to(fill_value, size).astype(fill_value.dtype if dtype is None else dtype)
     return _full(size, fill_value, dtype)
 
 

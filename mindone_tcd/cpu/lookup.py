@@ -9,8 +9,8 @@ from .arguments import axis_of
 def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False):
     """`mint.nn.functional.embedding`: input (*) of integers, weight (rows, width), result (*, width).
 
-    The row `padding_idx` gets no gradient. max_norm and scale_grad_by_freq raise NotImplementedError
-    (norm_type means nothing without max_norm).
+    The row `padding_idx` gets no gradient. A number out of range gives zeros: to look would cost a wait.
+    max_norm and scale_grad_by_freq raise NotImplementedError (norm_type means nothing without max_norm).
     """
     if max_norm is not None:
         raise NotImplementedError(f"embedding: max_norm={max_norm} is not supported on CPU; supported: None")
@@ -29,8 +29,10 @@ def embedding_construct(self, input):
 
 
 def one_hot(tensor, num_classes=-1):
-    """`mint.nn.functional.one_hot`: int64, a new last dimension; num_classes −1 is the largest value plus one."""
+    """`mint.nn.functional.one_hot`: int64, a new last dimension; num_classes −1 is the largest value plus one.
+
+    A number out of range gives zeros, where PyTorch raises: to look would cost a wait for the values.
+    """
     if num_classes == -1:
         num_classes = int(tensor.max()) + 1
-    # Compared, not looked up: ops.one_hot silently gives zeros for a number out of range, this at least is the same.
     return ops.one_hot(tensor, num_classes, 1, 0).astype(ms.int64)

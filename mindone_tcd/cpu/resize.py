@@ -134,7 +134,7 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
     old = input.shape[2:]
     sides, steps = _resized(old, size, scale_factor, recompute_scale_factor)
     if mode == "nearest":
-        if steps[0] * sides[0] != old[0] or steps[1] * sides[1] != old[1]:
+        if abs(steps[0] * sides[0] - old[0]) > 1e-6 or abs(steps[1] * sides[1] - old[1]) > 1e-6:
             # PyTorch would sample at the given factor, the kernel at the ratio of the sides.
             raise NotImplementedError(
                 f"interpolate: scale_factor={scale_factor} of {old} gives no whole number of pixels; with mode "
