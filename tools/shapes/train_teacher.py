@@ -39,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--latents", required=True)
     parser.add_argument("--out", required=True)
-    parser.add_argument("--steps", type=int, default=2600)
+    parser.add_argument("--steps", type=int, default=4600)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=0)
@@ -79,7 +79,9 @@ def main() -> None:
         ids = tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids
         keep = torch.from_numpy((drop < 1 - DROP_ZEROS).astype(np.float32))
         t = rng.integers(0, 1000, args.batch)
-        t = torch.from_numpy(np.where(rng.random(args.batch) < 0.5, t, rng.integers(400, 1000, args.batch)))
+        # Colours are learned at the noisiest steps and first; outlines in the middle, and they take longest.
+        low, high = (400, 1000) if step < args.steps // 3 else (200, 850)
+        t = torch.from_numpy(np.where(rng.random(args.batch) < 0.5, t, rng.integers(low, high, args.batch)))
         a = alphas[t][:, None, None, None]
         noise = offset_noise(tuple(z.shape), rng)
         x = a.sqrt() * z + (1 - a).sqrt() * noise
