@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import re
 import sys
@@ -153,9 +154,11 @@ def _generate(args: argparse.Namespace) -> None:
 
 def _load(model: str, method: str, lora: str | None, dtype: str | None) -> TextToImage:
     print("loading MindSpore and the model …", file=sys.stderr, flush=True)
-    from .pipelines.loading import load
+    # Only what was made goes to stdout; the libraries print notices there while they are imported.
+    with contextlib.redirect_stdout(sys.stderr):
+        from .pipelines.loading import load
 
-    return load("text-to-image", model, method=method, lora=lora, dtype=dtype)
+        return load("text-to-image", model, method=method, lora=lora, dtype=dtype)
 
 
 def _info(args: argparse.Namespace) -> None:

@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--latents", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--rank", type=int, default=16)
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--guidance", type=float, nargs=2, default=(2.0, 4.0), help="range of the teacher's scale")
