@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -62,8 +62,9 @@ def unseen_scenes(count: int, two: float, seed: int) -> tuple[list[Scene], list[
     found: dict[str, Scene] = {}
     while len(found) < count:
         scene = random_scene(rng, two, unseen=True)
-        words = caption(scene, None, say_size=rng.random() < 0.5, say_position=rng.random() < 0.5)
-        found.setdefault(words, scene)
+        say_size, say_position = rng.random(2) < 0.5
+        asked = replace(scene, size=scene.size if say_size else None, position=scene.position if say_position else None)
+        found.setdefault(caption(asked), asked)
     return list(found.values()), list(found)
 
 

@@ -49,14 +49,15 @@ class LCMScheduler(FewStepScheduler):
     Equal to diffusers 0.35, because pictures depend on it: the timesteps, and that the last step returns x̂.
 
     Different, because there it is a defect:
-        - bad arguments, 0 steps among them, are ValueErrors that say what to do;
-        - `original_inference_steps`, `timesteps` and `strength` are given to `set_timesteps` by name only;
-        - with custom timesteps and a strength below 1, `num_inference_steps` is the number of steps really taken,
-          and the last of them adds no noise to the finished picture;
-        - float16 and bfloat16 samples are stepped in float32 and rounded once;
-        - `add_noise` takes its roots in float32, whatever the dtype, and takes t of any shape;
-        - the step is found from the value of the timestep, so steps may be repeated or skipped;
-        - the quantile of the thresholding is found on the device, without a wait.
+
+    - bad arguments, 0 steps among them, are ValueErrors that say what to do;
+    - `original_inference_steps`, `timesteps` and `strength` are given to `set_timesteps` by name only;
+    - with custom timesteps and a strength below 1, `num_inference_steps` is the number of steps really taken,
+      and the last of them adds no noise to the finished picture;
+    - float16 and bfloat16 samples are stepped in float32 and rounded once;
+    - `add_noise` takes its roots in float32, whatever the dtype, and takes t of any shape;
+    - the step is found from the value of the timestep, so steps may be repeated or skipped;
+    - the quantile of the thresholding is found on the device, without a wait.
     """
 
     def _tabulate(self) -> None:

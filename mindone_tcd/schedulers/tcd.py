@@ -30,29 +30,31 @@ class TCDScheduler(FewStepScheduler):
         prediction_type: what the model's output is: `epsilon`, `v_prediction` or `sample`.
         rescale_betas_zero_snr: makes the last ᾱ exactly 0 (arXiv 2305.08891). An epsilon model then has no finite
             step from T-1: `step` raises a ValueError there instead of returning NaN.
-        clip_sample, clip_sample_range, thresholding, dynamic_thresholding_ratio, sample_max_value, timestep_scaling,
-            set_alpha_to_one, steps_offset, timestep_spacing: kept for other schedulers that are later built from this
-            configuration, without an effect here, as in diffusers. Values of which one would expect an effect are
-            warned of, once; `leading`, an offset of 0 or 1 and both values of `set_alpha_to_one` are not, because
-            nearly every Stable Diffusion folder has them.
+        clip_sample, clip_sample_range, thresholding, dynamic_thresholding_ratio, sample_max_value: as the next.
+        set_alpha_to_one, steps_offset, timestep_spacing, timestep_scaling: kept for other schedulers that are later
+            built from this configuration, without an effect here, as in diffusers. Values of which one would expect an
+            effect are warned of, once; `leading`, an offset of 0 or 1 and both values of `set_alpha_to_one` are not,
+            because nearly every Stable Diffusion folder has them.
 
     Raises:
         ValueError: for a configuration that makes no sense; it says what was expected.
 
     Equal to diffusers 0.35, because pictures depend on it:
-        - the timesteps, also that *any* `original_inference_steps` given to `set_timesteps` opens the grid to all
-          timesteps below T·strength and else only limits the number of steps;
-        - the product (1-η)·p is rounded to float32 before the floor;
-        - the last step goes to s = 0, whose ᾱ is 0.99915, not 1, and draws no noise.
+
+    - the timesteps, also that *any* `original_inference_steps` given to `set_timesteps` opens the grid to all
+      timesteps below T·strength and else only limits the number of steps;
+    - the product (1-η)·p is rounded to float32 before the floor;
+    - the last step goes to s = 0, whose ᾱ is 0.99915, not 1, and draws no noise.
 
     Different, because there it is a defect:
-        - bad arguments, 0 steps among them, are ValueErrors that say what to do;
-        - `original_inference_steps`, `timesteps` and `strength` are given to `set_timesteps` by name only;
-        - with custom timesteps and a strength below 1, `num_inference_steps` is the number of steps really taken,
-          and the last of them draws no noise, so the generator stays in place;
-        - float16 and bfloat16 samples are stepped in float32 and rounded once;
-        - `add_noise` takes its roots in float32, whatever the dtype, and takes t of any shape;
-        - the step is found from the value of the timestep, so steps may be repeated or skipped.
+
+    - bad arguments, 0 steps among them, are ValueErrors that say what to do;
+    - `original_inference_steps`, `timesteps` and `strength` are given to `set_timesteps` by name only;
+    - with custom timesteps and a strength below 1, `num_inference_steps` is the number of steps really taken,
+      and the last of them draws no noise, so the generator stays in place;
+    - float16 and bfloat16 samples are stepped in float32 and rounded once;
+    - `add_noise` takes its roots in float32, whatever the dtype, and takes t of any shape;
+    - the step is found from the value of the timestep, so steps may be repeated or skipped.
     """
 
     def _warn_of_ignored_options(self) -> None:
