@@ -1,12 +1,15 @@
 """Distil the shapes model into a TCD-LoRA or an LCM-LoRA.
 
     python tools/shapes/distill.py tcd --teacher work/teacher --latents work/latents --out work/tcd_lora
-    python tools/shapes/distill.py lcm --teacher work/teacher --latents work/latents --out work/lcm_lora
+    python tools/shapes/distill.py lcm --teacher work/teacher --latents work/latents --out work/lcm_lora \\
+        --init work/tcd_lora --rate 1e-4 --target-decay 1 --steps 150
 
 Both follow one recipe. A picture is noised to a timestep t of a grid of 50; the teacher, guided, takes one DDIM step
 down to t'; and the student's answer at t must agree with its own answer at t'. For LCM (arXiv 2310.04378, LCM-LoRA:
 2311.05556) the answer is the clean picture, through the boundary scalings; for TCD (arXiv 2402.19159) it is the point
-at a random s below t', as the scheduler's own deterministic part computes it.
+at a random s below t', as the scheduler's own deterministic part computes it. LCM alone has an anchor only at t' = 0,
+fifty steps away from the noise, and falls apart in a short run; so it starts from the TCD-LoRA, whose answer at s = 0
+is nearly that of LCM, and that LoRA, frozen, also gives the answers at t'.
 """
 
 from __future__ import annotations
@@ -18,9 +21,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import StableDiffusionXLPipeline, UNet2DConditionModel
-from diffusers.utils import convert_state_dict_to_diffusers
 from peft import LoraConfig
-from peft.utils import get_peft_model_state_dict
+from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -63,10 +66,12 @@ def main() -> None:
     parser.add_argument("--latents", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--rank", type=int, default=16)
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--guidance", type=float, nargs=2, default=(2.0, 4.0), help="range of the teacher's scale")
+    parser.add_argument("--init", type=Path, help="start from the LoRA in this folder")
+    parser.add_argument("--target-decay", type=float, default=0.0, help="of the average that answers at t'; 1 freezes it")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
@@ -84,11 +89,17 @@ def main() -> None:
     teacher.eval().requires_grad_(False)
     lora = LoraConfig(r=args.rank, lora_alpha=args.rank, init_lora_weights="gaussian", target_modules=TARGETS)
     student.add_adapter(lora)
+    if args.init:
+        layers = load_file(args.init / "pytorch_lora_weights.safetensors")
+        layers = {name.removeprefix("unet."): value.float() for name, value in layers.items()}
+        found = set_peft_model_state_dict(student, layers)
+        if found.unexpected_keys:
+            raise SystemExit(f"{args.init} does not fit: {found.unexpected_keys[:3]}")
     trained = [p for p in student.parameters() if p.requires_grad]
     print(f"{sum(p.numel() for p in trained) / 1e6:.2f} M parameters in the LoRA", flush=True)
     optimizer = torch.optim.AdamW(trained, args.rate, betas=(0.9, 0.99), weight_decay=0.0)
-    average = Average(trained, 0.99)
-    run = Run(args.out, {"student": student, "optimizer": optimizer, "average": average}, every=100)
+    average, slow = Average(trained, 0.99), Average(trained, args.target_decay)
+    run = Run(args.out, {"student": student, "optimizer": optimizer, "average": average, "slow": slow}, every=100)
     latents, drawn = load(args.latents)
     alphas = alphas_cumprod()
     # A DDIM step from the grid's first timestep lands on the schedule's own beginning.
@@ -96,7 +107,8 @@ def main() -> None:
 
     def save() -> None:
         average.swap()
-        layers = convert_state_dict_to_diffusers(get_peft_model_state_dict(student))
+        # PEFT's own key names: diffusers' converter renames only the attention's, and its loader drops those.
+        layers = get_peft_model_state_dict(student)
         StableDiffusionXLPipeline.save_lora_weights(args.out, {k: v.half() for k, v in layers.items()})
         average.swap()
 
@@ -127,7 +139,9 @@ def main() -> None:
                 conditional, unconditional = v.chunk(2)
                 v = unconditional + scale * (conditional - unconditional)
                 x_earlier = a_earlier.sqrt() * clean(v, x, a) + (1 - a_earlier).sqrt() * noise_of(v, x, a)
+                slow.swap()
                 v_earlier = student(x_earlier, earlier, e, added_cond_kwargs=extra).sample.float()
+                slow.swap()
             v = student(x, t, e, added_cond_kwargs=extra).sample.float()
         if args.method == "tcd":
             m = torch.from_numpy(np.floor(rng.random(args.batch) * (place.numpy() + 1)).astype(np.int64)) - 1
@@ -146,6 +160,7 @@ def main() -> None:
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         average.update(step)
+        slow.update(step)
         run.log(step, loss.item())
         if (step + 1) % 100 == 0:
             save()

@@ -30,7 +30,7 @@ def cosine(step: int, steps: int, peak: float, warm: int = 100, flat: float = 0.
 
 
 class Average:
-    """Exponential moving average of parameters, in float32."""
+    """Exponential moving average of parameters, in float32; with decay 1 it stays as it began."""
 
     def __init__(self, parameters: list[torch.nn.Parameter], decay: float) -> None:
         self.parameters = parameters
@@ -39,6 +39,8 @@ class Average:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
+        if self.decay >= 1:
+            return
         decay = min(self.decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(self.values, [p.detach() for p in self.parameters], 1 - decay)
 
