@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--guidance", type=float, nargs=2, default=(2.0, 4.0), help="range of the teacher's scale")
     parser.add_argument("--init", type=Path, help="start from the LoRA in this folder")
-    parser.add_argument("--target-decay", type=float, default=0.0, help="of the average that answers at t'; 1 freezes it")
+    parser.add_argument("--target-decay", type=float, default=0.0, help="of what answers at t'; 1 freezes it")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
