@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
+import os
 import re
 import sys
 import traceback
@@ -154,8 +156,9 @@ def _generate(args: argparse.Namespace) -> None:
 
 def _load(model: str, method: str, lora: str | None, dtype: str | None) -> TextToImage:
     print("loading MindSpore and the model …", file=sys.stderr, flush=True)
-    # Only what was made goes to stdout; the libraries print notices there while they are imported.
-    with contextlib.redirect_stdout(sys.stderr):
+    # Only what was made goes to stdout. What the libraries print there while they are imported helps nobody.
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+    with contextlib.redirect_stdout(io.StringIO()):
         from .pipelines.loading import load
 
         return load("text-to-image", model, method=method, lora=lora, dtype=dtype)
