@@ -9,7 +9,7 @@ import warnings
 
 from .errors import UsageError
 
-TESTED = ("2.7", "2.8")
+TESTED = ("2.7", "2.8", "2.9")
 """MindSpore's minor versions that the test suite was run on (with device target CPU)."""
 
 INSTALL = (
