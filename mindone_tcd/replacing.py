@@ -12,8 +12,8 @@ import linecache
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Mapping
-from types import ModuleType
+from collections.abc import Callable, Iterable, Mapping
+from types import FunctionType, ModuleType
 from typing import Any
 
 Makers = Mapping[str, Callable[[Any], Any]]
@@ -82,7 +82,7 @@ class Replacing(importlib.abc.MetaPathFinder):
     def stop(self) -> None:
         """Put every original back, the last one replaced first."""
         sys.meta_path.remove(self)
-        exchange_copies({id(getattr(*noted[:2])): noted[2] for noted in self.undo if noted[2] is not MISSING})
+        self._exchange((getattr(holder, attribute), original) for holder, attribute, original in self.undo)
         while self.undo:
             holder, attribute, original = self.undo.pop()
             if original is MISSING:
@@ -92,7 +92,7 @@ class Replacing(importlib.abc.MetaPathFinder):
 
     def replace(self, holder: object, attribute: str, replacement: object) -> None:
         """Replace one attribute, noting the original."""
-        self.undo.append((holder, attribute, getattr(holder, attribute, MISSING)))
+        self.undo.append((holder, attribute, vars(holder).get(attribute, MISSING)))
         setattr(holder, attribute, replacement)
 
     def _replace_in(self, name: str) -> None:
@@ -105,7 +105,11 @@ class Replacing(importlib.abc.MetaPathFinder):
             replacement = make(original)
             if replacement is not original:
                 self.replace(holder, attribute, replacement)
-        exchange_copies({id(old): getattr(holder, attribute) for holder, attribute, old in self.undo[first:]})
+        self._exchange((old, getattr(holder, attribute)) for holder, attribute, old in self.undo[first:])
+
+    @staticmethod
+    def _exchange(pairs: Iterable[tuple[object, object]]) -> None:
+        exchange_copies({id(old): new for old, new in pairs if isinstance(old, FunctionType) and new is not MISSING})
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
         """Let the finders that come after this one do their work, and replace once the module has run."""
