@@ -31,7 +31,7 @@ def owner(root: object, path: str) -> tuple[object, str]:
     return root, attribute
 
 
-def exchange_copies(new: Mapping[int, object], prefixes: tuple[str, ...] = ("mindone.",)) -> None:
+def exchange_copies(new: Mapping[int, object], prefixes: tuple[str, ...] = ("mindone.", "__main__")) -> None:
     """Replace what loaded modules hold under names of their own (`from … import`): id of the old → the new."""
     for name, module in list(sys.modules.items()):
         if not name.startswith(prefixes) or not isinstance(module, ModuleType):

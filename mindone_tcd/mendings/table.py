@@ -12,7 +12,7 @@ from . import (
     local_lora_file,
     lora_fusing,
     parameter_names,
-    saved_metadata,
+    saved_text_encoders,
     scheduler_names,
     t2i_adapter,
 )
@@ -84,11 +84,12 @@ MENDINGS: tuple[Mending, ...] = (
         depth_processor.REPLACED,
     ),
     Mending(
-        "saved metadata",
+        "saved text encoders",
         "transformers/modeling_utils.py: MSPreTrainedModel.save_pretrained",
-        'text encoders are saved with the metadata format "np", which transformers on torch refuses',
+        "text encoders are saved under MindSpore's names (embedding_table), so that torch begins with random ones, "
+        'and with the metadata format "np", which transformers on torch refuses',
         "a pipeline saved by mindone, loaded by diffusers",
-        saved_metadata.REPLACED,
+        saved_text_encoders.REPLACED,
     ),
     Mending(
         "GIF of arrays",

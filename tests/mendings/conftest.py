@@ -2,16 +2,16 @@
 
 import os
 
-import mindone.diffusers  # noqa: F401  the kernels are for its modules
 import pytest
 
 from mindone_tcd import cpu, mendings
 
+if os.environ.get("MENDINGS") != "off":
+    mendings.apply()
+
+import mindone.diffusers  # noqa: F401  the test files take their names from it
+
 
 @pytest.fixture(scope="session", autouse=True)
-def mended():
+def kernels():
     cpu.enable()
-    if os.environ.get("MENDINGS") == "off":
-        mendings.withdraw()
-    else:
-        mendings.apply()

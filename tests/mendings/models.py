@@ -29,7 +29,7 @@ CLIP = {
     "num_attention_heads": 2,
     "num_hidden_layers": 2,
     "vocab_size": 678,
-    "max_position_embeddings": 24,
+    "max_position_embeddings": 32,
     "projection_dim": 8,
     "bos_token_id": 0,
     "eos_token_id": 1,

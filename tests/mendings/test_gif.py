@@ -43,7 +43,7 @@ def test_rounding_is_the_pipelines(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "frames, message",
+    ("frames", "message"),
     [
         ([], "no frames"),
         ([BYTES], r"shape \(3, 8, 10, 3\)"),

@@ -33,7 +33,9 @@ def test_the_file_itself(tmp_path):
     assert len(StableDiffusionXLPipeline.lora_state_dict(str(tmp_path / "style.safetensors"))[0]) == 1
 
 
-@pytest.mark.parametrize("names, message", [((), "no safetensors"), (("x.safetensors", "y.safetensors"), "2 safetens")])
+@pytest.mark.parametrize(
+    ("names", "message"), [((), "no safetensors"), (("x.safetensors", "y.safetensors"), "2 safetens")]
+)
 def test_no_file_or_several(names, message, tmp_path):
     save(tmp_path, *names)
     with pytest.raises(UsageError, match=message):

@@ -83,5 +83,5 @@ def test_motion_unet_keeps_its_names_too():
     from mindone.diffusers import UNet2DConditionModel
 
     motion = make_motion(models.refill(UNet2DConditionModel(**UNET), 4))
-    motion(ms.Tensor(models.normal(1, 4, 3, 8, 8)), ms.Tensor(999), ms.Tensor(models.normal(1, 6, 24)))
+    motion(ms.Tensor(models.normal(1, 4, 3, 8, 8)), ms.Tensor(999), ms.Tensor(models.normal(3, 6, 24)))
     assert misnamed(motion) == []

@@ -15,10 +15,7 @@ STEPS = 2
 def pipe():
     from mindone.diffusers import StableDiffusionXLAdapterPipeline, T2IAdapter
 
-    # SDXL's adapter gives one state for each down block of the UNet, of that block's channels.
-    adapter = T2IAdapter(
-        in_channels=3, channels=(8, 16), num_res_blocks=1, downscale_factor=4, adapter_type="full_adapter"
-    )
+    adapter = T2IAdapter(channels=(8, 16, 16, 16), num_res_blocks=1, downscale_factor=4, adapter_type="full_adapter_xl")
     parts = models.make_pipeline().components
     parts = {name: part for name, part in parts.items() if part is not None and name != "image_encoder"}
     made = StableDiffusionXLAdapterPipeline(**parts, adapter=models.refill(adapter, 6))

@@ -40,6 +40,23 @@ def test_mindone_reads_it_again(saved):
             np.testing.assert_array_equal(weights[name].asnumpy(), parameter.asnumpy(), err_msg=f"{part} {name}")
 
 
+def torchs_name(name):
+    for ours, theirs in ((".embedding_table", ".weight"), (".gamma", ".weight"), (".beta", ".bias")):
+        if name.endswith(ours):
+            return name.removesuffix(ours) + theirs
+    return name
+
+
+@pytest.mark.parametrize("part", ["text_encoder", "text_encoder_2"])
+def test_names_are_those_of_torch(saved, part):
+    with safe_open(saved[1] / part / "model.safetensors", "np") as file:
+        names = set(file.keys())
+        table = file.get_tensor("text_model.embeddings.token_embedding.weight")
+    parameters = dict(getattr(saved[0], part).parameters_and_names())
+    assert names == set(map(torchs_name, parameters))
+    np.testing.assert_array_equal(table, parameters["text_model.embeddings.token_embedding.embedding_table"].asnumpy())
+
+
 @pytest.mark.parity
 def test_diffusers_reads_it(saved):
     import diffusers
@@ -50,6 +67,8 @@ def test_diffusers_reads_it(saved):
     for part in ("unet", "vae", "text_encoder", "text_encoder_2"):
         weights, seen = getattr(theirs, part).state_dict(), 0
         for name, parameter in getattr(pipe, part).parameters_and_names():
-            np.testing.assert_array_equal(weights[name].numpy(), parameter.asnumpy(), err_msg=f"{part} {name}")
+            np.testing.assert_array_equal(
+                weights[torchs_name(name)].numpy(), parameter.asnumpy(), err_msg=f"{part} {name}"
+            )
             seen += 1
         assert seen == len([name for name in weights if not name.endswith("position_ids")])
