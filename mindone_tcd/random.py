@@ -56,16 +56,12 @@ def standard_normal(shape: Sequence[int], generator: Generators = None) -> np.nd
         TypeError: if something in `generator` cannot draw standard normals.
     """
     shape = tuple(int(size) for size in shape)
+    check_generators(generator, shape[0])
     if generator is None:
         return np.random.default_rng().standard_normal(shape)
     if isinstance(generator, list | tuple):
-        if len(generator) != shape[0]:
-            raise ValueError(
-                f"{len(generator)} generators for a batch of {shape[0]}: "
-                "pass one per image, or a single generator (not in a list) for the whole batch"
-            )
-        return np.concatenate([_draw((1, *shape[1:]), stream) for stream in generator])
-    return _draw(shape, generator)
+        return np.concatenate([stream.standard_normal((1, *shape[1:])) for stream in generator])
+    return generator.standard_normal(shape)
 
 
 def randn(shape: Sequence[int], generator: Generators = None, dtype: ms.Type = ms.float32) -> ms.Tensor:
@@ -73,10 +69,23 @@ def randn(shape: Sequence[int], generator: Generators = None, dtype: ms.Type = m
     return ms.Tensor(standard_normal(shape, generator), dtype=dtype)
 
 
-def _draw(shape: tuple[int, ...], stream: np.random.Generator) -> np.ndarray:
-    if not hasattr(stream, "standard_normal"):
-        raise TypeError(
-            f"a generator is of type {type(stream).__name__}; "
-            "expected np.random.Generator, for example np.random.Generator(np.random.PCG64(seed))"
+def check_generators(generator: Generators, count: int) -> None:
+    """Make sure that noise for `count` images can be drawn.
+
+    Raises:
+        ValueError: if there is a list of generators that are not `count`.
+        TypeError: if something in `generator` cannot draw standard normals.
+    """
+    if generator is None:
+        return
+    if isinstance(generator, list | tuple) and len(generator) != count:
+        raise ValueError(
+            f"{len(generator)} generators for a batch of {count}: "
+            "pass one per image, or a single generator (not in a list) for the whole batch"
         )
-    return stream.standard_normal(shape)
+    for stream in generator if isinstance(generator, list | tuple) else [generator]:
+        if not hasattr(stream, "standard_normal"):
+            raise TypeError(
+                f"a generator is of type {type(stream).__name__}; "
+                "expected np.random.Generator, for example np.random.Generator(np.random.PCG64(seed))"
+            )

@@ -4,15 +4,13 @@ They call Tensor methods (`chunk`, `repeat_interleave` with output_size) that gr
 which the CPU backend lacks, so no replacement in `mint` can reach them. Names are "module:attribute".
 """
 
-import inspect
-import linecache
-import re
-import textwrap
 from collections.abc import Callable
 
 from mindspore import mint
 from mindspore.ops import operations as P
 from mindspore.ops._primitive_cache import _get_cache_prim
+
+from ..replacing import rewrite
 
 
 def geglu_construct(self, hidden_states):
@@ -52,20 +50,9 @@ def chunked_feed_forward(ff, hidden_states, chunk_dim, chunk_size):
 def without_output_size(function: Callable) -> Callable:
     """A copy of `function` whose `repeat_interleave` calls no longer pass output_size.
 
-    The argument only saves a wait for the device, and without it the method has a kernel on CPU. The copy is made
-    from the source, as these functions are hundreds of lines long; graph mode finds its text through linecache.
+    The argument only saves a wait for the device, and without it the method has a kernel on CPU.
     """
-    source = textwrap.dedent(inspect.getsource(function))
-    source, changes = re.subn(r",\s*output_size=[\w.\[\]]+ \* \w+\s*(?=\))", "", source)
-    if not changes:
-        return function
-    file = f"<{function.__module__}.{function.__qualname__} without output_size>"
-    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    made: dict[str, Callable] = {}
-    exec(compile(source, file, "exec"), function.__globals__, made)
-    copy = made[function.__name__]
-    copy.__module__, copy.__qualname__ = function.__module__, function.__qualname__
-    return copy
+    return rewrite(function, r",\s*output_size=[\w.\[\]]+ \* \w+\s*(?=\))", "", "without output_size")
 
 
 MODELS = "mindone.diffusers.models."

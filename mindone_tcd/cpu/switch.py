@@ -2,24 +2,29 @@
 
 mint functions are module attributes that mindone reads at call time, so assigning the attribute is enough, before or
 after mindone's import; the few names that mindone has copied into its own modules are found by identity. mindone's
-own functions are replaced at once in the modules that are loaded, and by an import hook in those that are not:
-importing mindone takes ten seconds, which `enable()` must not spend.
+own functions are replaced in the modules that are loaded at once, in the others when they are imported
+(`mindone_tcd/replacing.py`).
 """
 
-import importlib.abc
-import importlib.machinery
-import sys
 from collections.abc import Callable
-from types import ModuleType
 
 import mindspore as ms
 import mindspore.ops.tensor_method  # bound to ops only once imported
 
+from ..replacing import Replacing, exchange_copies
+from ..replacing import owner as _owner
 from .mindone_functions import REPLACED, REWRITTEN
 from .table import REPLACEMENTS
 
-_undo: list[tuple[object, str, object]] = []
 _copied = ("mindone.", "mindspore.mint")
+
+
+def _always(replacement: Callable) -> Callable[[object], Callable]:
+    return lambda original: replacement
+
+
+_hook = Replacing({**{name: _always(replacement) for name, replacement in REPLACED.items()}, **REWRITTEN})
+_undo = _hook.undo
 
 
 def needed() -> bool:
@@ -50,13 +55,9 @@ def enable() -> bool:
         return True
     ms.runtime.launch_blocking()
     for name, replacement in REPLACEMENTS.items():
-        owner, attribute = _owner(ms, name)
-        _replace(owner, attribute, replacement)
-    _exchange_copies({id(original): getattr(owner, attribute) for owner, attribute, original in _undo})
-    for module in _mindone_modules():
-        if module in sys.modules:
-            _replace_in(sys.modules[module])
-    sys.meta_path.insert(0, _hook)
+        _hook.replace(*_owner(ms, name), replacement)
+    exchange_copies({id(original): getattr(owner, attribute) for owner, attribute, original in _undo}, _copied)
+    _hook.start()
     return True
 
 
@@ -64,66 +65,5 @@ def disable() -> None:
     """Put every original back. Graphs that are already compiled keep their kernels, launches stay blocking."""
     if not enabled():
         return
-    sys.meta_path.remove(_hook)
-    _exchange_copies({id(getattr(owner, attribute)): original for owner, attribute, original in _undo})
-    while _undo:
-        owner, attribute, original = _undo.pop()
-        setattr(owner, attribute, original)
-
-
-def _owner(root: object, path: str) -> tuple[object, str]:
-    *parents, attribute = path.split(".")
-    for parent in parents:
-        root = getattr(root, parent)
-    return root, attribute
-
-
-def _replace(owner: object, attribute: str, replacement: object) -> None:
-    _undo.append((owner, attribute, getattr(owner, attribute)))
-    setattr(owner, attribute, replacement)
-
-
-def _exchange_copies(new: dict[int, object]) -> None:
-    """Replace what modules hold under names of their own (`from … import`, `interpolate = mint…interpolate`)."""
-    for name, module in list(sys.modules.items()):
-        if not name.startswith(_copied) or not isinstance(module, ModuleType):
-            continue
-        for key, value in list(vars(module).items()):
-            if id(value) in new:
-                setattr(module, key, new[id(value)])
-
-
-def _mindone_modules() -> set[str]:
-    return {name.partition(":")[0] for name in (*REPLACED, *REWRITTEN)}
-
-
-def _replace_in(module: ModuleType) -> None:
-    for name, replacement in REPLACED.items():
-        if name.startswith(module.__name__ + ":"):
-            _replace(*_owner(module, name.partition(":")[2]), replacement)
-    for name, rewrite in REWRITTEN.items():
-        if name.startswith(module.__name__ + ":"):
-            owner, attribute = _owner(module, name.partition(":")[2])
-            _replace(owner, attribute, rewrite(getattr(owner, attribute)))
-
-
-class _Hook(importlib.abc.MetaPathFinder):
-    """Lets the usual finder do its work, and replaces mindone's functions once their module has run."""
-
-    def find_spec(self, name, path, target=None):
-        if name not in _mindone_modules():
-            return None
-        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
-        if spec is not None and spec.loader is not None:
-            run = spec.loader.exec_module
-
-            def run_and_replace(module: ModuleType) -> None:
-                run(module)
-                if enabled():
-                    _replace_in(module)
-
-            spec.loader.exec_module = run_and_replace
-        return spec
-
-
-_hook = _Hook()
+    exchange_copies({id(getattr(owner, attribute)): original for owner, attribute, original in _undo}, _copied)
+    _hook.stop()

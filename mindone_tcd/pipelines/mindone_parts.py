@@ -1,4 +1,4 @@
-"""What users take from ``mindone.diffusers``, handed on after our schedulers and kernels are in place."""
+"""What users take from ``mindone.diffusers``, handed on after our schedulers, kernels and mendings are in place."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ def get(name: str) -> Any:
     from ..environment import require_mindspore
 
     require_mindspore()
+    from .. import mendings
+
+    mendings.apply()
     from mindone import diffusers
 
     from .. import cpu, schedulers

@@ -1,0 +1,164 @@
+"""LoRA fused into the base weights and taken out again.
+
+mindone's `unmerge` subtracts from a local name, so where `-=` makes a new tensor (on CPU) the fused weights stay. Its
+way back also takes the adapter's scale of the day, not the one that it was fused with, and a fused layer passes over
+every other adapter. Here a layer remembers the scale of each fused adapter, and every active adapter acts once, fused
+or not. `unload_lora_weights()` keeps what is fused, as in diffusers; deleting or disabling an adapter takes it out.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import UsageError
+
+
+def _add(parameter: Any, change: Any, check: bool = False) -> None:
+    from mindspore import mint, ops
+
+    changed = parameter + change
+    if check and not bool(mint.isfinite(changed).all()):
+        raise ValueError(
+            f"fusing makes {parameter.name} NaN or infinite; the adapter is broken, or its weights are too large "
+            f"for {parameter.dtype}"
+        )
+    ops.assign(parameter, changed.to(parameter.dtype))
+
+
+def _put_in(layer: Any, name: str, check: bool) -> None:
+    base = layer.get_base_layer()
+    bias = layer.lora_B[name].bias if layer.lora_bias[name] else None
+    if bias is not None and getattr(base, "bias", None) is None:
+        raise UsageError(
+            f"adapter {name!r} has a bias for {base.weight.name!r}, whose layer has none; use it without fusing"
+        )
+    _add(base.weight, layer.get_delta_weight(name), check)
+    if bias is not None:
+        _add(base.bias, bias, check)
+    layer._caches[f"{name}-fused-scaling"] = layer.scaling[name]
+    layer.merged_adapters.append(name)
+
+
+def _take_out(layer: Any, name: str) -> None:
+    layer.merged_adapters.remove(name)
+    if name not in layer.lora_A:
+        return
+    base = layer.get_base_layer()
+    today = layer.scaling[name]
+    layer.scaling[name] = layer._caches.pop(f"{name}-fused-scaling", today)
+    _add(base.weight, -layer.get_delta_weight(name))
+    layer.scaling[name] = today
+    if layer.lora_bias[name]:
+        _add(base.bias, -layer.lora_B[name].bias)
+
+
+def merge(self: Any, safe_merge: bool = False, adapter_names: list[str] | None = None) -> None:
+    """Fuse the named adapters, or the active ones, those that are not fused yet.
+
+    Raises:
+        ValueError: with `safe_merge`, for a weight that would not be finite.
+        UsageError: for an adapter with a bias where the base layer has none.
+    """
+    from mindone.peft.tuners.tuners_utils import check_adapters_to_merge
+
+    for name in check_adapters_to_merge(self, adapter_names) or ():
+        if name in self.lora_A:
+            _put_in(self, name, safe_merge)
+
+
+def unmerge(self: Any) -> None:
+    """Take every fused adapter out, with the scale that it was fused with."""
+    if not self.merged_adapters:
+        warnings.warn("Already unmerged. Nothing to do.", stacklevel=2)
+    for name in reversed(list(self.merged_adapters)):
+        _take_out(self, name)
+
+
+def _enable_adapters(original: Callable) -> Callable:
+    def enable_adapters(self: Any, enabled: bool) -> None:
+        if not enabled and self.merged_adapters:
+            unmerge(self)
+        original(self, enabled)
+
+    return enable_adapters
+
+
+def _delete_adapter(original: Callable) -> Callable:
+    def delete_adapter(self: Any, adapter_name: str) -> None:
+        if adapter_name in self.merged_adapters:
+            _take_out(self, adapter_name)
+        original(self, adapter_name)
+
+    return delete_adapter
+
+
+def _unfused_adapters(self: Any) -> list[str]:
+    return [name for name in self.active_adapters if name in self.lora_A and name not in self.merged_adapters]
+
+
+def _construct(original: Callable) -> Callable:
+    def construct(self: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+        names = self.unfused_adapters
+        if not self.merged or self.disable_adapters or len(names) == 0 or kwargs.get("adapter_names") is not None:
+            return original(self, x, *args, **kwargs)
+        result = self.base_layer(x, *args, **kwargs)
+        dtype = result.dtype
+        for name in names:
+            lora_a, lora_b = self.lora_A[name], self.lora_B[name]
+            x = self._cast_input_dtype(x, lora_a.weight.dtype)
+            result = result + lora_b(lora_a(self.lora_dropout[name](x))) * self.scaling[name]
+        return result.to(dtype)
+
+    return construct
+
+
+def _fuse(original: Callable) -> Callable:
+    def fuse_lora(model: Any, *args: Any, **kwargs: Any) -> None:
+        from mindone.peft.tuners.tuners_utils import BaseTunerLayer
+
+        layers = [cell for _, cell in model.cells_and_names() if isinstance(cell, BaseTunerLayer)]
+        before = [(dict(layer.scaling), list(layer.merged_adapters)) for layer in layers]
+        try:
+            original(model, *args, **kwargs)
+        except Exception:
+            for layer, (_, merged) in zip(layers, before, strict=True):
+                for name in [name for name in layer.merged_adapters if name not in merged]:
+                    _take_out(layer, name)
+            raise
+        finally:  # lora_scale is for this fusing alone
+            for layer, (scaling, _) in zip(layers, before, strict=True):
+                layer.scaling.update(scaling)
+
+    return fuse_lora
+
+
+def _create_lora_config(original: Callable) -> Callable:
+    def create_lora_config(*args: Any, **kwargs: Any) -> Any:
+        config = original(*args, **kwargs)
+        if getattr(config, "use_dora", False):
+            raise UsageError("the LoRA is a DoRA (it has lora_magnitude_vector), which mindone cannot run; use a LoRA")
+        return config
+
+    return create_lora_config
+
+
+def _take(replacement: object) -> Callable:
+    return lambda original: replacement
+
+
+LAYER = "mindone.peft.tuners.lora.layer:"
+
+REPLACED: dict[str, Callable] = {
+    LAYER + "LoraLayer.unfused_adapters": _take(property(_unfused_adapters)),
+    LAYER + "LoraLayer.enable_adapters": _enable_adapters,
+    LAYER + "LoraLayer.delete_adapter": _delete_adapter,
+    "mindone.diffusers.loaders.peft:PeftAdapterMixin.fuse_lora": _fuse,
+    "mindone.diffusers.loaders.lora_base:fuse_text_encoder_lora": _fuse,
+    "mindone.diffusers.utils.peft_utils:_create_lora_config": _create_lora_config,
+}
+for _layer in ("Linear", "_ConvNd"):
+    REPLACED[f"{LAYER}{_layer}.merge"] = _take(merge)
+    REPLACED[f"{LAYER}{_layer}.unmerge"] = _take(unmerge)
+    REPLACED[f"{LAYER}{_layer}.construct"] = _construct

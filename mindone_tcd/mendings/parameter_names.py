@@ -1,0 +1,95 @@
+"""Parameters that keep the name of their place in the model.
+
+`resnets[1:]` of a CellList is a new CellList, and that names the parameters in it anew ("0.conv1.weight"). Putting a
+base layer back where a LoRA layer was names them too ("conv1.weight"). Then what goes by names fails: `ms.jit` finds
+names twice, and `UNetMotionModel.from_unet2d` leaves what it cannot find as it was, at random.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+
+def restore_names(model: Any) -> None:
+    """Name every parameter of a Cell by its place, as when the model was built."""
+    for name, parameter in model.parameters_and_names():
+        parameter.name = name
+
+
+def mid_block(
+    self: Any,
+    hidden_states: Any,
+    temb: Any = None,
+    encoder_hidden_states: Any = None,
+    attention_mask: Any = None,
+    cross_attention_kwargs: Any = None,
+    encoder_attention_mask: Any = None,
+) -> Any:
+    """`UNetMidBlock2DCrossAttn.construct`: a resnet, then an attention and a resnet in turn."""
+    hidden_states = self.resnets[0](hidden_states, temb)
+    for place, attention in enumerate(self.attentions):
+        hidden_states = attention(
+            hidden_states,
+            encoder_hidden_states=encoder_hidden_states,
+            cross_attention_kwargs=cross_attention_kwargs,
+            attention_mask=attention_mask,
+            encoder_attention_mask=encoder_attention_mask,
+            return_dict=False,
+        )[0]
+        hidden_states = self.resnets[place + 1](hidden_states, temb)
+    return hidden_states
+
+
+def motion_mid_block(
+    self: Any,
+    hidden_states: Any,
+    temb: Any = None,
+    encoder_hidden_states: Any = None,
+    attention_mask: Any = None,
+    cross_attention_kwargs: Any = None,
+    encoder_attention_mask: Any = None,
+    num_frames: int = 1,
+) -> Any:
+    """`UNetMidBlockCrossAttnMotion.construct`: a resnet, then an attention, a motion module and a resnet in turn."""
+    hidden_states = self.resnets[0](hidden_states, temb)
+    for place, attention in enumerate(self.attentions):
+        hidden_states = attention(
+            hidden_states,
+            encoder_hidden_states=encoder_hidden_states,
+            cross_attention_kwargs=cross_attention_kwargs,
+            attention_mask=attention_mask,
+            encoder_attention_mask=encoder_attention_mask,
+            return_dict=False,
+        )[0]
+        hidden_states = self.motion_modules[place](hidden_states, None, None, None, num_frames, None)
+        hidden_states = self.resnets[place + 1](hidden_states, temb)
+    return hidden_states
+
+
+def _if_it_slices(replacement: Callable) -> Callable:
+    def take(original: Callable) -> Callable:
+        return replacement if "resnets[1:]" in inspect.getsource(original) else original
+
+    return take
+
+
+def _and_restore_names(original: Callable) -> Callable:
+    @functools.wraps(original)
+    def recurse_remove_peft_layers(model: Any) -> Any:
+        removed = original(model)
+        restore_names(model)
+        return removed
+
+    return recurse_remove_peft_layers
+
+
+UNETS = "mindone.diffusers.models.unets."
+
+REPLACED: dict[str, Callable] = {
+    UNETS + "unet_2d_blocks:UNetMidBlock2DCrossAttn.construct": _if_it_slices(mid_block),
+    UNETS + "unet_motion_model:UNetMidBlockCrossAttnMotion.construct": _if_it_slices(motion_mid_block),
+    "mindone.diffusers.utils.peft_utils:recurse_remove_peft_layers": _and_restore_names,
+}

@@ -1,0 +1,115 @@
+"""The table of mindone's defects: what is broken, where, how it is met, and what mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from . import (
+    depth_processor,
+    generators,
+    gif,
+    local_lora_file,
+    lora_fusing,
+    parameter_names,
+    saved_text_encoders,
+    scheduler_names,
+    t2i_adapter,
+)
+
+
+@dataclass(frozen=True)
+class Mending:
+    """One defect with its remedy.
+
+    Attributes:
+        name: in the table of the documentation, too.
+        where: file and function in mindone.
+        defect: what is broken.
+        met: how a user meets it.
+        replaced: the remedy, from "module:attribute" to the function that makes the replacement from the original.
+            It returns the original where the defect is not there.
+        versions: how a version of mindone begins that has the defect; a later one that mends it wins.
+    """
+
+    name: str
+    where: str
+    defect: str
+    met: str
+    replaced: Mapping[str, Callable]
+    versions: tuple[str, ...] = ("0.5.",)
+
+
+ANY = ("",)
+"""Every version: for what is wanted beside the mending, our classes in the place of mindone's."""
+
+MENDINGS: tuple[Mending, ...] = (
+    Mending(
+        "scheduler names",
+        "diffusers/__init__.py: import table",
+        "TCDScheduler is not exported, so no folder can name it",
+        "from_pretrained of a pipeline that was saved with a TCDScheduler",
+        scheduler_names.REPLACED,
+        versions=ANY,
+    ),
+    Mending(
+        "LoRA fusing",
+        "peft/tuners/lora/layer.py: Linear.unmerge, _ConvNd.unmerge, construct",
+        "unmerge leaves the fused weights or subtracts another scale; a fused layer passes over other adapters",
+        "unfuse_lora, fuse_lora with lora_scale or twice, disable_lora and delete_adapters after fuse_lora, "
+        "load_lora_weights after fuse_lora; a DoRA file",
+        lora_fusing.REPLACED,
+    ),
+    Mending(
+        "parameter names",
+        "diffusers/models/unets/unet_2d_blocks.py: UNetMidBlock2DCrossAttn.construct; "
+        "unet_motion_model.py: UNetMidBlockCrossAttnMotion.construct; "
+        "diffusers/utils/peft_utils.py: recurse_remove_peft_layers",
+        "parameters are renamed by the first forward pass and by unloading a LoRA",
+        "ms.jit of a UNet after unload_lora_weights; AnimateDiffPipeline on the UNet of a pipeline that has run",
+        parameter_names.REPLACED,
+    ),
+    Mending(
+        "T2I-Adapter's last steps",
+        "diffusers/pipelines/t2i_adapter/pipeline_stable_diffusion_xl_adapter.py: __call__",
+        "ms.mutable(None) is a TypeError",
+        "adapter_conditioning_factor below 1",
+        t2i_adapter.REPLACED,
+    ),
+    Mending(
+        "DPT image processor",
+        "transformers/models/dpt/image_processing_dpt.py: DPTImageProcessor.preprocess",
+        "it hands size_divisibility to a check that does not know it: always a TypeError",
+        "depth maps for a ControlNet",
+        depth_processor.REPLACED,
+    ),
+    Mending(
+        "saved text encoders",
+        "transformers/modeling_utils.py: MSPreTrainedModel.save_pretrained",
+        "text encoders are saved under MindSpore's names (embedding_table), so that torch begins with random ones, "
+        'and with the metadata format "np", which transformers on torch refuses',
+        "a pipeline saved by mindone, loaded by diffusers",
+        saved_text_encoders.REPLACED,
+    ),
+    Mending(
+        "GIF of arrays",
+        "diffusers/utils/export_utils.py: export_to_gif",
+        "only PIL pictures are written; an array is an AttributeError",
+        'AnimateDiff with output_type="np"',
+        gif.REPLACED,
+    ),
+    Mending(
+        "local LoRA file",
+        "diffusers/loaders/lora_base.py: _best_guess_weight_name",
+        "offline, weight_name is mandatory even for a local folder",
+        "load_lora_weights(folder) with HF_HUB_OFFLINE=1 or local_files_only=True",
+        local_lora_file.REPLACED,
+    ),
+    Mending(
+        "list of generators",
+        "diffusers/utils/mindspore_utils.py: randn_tensor",
+        "a list too long is accepted, too short an IndexError, a shape that is a list a TypeError",
+        "one generator for each image, where a pipeline does not count them itself",
+        generators.REPLACED,
+    ),
+)

@@ -1,0 +1,1 @@
+"""Each mending has a test that fails without it: run with MENDINGS=off to see them fail."""

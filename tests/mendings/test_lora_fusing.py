@@ -1,0 +1,233 @@
+"""Fused and taken out again, with scales, twice, on top of each other; UNet and both text encoders."""
+
+import mindspore as ms
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from mindone_tcd import UsageError
+
+from . import models
+
+PARTS = ("unet", "text_encoder", "text_encoder_2")
+# A weight of about 1 is fused and taken out in float32: two roundings of 6e-8, carried through some 30 layers.
+TOLERANCE = 2e-5
+
+
+@pytest.fixture(scope="module")
+def pipe():
+    return models.make_pipeline()
+
+
+@pytest.fixture(scope="module")
+def folders(pipe, tmp_path_factory):
+    """Two LoRAs on disk, each for all three models."""
+    made = {}
+    for seed, name in enumerate(("first", "second")):
+        arrays = {}
+        for part in PARTS:
+            arrays |= models.lora(getattr(pipe, part), part, seed)
+        made[name] = tmp_path_factory.mktemp(name)
+        save_file(arrays, made[name] / "pytorch_lora_weights.safetensors")
+    return made
+
+
+def load(pipe, folders, name):
+    pipe.load_lora_weights(str(folders[name]), weight_name="pytorch_lora_weights.safetensors", adapter_name=name)
+
+
+@pytest.fixture(scope="module")
+def weights(pipe):
+    return {part: {n: p.asnumpy().copy() for n, p in getattr(pipe, part).parameters_and_names()} for part in PARTS}
+
+
+@pytest.fixture(autouse=True)
+def base_weights(pipe, weights):
+    """Every test begins with the same weights to the bit, whatever rounding the one before has left."""
+    yield
+    pipe.unload_lora_weights()
+    for part in PARTS:
+        for name, parameter in getattr(pipe, part).parameters_and_names():
+            parameter.set_data(ms.Tensor(weights[part][name]))
+
+
+@pytest.fixture
+def loaded(pipe, folders):
+    load(pipe, folders, "first")
+    load(pipe, folders, "second")
+    pipe.set_adapters("first")
+    return pipe
+
+
+def outputs(pipe):
+    return [models.run_unet(pipe.unet), *(models.run_text_encoder(getattr(pipe, part)) for part in PARTS[1:])]
+
+
+def assert_same(found, expected, tolerance=TOLERANCE):
+    for part, one, other in zip(PARTS, found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=tolerance, rtol=0, err_msg=part)
+
+
+def assert_different(found, expected):
+    for part, one, other in zip(PARTS, found, expected, strict=True):
+        assert np.abs(one - other).max() > 1e-2, part
+
+
+@pytest.fixture(scope="module")
+def base(pipe):
+    return outputs(pipe)
+
+
+def test_unfusing_is_as_before_fusing(loaded, base):
+    before = outputs(loaded)
+    assert_different(before, base)
+    loaded.fuse_lora()
+    assert_same(outputs(loaded), before)
+    loaded.unfuse_lora()
+    assert_same(outputs(loaded), before)
+    loaded.set_adapters(["first", "second"], [0.0, 0.0])
+    assert_same(outputs(loaded), base)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_fusing_with_a_scale(loaded, times):
+    before = outputs(loaded)
+    loaded.set_adapters("first", 0.5)
+    half = outputs(loaded)
+    loaded.set_adapters("first")
+    for _ in range(times):
+        loaded.fuse_lora(lora_scale=0.5)
+        assert_same(outputs(loaded), half)
+    loaded.unfuse_lora()
+    assert_same(outputs(loaded), before)
+
+
+def test_taking_out_after_the_weights_were_changed(loaded, base):
+    loaded.set_adapters(["first", "second"], [0.5, 2.0])
+    both = outputs(loaded)
+    loaded.fuse_lora()
+    assert_same(outputs(loaded), both)
+    loaded.set_adapters(["first", "second"], [0.0, 0.0])  # acts once they are unfused
+    assert_same(outputs(loaded), both)
+    loaded.unfuse_lora()
+    assert_same(outputs(loaded), base)
+
+
+def test_an_adapter_beside_a_fused_one(loaded):
+    loaded.set_adapters(["first", "second"])
+    both = outputs(loaded)
+    loaded.fuse_lora(adapter_names=["first"])
+    assert_same(outputs(loaded), both)
+    loaded.set_adapters("second")
+    assert_same(outputs(loaded), both)
+    loaded.fuse_lora()
+    assert_same(outputs(loaded), both)
+
+
+def test_loading_on_top_of_a_fused_lora_takes_it_out(pipe, folders, base):
+    """As peft does it, with a warning: one adapter is active after loading, the new one."""
+    load(pipe, folders, "second")
+    alone = outputs(pipe)
+    pipe.unload_lora_weights()
+    load(pipe, folders, "first")
+    pipe.fuse_lora()
+    with pytest.warns(UserWarning, match="merged"):
+        load(pipe, folders, "second")
+    assert_same(outputs(pipe), alone)
+    pipe.unload_lora_weights()
+    assert_same(outputs(pipe), base)
+
+
+def test_disabling_takes_out(loaded, base):
+    before = outputs(loaded)
+    loaded.fuse_lora(lora_scale=0.5)
+    loaded.disable_lora()
+    assert_same(outputs(loaded), base)
+    loaded.enable_lora()
+    assert_same(outputs(loaded), before)
+
+
+def test_deleting_takes_out(loaded, base):
+    loaded.fuse_lora(lora_scale=0.5)
+    loaded.delete_adapters(["first", "second"])
+    assert_same(outputs(loaded), base)
+
+
+def test_unloading_gives_the_base_to_the_bit(loaded, base):
+    loaded.unload_lora_weights()
+    assert_same(outputs(loaded), base, 0)
+
+
+def test_unloading_keeps_what_is_fused(loaded):
+    before = outputs(loaded)
+    loaded.fuse_lora()
+    loaded.unload_lora_weights()
+    assert_same(outputs(loaded), before)
+
+
+def test_broken_adapter_is_not_half_fused(loaded):
+    before = outputs(loaded)
+    weight = loaded.unet.up_blocks[-1].resnets[-1].conv1.lora_B["first"].weight
+    good = weight.asnumpy().copy()
+    weight.set_data(ms.Tensor(np.full_like(good, np.nan)))
+    with pytest.raises(ValueError, match=r"up_blocks.*NaN"):
+        loaded.fuse_lora(safe_fusing=True)
+    weight.set_data(ms.Tensor(good))
+    assert_same(outputs(loaded), before)
+
+
+def test_compiled_beside_a_fused_one(loaded):
+    loaded.set_adapters(["first", "second"])
+    loaded.fuse_lora(adapter_names=["first"])
+    layer = loaded.unet.mid_block.attentions[0].transformer_blocks[0].attn1.to_q
+
+    def run(x):
+        return layer(x)
+
+    x = ms.Tensor(models.normal(1, 3, 16))
+    np.testing.assert_allclose(ms.jit(run)(x).asnumpy(), run(x).asnumpy(), atol=1e-6)
+    only_base = layer.base_layer(x).asnumpy()
+    assert np.abs(run(x).asnumpy() - only_base).max() > 1e-2
+
+
+def with_bias(arrays):
+    bias = {
+        name.replace("lora_B.weight", "lora_B.bias"): v[:, 0].copy() for name, v in arrays.items() if "lora_B" in name
+    }
+    return {**arrays, **bias}
+
+
+def test_bias_is_fused_and_taken_out(pipe, tmp_path, base):
+    arrays = with_bias(models.lora(pipe.text_encoder, "text_encoder", 5))
+    save_file(arrays, tmp_path / "pytorch_lora_weights.safetensors")
+    pipe.load_lora_weights(str(tmp_path), weight_name="pytorch_lora_weights.safetensors", adapter_name="biased")
+    before = models.run_text_encoder(pipe.text_encoder)
+    pipe.fuse_lora(components=["text_encoder"])
+    np.testing.assert_allclose(models.run_text_encoder(pipe.text_encoder), before, atol=TOLERANCE)
+    pipe.unfuse_lora(components=["text_encoder"])
+    pipe.unload_lora_weights()
+    assert_same(outputs(pipe), base)
+
+
+def test_bias_without_a_place_is_refused(pipe, tmp_path, base):
+    arrays = {k: v for k, v in models.lora(pipe.unet, "unet", 5).items() if ".attn1.to_q." in k}
+    save_file(with_bias(arrays), tmp_path / "pytorch_lora_weights.safetensors")
+    pipe.load_lora_weights(str(tmp_path), weight_name="pytorch_lora_weights.safetensors", adapter_name="biased")
+    with pytest.raises(UsageError, match="whose layer has none"):
+        pipe.fuse_lora(components=["unet"])
+    pipe.unload_lora_weights()
+    assert_same(outputs(pipe), base, 0)
+
+
+def test_dora_is_refused_before_anything_changes(pipe, tmp_path, base):
+    arrays = models.lora(pipe.unet, "unet", 5)
+    dora = {
+        k.replace("lora_B.weight", "lora_magnitude_vector"): v[:, 0].copy().ravel()
+        for k, v in arrays.items()
+        if "lora_B" in k
+    }
+    save_file({**arrays, **dora}, tmp_path / "pytorch_lora_weights.safetensors")
+    with pytest.raises(UsageError, match="DoRA"):
+        pipe.load_lora_weights(str(tmp_path), weight_name="pytorch_lora_weights.safetensors")
+    assert not any("lora" in name for name, _ in pipe.unet.parameters_and_names())
+    assert_same(outputs(pipe), base, 0)

@@ -1,0 +1,87 @@
+"""Names of parameters after a forward pass, after a LoRA, and what hangs on them."""
+
+import mindspore as ms
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from . import models
+
+MOTION = {
+    "block_out_channels": (8, 16),
+    "motion_layers_per_block": 1,
+    "motion_mid_block_layers_per_block": 1,
+    "motion_num_attention_heads": 2,
+    "motion_norm_num_groups": 4,
+    "motion_max_seq_length": 8,
+}
+UNET = {
+    key: value
+    for key, value in models.UNET.items()
+    if key not in ("addition_embed_type", "addition_time_embed_dim", "projection_class_embeddings_input_dim")
+}
+
+
+@pytest.fixture(scope="module")
+def unet():
+    from mindone.diffusers import UNet2DConditionModel
+
+    return models.refill(UNet2DConditionModel(**models.UNET), 4)
+
+
+def misnamed(model):
+    return [name for name, parameter in model.parameters_and_names() if parameter.name != name]
+
+
+def test_forward_pass_renames_nothing(unet):
+    models.run_unet(unet)
+    assert misnamed(unet) == []
+
+
+def load_and_unload(unet, folder):
+    save_file(models.lora(unet, "unet", 0), folder / "lora.safetensors")
+    unet.load_lora_adapter(str(folder), weight_name="lora.safetensors", adapter_name="style", prefix="unet")
+    assert any("lora" in name for name, _ in unet.parameters_and_names())
+    unet.unload_lora()
+
+
+def test_unloading_renames_nothing(unet, tmp_path):
+    load_and_unload(unet, tmp_path)
+    assert misnamed(unet) == []
+
+
+def test_compiled_after_unloading(unet, tmp_path):
+    expected = models.run_unet(unet)
+    load_and_unload(unet, tmp_path)
+
+    def run(x, text, pooled, sizes):
+        conditions = {"text_embeds": pooled, "time_ids": sizes}
+        return unet(x, ms.Tensor(999), text, added_cond_kwargs=conditions, return_dict=False)[0]
+
+    found = ms.jit(run)(*map(ms.Tensor, models.unet_inputs())).asnumpy()
+    # Graph mode orders float32 sums in its own way: 30 layers of 6e-8.
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def make_motion(unet):
+    from mindone.diffusers import MotionAdapter, UNetMotionModel
+
+    return UNetMotionModel.from_unet2d(unet, models.refill(MotionAdapter(**MOTION), 5)).set_train(False)
+
+
+def test_motion_unet_takes_all_of_a_unet_that_has_run():
+    from mindone.diffusers import UNet2DConditionModel
+
+    unet = models.refill(UNet2DConditionModel(**UNET), 4)
+    unet(ms.Tensor(models.normal(1, 4, 8, 8)), ms.Tensor(999), ms.Tensor(models.normal(1, 6, 24)))
+    motion = dict(make_motion(unet).parameters_and_names())
+    for name, parameter in unet.parameters_and_names():
+        np.testing.assert_array_equal(motion[name].asnumpy(), parameter.asnumpy(), err_msg=name)
+
+
+def test_motion_unet_keeps_its_names_too():
+    from mindone.diffusers import UNet2DConditionModel
+
+    motion = make_motion(models.refill(UNet2DConditionModel(**UNET), 4))
+    motion(ms.Tensor(models.normal(1, 4, 3, 8, 8)), ms.Tensor(999), ms.Tensor(models.normal(3, 6, 24)))
+    assert misnamed(motion) == []

@@ -1,0 +1,31 @@
+"""mindone's names lead to our schedulers as soon as there is a pipeline to load."""
+
+import os
+import subprocess
+import sys
+
+SCRIPT = """
+import os
+from mindone_tcd import mendings
+if os.environ.get("MENDINGS") != "off":
+    mendings.apply()
+from mindone.diffusers import DiffusionPipeline
+import mindone.diffusers, mindone.diffusers.schedulers
+for module in (mindone.diffusers, mindone.diffusers.schedulers):
+    for name in ("TCDScheduler", "LCMScheduler"):
+        print(getattr(module, name).__module__)
+"""
+
+
+def test_schedulers_are_ours_where_only_mindone_is_imported():
+    ran = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "GLOG_v": "4"},
+        timeout=300,
+        check=False,
+    )
+    assert ran.stdout.split()[-4:] == ["mindone_tcd.schedulers.tcd", "mindone_tcd.schedulers.lcm"] * 2, ran.stderr[
+        -2000:
+    ]

@@ -1,0 +1,86 @@
+"""The remedies in place, taken out, and left out where they are not needed."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mindone_tcd import mendings
+from mindone_tcd.mendings import parameter_names, switch
+from mindone_tcd.replacing import owner
+
+pytestmark = pytest.mark.skipif(os.environ.get("MENDINGS") == "off", reason="speaks of the remedies in place")
+
+
+def current():
+    names = [name for mending in mendings.MENDINGS for name in mending.replaced]
+    loaded = {name: name.partition(":") for name in names if name.partition(":")[0] in sys.modules}
+    return {name: getattr(*owner(sys.modules[module], path), None) for name, (module, _, path) in loaded.items()}
+
+
+def test_applying_twice_is_applying_once():
+    before, hooks = current(), len(sys.meta_path)
+    mendings.apply()
+    assert current() == before
+    assert len(sys.meta_path) == hooks
+
+
+def test_withdrawn_and_put_in_place_after_mindone():
+    from mindone.diffusers import utils
+    from mindone.diffusers.loaders import peft
+    from mindone.diffusers.models.unets.unet_2d_blocks import UNetMidBlock2DCrossAttn
+
+    before, copies = current(), (utils.export_to_gif, peft._create_lora_config)
+    assert UNetMidBlock2DCrossAttn.construct is parameter_names.mid_block
+    mendings.withdraw()
+    try:
+        assert not mendings.applied()
+        untouched = [name for name, value in current().items() if value is before[name]]
+        assert untouched == ["mindone.diffusers.pipelines.pipeline_utils:DiffusionPipeline"]
+        assert (utils.export_to_gif, peft._create_lora_config) != copies
+        assert utils.export_to_gif is sys.modules["mindone.diffusers.utils.export_utils"].export_to_gif
+    finally:
+        mendings.apply()
+    assert UNetMidBlock2DCrossAttn.construct is parameter_names.mid_block
+    assert utils.export_to_gif is sys.modules["mindone.diffusers.utils.export_utils"].export_to_gif
+    assert utils.export_to_gif.__module__ == "mindone.diffusers.utils.export_utils"
+    assert current().keys() == before.keys()
+
+
+def test_a_later_version_is_left_alone():
+    assert {mending.name for mending in switch.needed("0.6.0")} == {"scheduler names"}
+    assert switch.needed("0.5.1") == mendings.MENDINGS
+    assert {mending.name for mending in switch.needed("0.50.0")} == {"scheduler names"}
+
+
+def mended_upstream(self, hidden_states):
+    for place, attention in enumerate(self.attentions):
+        hidden_states = self.resnets[place + 1](attention(hidden_states))
+    return hidden_states
+
+
+def test_code_without_the_defect_is_left_alone():
+    (make,) = [make for name, make in parameter_names.REPLACED.items() if "UNetMidBlock2DCrossAttn" in name]
+    assert make(mended_upstream) is mended_upstream
+
+
+def test_every_remedy_names_something_of_mindone():
+    names = [name for mending in mendings.MENDINGS for name in mending.replaced]
+    assert len(names) == len(set(names))
+    assert all(name.startswith("mindone.") and name.count(":") == 1 for name in names)
+
+
+ALONE = """
+import sys
+from mindone_tcd import mendings
+mendings.apply()
+assert mendings.applied()
+assert not any(name.partition(".")[0] in ("mindone", "mindspore") for name in sys.modules)
+print("nothing imported")
+"""
+
+
+def test_applying_imports_nothing_of_mindone():
+    ran = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, timeout=60, check=False)
+    assert ran.stdout.strip() == "nothing imported", ran.stderr[-2000:]
