@@ -12,9 +12,10 @@ def get(name: str) -> Any:
     require_mindspore()
     from mindone import diffusers
 
-    from .. import cpu, schedulers
+    from .. import adapters, cpu, schedulers
 
     part = getattr(diffusers, name)
     schedulers.register()
     cpu.enable()
+    adapters.install()
     return part
