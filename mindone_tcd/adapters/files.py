@@ -105,7 +105,8 @@ def find(name: Any, weight_name: str | None, subfolder: str | None, what: str, *
     if path.is_file():
         if path.suffix != ".safetensors":
             raise UsageError(
-                f"{path} is not a .safetensors file; only safetensors are loaded, nothing is unpickled: convert the {what}"
+                f"{path} is not a .safetensors file; only safetensors are loaded, nothing is unpickled: "
+                f"convert the {what}"
             )
         if weight_name not in (None, path.name):
             raise UsageError(f"{path} is a file, so weight_name={weight_name!r} names another; leave one of them out")

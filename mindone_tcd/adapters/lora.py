@@ -1,4 +1,4 @@
-"""``load_lora_weights``: a LoRA of any layout into mindone's pipelines; every key is checked before anything changes."""
+"""``load_lora_weights``: a LoRA of any layout into mindone's pipelines, all keys checked before anything changes."""
 
 from __future__ import annotations
 
@@ -225,6 +225,7 @@ def _exactly(paths: Any) -> str:
 
 def _take_back(models: Mapping[str, Any], adapter_name: str) -> None:
     """Remove an adapter that was put in only in part."""
+    from mindone.diffusers.utils.peft_utils import recurse_remove_peft_layers
     from mindone.peft.tuners.tuners_utils import BaseTunerLayer
 
     for model in models.values():
@@ -234,5 +235,6 @@ def _take_back(models: Mapping[str, Any], adapter_name: str) -> None:
         if adapter_name in (getattr(model, "peft_config", None) or {}):
             model.peft_config.pop(adapter_name)
             if not model.peft_config:
+                recurse_remove_peft_layers(model)
                 del model.peft_config
                 model._hf_peft_config_loaded = False

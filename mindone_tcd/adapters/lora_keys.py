@@ -6,7 +6,7 @@
 | kohya, sgm block names | ``lora_unet_input_blocks_4_1_proj_in.lora_up.weight`` |
 | PEFT | ``unet.….to_q.lora_A.weight``, ``text_encoder.….q_proj.lora_B.weight`` |
 | diffusers | ``unet.….to_q.lora.down.weight``, ``text_encoder.….q_proj.lora_linear_layer.up.weight`` |
-| attention processors | ``unet.….attn1.processor.to_q_lora.down.weight``, ``text_encoder.….self_attn.to_q_lora.up.weight`` |
+| attention processors | ``unet.….attn1.processor.to_q_lora.down.weight``, ``text_encoder.….to_q_lora.up.weight`` |
 
 Each key is read by itself, so a file that mixes layouts is read whole.
 """

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import UsageError
-from .lora_keys import ALPHA, DOWN, UP, Names, Place, Unplaced
+from .lora_keys import ALPHA, DOWN, UP, Names, Unplaced
 
 METADATA_KEY = "lora_adapter_metadata"
 """Where diffusers keeps the LoRA's configuration (alpha and the like) in the metadata of a safetensors file."""
@@ -114,7 +114,8 @@ def _fault(parts: Mapping[str, np.ndarray], weight: tuple[int, ...]) -> str | No
     ones = (1,) * (len(weight) - 2)
     if rank < 1 or down.shape != (rank, *weight[1:]) or up.shape != (weight[0], rank, *ones):
         expected = f"(rank, {', '.join(map(str, weight[1:]))}) and ({', '.join(map(str, (weight[0], 'rank', *ones)))})"
-        return f"of another shape, such as {down.shape} and {up.shape} where the module needs {expected}{_base(down, weight)}"
+        hint = _base(down, weight)
+        return f"of another shape, such as {down.shape} and {up.shape} where the module needs {expected}{hint}"
     if ALPHA in parts and (parts[ALPHA].size != 1 or not np.isfinite(parts[ALPHA].astype(np.float64)).all()):
         return "with an alpha that is no single finite number"
     return None

@@ -142,6 +142,6 @@ CASES: dict[str, Case] = {
 
 def load(pipe: Any, files: list[File], folder: Path) -> None:
     """Write the files and load each into the pipeline."""
-    for name, file in zip("abc", files):
+    for name, file in zip("abc", files, strict=False):
         tiny.save(file.tensors, folder / f"{name}.safetensors", file.metadata)
         pipe.load_lora_weights(str(folder), weight_name=f"{name}.safetensors", adapter_name=name)

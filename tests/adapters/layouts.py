@@ -46,7 +46,7 @@ def draw(
     shapes: Mapping[str, Mapping[str, tuple[int, ...]]],
     targets: Iterable[str],
     rank: int | Callable[[int], int],
-    alpha: float | None | Callable[[int], float | None],
+    alpha: float | Callable[[int], float | None] | None,
     seed: int = 0,
     size: float = 0.5,
     dtype: Any = np.float32,

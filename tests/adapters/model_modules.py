@@ -1,4 +1,4 @@
-"""The modules of UNets and text encoders that can take a LoRA, computed from their configurations without any weights."""
+"""The modules of UNets and text encoders that can take a LoRA, computed from their configurations alone."""
 
 from __future__ import annotations
 
