@@ -115,7 +115,7 @@ def find(name: Any, weight_name: str | None, subfolder: str | None, what: str, *
         return _in_folder(path, weight_name, subfolder, what)
     if not _HUB_ID.fullmatch(str(name)):
         raise UsageError(f"no {what} {str(name)!r}: expected a folder, a .safetensors file, or a hub id (owner/name)")
-    return _fetch(str(name), weight_name, subfolder, what, hub)
+    return fetch(str(name), weight_name, subfolder, what, hub)
 
 
 def _in_folder(folder: Path, weight_name: str | None, subfolder: str | None, what: str) -> Path:
@@ -142,20 +142,32 @@ def _refuse_pickles(folder: Path, what: str) -> None:
         )
 
 
-def _fetch(name: str, weight_name: str | None, subfolder: str | None, what: str, hub: dict[str, Any]) -> Path:
+def fetch(name: str, file: str | None, subfolder: str | None, what: str, hub: dict[str, Any]) -> Path:
+    """A file of a hub repository, from the cache or the network.
+
+    Args:
+        name: the repository's id.
+        file: its name; None for the adapter's safetensors file.
+        subfolder: where it is.
+        what: what is looked for, for the message.
+        hub: of :data:`HUB_OPTIONS`.
+
+    Raises:
+        UsageError: if it cannot be had.
+    """
     import huggingface_hub as hf
     from huggingface_hub.constants import HF_HUB_OFFLINE
 
     try:
-        if weight_name is None:
+        if file is None:
             if HF_HUB_OFFLINE or hub.get("local_files_only"):
                 options = {key: hub[key] for key in ("cache_dir", "revision") if key in hub}
                 here = Path(hf.snapshot_download(name, local_files_only=True, **options))
                 return _in_folder(here, None, subfolder, what)
             options = {key: hub[key] for key in ("token", "revision") if key in hub}
             siblings = hf.model_info(name, **options).siblings or []
-            weight_name = _only_one(name, (s.rfilename for s in siblings), subfolder, what)
-        return Path(hf.hf_hub_download(name, weight_name, subfolder=subfolder, **hub))
+            file = _only_one(name, (s.rfilename for s in siblings), subfolder, what)
+        return Path(hf.hf_hub_download(name, file, subfolder=subfolder, **hub))
     except UsageError:
         raise
     except (OSError, ValueError) as error:  # every error of huggingface_hub is one of these

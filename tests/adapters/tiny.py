@@ -113,17 +113,17 @@ def mindone_pipeline(config: UNetConfig) -> Any:
 
     from mindone_tcd.pipelines.mindone_parts import get
 
-    unet = _fill_mindone(get("UNet2DConditionModel")(**UNET_OPTIONS[config]), "unet")
-    text = {"text_encoder": _fill_mindone(mt.CLIPTextModel(CLIPTextConfig(**text_options(False))), "text_encoder")}
+    unet = fill_mindone(get("UNet2DConditionModel")(**UNET_OPTIONS[config]), "unet")
+    text = {"text_encoder": fill_mindone(mt.CLIPTextModel(CLIPTextConfig(**text_options(False))), "text_encoder")}
     scheduler = get("DDIMScheduler")(**SCHEDULER_OPTIONS)
     if config.added:
         second = mt.CLIPTextModelWithProjection(CLIPTextConfig(**text_options(True)))
-        text["text_encoder_2"] = _fill_mindone(second, "text_encoder_2")
+        text["text_encoder_2"] = fill_mindone(second, "text_encoder_2")
         return get("StableDiffusionXLPipeline")(
             vae=None, tokenizer=None, tokenizer_2=None, unet=unet, scheduler=scheduler, **text
         )
     if config.motion:
-        adapter = _fill_mindone(get("MotionAdapter")(**ADAPTER_OPTIONS), "motion_adapter")
+        adapter = fill_mindone(get("MotionAdapter")(**ADAPTER_OPTIONS), "motion_adapter")
         return get("AnimateDiffPipeline")(
             vae=None, tokenizer=None, unet=unet, motion_adapter=adapter, scheduler=scheduler, **text
         )
@@ -139,7 +139,7 @@ def mindone_pipeline(config: UNetConfig) -> Any:
     )
 
 
-def _fill_mindone(model: Any, owner: str) -> Any:
+def fill_mindone(model: Any, owner: str) -> Any:
     import mindspore as ms
 
     for name, parameter in model.parameters_and_names():
@@ -175,17 +175,17 @@ def torch_pipeline(config: UNetConfig) -> Any:
     import diffusers as d
     import transformers as t
 
-    unet = _fill_torch(d.UNet2DConditionModel(**UNET_OPTIONS[config]), "unet")
-    text = {"text_encoder": _fill_torch(t.CLIPTextModel(t.CLIPTextConfig(**text_options(False))), "text_encoder")}
+    unet = fill_torch(d.UNet2DConditionModel(**UNET_OPTIONS[config]), "unet")
+    text = {"text_encoder": fill_torch(t.CLIPTextModel(t.CLIPTextConfig(**text_options(False))), "text_encoder")}
     scheduler = d.DDIMScheduler(**SCHEDULER_OPTIONS)
     if config.added:
         second = t.CLIPTextModelWithProjection(t.CLIPTextConfig(**text_options(True)))
-        text["text_encoder_2"] = _fill_torch(second, "text_encoder_2")
+        text["text_encoder_2"] = fill_torch(second, "text_encoder_2")
         return d.StableDiffusionXLPipeline(
             vae=None, tokenizer=None, tokenizer_2=None, unet=unet, scheduler=scheduler, **text
         )
     if config.motion:
-        adapter = _fill_torch(d.MotionAdapter(**ADAPTER_OPTIONS), "motion_adapter")
+        adapter = fill_torch(d.MotionAdapter(**ADAPTER_OPTIONS), "motion_adapter")
         return d.AnimateDiffPipeline(
             vae=None, tokenizer=None, unet=unet, motion_adapter=adapter, scheduler=scheduler, **text
         )
@@ -201,7 +201,7 @@ def torch_pipeline(config: UNetConfig) -> Any:
     )
 
 
-def _fill_torch(model: Any, owner: str) -> Any:
+def fill_torch(model: Any, owner: str) -> Any:
     import torch
 
     with torch.no_grad():
