@@ -101,6 +101,8 @@ def find(name: Any, weight_name: str | None, subfolder: str | None, what: str, *
             f"{weight_name!r} is not a .safetensors file; only safetensors are loaded, nothing is unpickled: "
             f"take the {what}'s safetensors file or convert it"
         )
+    if not isinstance(name, (str, Path)):
+        raise UsageError(f"no {what} {name!r}: expected a folder, a .safetensors file, or a hub id (owner/name)")
     path = Path(name).expanduser()
     if path.is_file():
         if path.suffix != ".safetensors":
@@ -119,7 +121,11 @@ def find(name: Any, weight_name: str | None, subfolder: str | None, what: str, *
 
 
 def _in_folder(folder: Path, weight_name: str | None, subfolder: str | None, what: str) -> Path:
-    inner = folder / subfolder if subfolder and (folder / subfolder).is_dir() else folder
+    inner = folder / (subfolder or "")
+    if not inner.is_dir():
+        raise UsageError(
+            f"{folder} has no folder {subfolder}; expected the {what} there: leave subfolder out or mend it"
+        )
     if weight_name is None:
         _refuse_pickles(inner, what)
         return lora_file(inner)

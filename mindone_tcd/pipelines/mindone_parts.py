@@ -13,9 +13,11 @@ def get(name: str) -> Any:
     from mindone import diffusers
 
     from .. import adapters, cpu, schedulers
+    from . import missing_weights
 
     part = getattr(diffusers, name)
     schedulers.register()
     cpu.enable()
     adapters.install()
+    missing_weights.install()
     return part
