@@ -1,6 +1,7 @@
 """Finding adapter files in folders and in the hub's cache, and reading them."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -89,15 +90,13 @@ def test_the_file_of_a_repository_on_the_hub(monkeypatch, tmp_path, listing, sub
         asked.append((name, file, subfolder))
         return str(tmp_path / file)
 
-    class Info:
-        siblings = [type("File", (), {"rfilename": name}) for name in listing]
-
+    info = SimpleNamespace(siblings=[SimpleNamespace(rfilename=name) for name in listing])
     monkeypatch.setattr(hf.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(hf, "model_info", lambda name, **options: Info)
+    monkeypatch.setattr(hf, "model_info", lambda name, **options: info)
     monkeypatch.setattr(hf, "hf_hub_download", download)
     assert find("owner/name", None, subfolder, "LoRA").name == wanted
     assert asked == [("owner/name", wanted, subfolder)]
-    Info.siblings = []
+    info.siblings = []
     with pytest.raises(
         UsageError, match=r"owner/name holds 0 safetensors files \(none\); name the LoRA's with weight_n"
     ):
