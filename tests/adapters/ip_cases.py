@@ -137,6 +137,7 @@ CASES: dict[str, Case] = {
         tiny.XL, lambda c: [plain(c), plus(c)], [(1, 1, PROJECTION), (1, 1, 5, HIDDEN)], [0.7, 0.3]
     ),
     "SD 1.5 IP-Adapter Full Face": Case(tiny.SD, lambda c: [full_face(c)], [(1, 1, 257, HIDDEN)]),
+    "AnimateDiff IP-Adapter": Case(tiny.MOTION, lambda c: [plain(c)], [(1, 1, PROJECTION)]),
     "SDXL IP-Adapter Face ID": Case(tiny.XL, lambda c: [face_id(c)], [(1, 1, FACE)], encoder=False),
 }
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tiny
 
+from mindone_tcd.adapters.ip_adapter_keys import attention_shapes
 from mindone_tcd.errors import UsageError
 
 # As for the LoRAs: float32 with other kernels on either side; an IP-Adapter moves the output by 0.1 to 1.
@@ -51,6 +52,34 @@ def test_stored_references_are_diffusers_own(name, references):
     spec.loader.exec_module(script)
     for key, out in script.make_ip([name]).items():
         np.testing.assert_allclose(references[key], out, rtol=0, atol=TOLERANCE, err_msg=key)
+
+
+def test_all_attentions_of_sdxl_are_numbered():
+    blocks = [(f"down_blocks.{i}.attentions.{j}", depth) for i, depth in ((1, 2), (2, 10)) for j in range(2)]
+    blocks += [(f"up_blocks.{i}.attentions.{j}", depth) for i, depth in ((0, 10), (1, 2)) for j in range(3)]
+    blocks += [("mid_block.attentions.0", 10)]
+    processors = {
+        f"{path}.transformer_blocks.{k}.attn{n}.processor": None for path, d in blocks for k in range(d) for n in (1, 2)
+    }
+    shapes = attention_shapes(processors, (320, 640, 1280), 2048)
+    assert len(processors) == len(shapes) == 140
+    assert list(shapes)[-1] == "139.to_v_ip.weight"
+    assert (shapes["1.to_k_ip.weight"], shapes["139.to_v_ip.weight"]) == ((640, 2048), (1280, 2048))
+
+
+def test_a_repository_of_the_hub_comes_from_the_cache(pipeline, tmp_path):
+    snapshot = tmp_path / "models--owner--ip" / "snapshots" / ("0" * 40)
+    names = ip_cases.write(CASE, snapshot)
+    (snapshot.parents[1] / "refs").mkdir()
+    (snapshot.parents[1] / "refs" / "main").write_text("0" * 40)
+    fresh = pipeline(tiny.SD)
+    fresh.load_ip_adapter("owner/ip", subfolder="sdxl_models", weight_name=names[0], cache_dir=str(tmp_path))
+    assert fresh.image_encoder.config.projection_dim == ip_cases.PROJECTION
+    (snapshot / "sdxl_models" / "image_encoder" / "model.safetensors").unlink()
+    fresh = pipeline(tiny.SD)
+    with pytest.raises(UsageError, match="the image encoder owner/ip/sdxl_models/image_encoder cannot be loaded"):
+        fresh.load_ip_adapter("owner/ip", subfolder="sdxl_models", weight_name=names[0], cache_dir=str(tmp_path))
+    assert fresh.image_encoder is None
 
 
 # ----- refusals -------------------------------------------------------------------------------------------------------
