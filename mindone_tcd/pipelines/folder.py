@@ -61,7 +61,8 @@ def check_safetensors(path: Path) -> None:
         raise UsageError(f"{path} is damaged: {size} bytes, but its header speaks of {8 + length + end}; {remedy}")
 
 
-def _read_json(path: Path) -> dict:
+def read_json(path: Path) -> dict:
+    """A JSON object from a file, or a UsageError that names the file."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -71,9 +72,14 @@ def _read_json(path: Path) -> dict:
     return value
 
 
-def _check_weights(folder: Path) -> None:
+def check_weights(folder: Path) -> None:
+    """Make sure that a model's folder has safetensors, all that its index names, and that they are whole.
+
+    Raises:
+        UsageError: naming what is missing or damaged.
+    """
     indexes = sorted(folder.glob("*.safetensors.index*.json"))
-    shards = {shard for index in indexes for shard in _read_json(index).get("weight_map", {}).values()}
+    shards = {shard for index in indexes for shard in read_json(index).get("weight_map", {}).values()}
     missing = [shard for shard in sorted(shards) if not (folder / shard).is_file()]
     if missing:
         raise UsageError(f"{folder} lacks {', '.join(missing)}, which its index names; fetch the model again")
@@ -105,17 +111,17 @@ def find_model(name: str) -> Model:
     index_path = folder / "model_index.json"
     if not index_path.is_file():
         raise UsageError(f"{folder} has no model_index.json; expected the folder of a whole pipeline, as saved by it")
-    index = _read_json(index_path)
+    index = read_json(index_path)
     for part, entry in index.items():
         if part.startswith("_") or not isinstance(entry, list) or entry[:1] == [None]:
             continue
         if not (folder / part).is_dir():
             raise UsageError(f"{folder} lacks the folder {part}/ that model_index.json names; fetch the model again")
         if part in ("unet", "vae") or part.startswith("text_encoder"):
-            _check_weights(folder / part)
-    blocks = _read_json(folder / "vae" / "config.json").get("block_out_channels", [0] * 4)
+            check_weights(folder / part)
+    blocks = read_json(folder / "vae" / "config.json").get("block_out_channels", [0] * 4)
     scale = 2 ** (len(blocks) - 1)
-    latent = _read_json(folder / "unet" / "config.json").get("sample_size")
+    latent = read_json(folder / "unet" / "config.json").get("sample_size")
     size = latent * scale if isinstance(latent, int) else None
     return Model(name, str(folder), True, index.get("_class_name"), scale, size)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import Any
 
 from ..environment import require_mindspore
 from ..errors import UsageError
-from .folder import Model, lora_file
+from .folder import Model
 from .plan import plan
 from .recipes import SHAPES, Recipe
 from .request import DTYPES
@@ -66,7 +65,7 @@ def _load(model: Model, chosen: Recipe, dtype: str | None) -> TextToImage:
     scheduler = schedulers.TCDScheduler if chosen.method == "tcd" else schedulers.LCMScheduler
     pipe.scheduler = scheduler.from_config(pipe.scheduler.config)
     if chosen.lora is not None:
-        _load_lora(pipe, chosen)
+        pipe.load_lora_weights(chosen.lora, adapter_name=chosen.method)
     pipe.set_progress_bar_config(desc=f"{chosen.method} steps", leave=False)
     return TextToImage(pipe, model, chosen, dtype)
 
@@ -80,21 +79,6 @@ def _from_pretrained(pipeline_class: Any, model: Model, **options: Any) -> Any:
         raise UsageError(
             f"cannot fetch {model.name!r} ({_first_line(error)}); "
             "with no network, download it elsewhere and give its folder"
-        ) from error
-
-
-def _load_lora(pipe: Any, chosen: Recipe) -> None:
-    path = Path(chosen.lora).expanduser()
-    file = lora_file(path) if path.is_dir() else path
-    if file.is_file():
-        pipe.load_lora_weights(str(file.parent), weight_name=file.name, adapter_name=chosen.method)
-        return
-    try:
-        pipe.load_lora_weights(chosen.lora, adapter_name=chosen.method)
-    except (OSError, ValueError) as error:  # mindone raises a ValueError where HF_HUB_OFFLINE is set
-        raise UsageError(
-            f"cannot fetch the LoRA {chosen.lora!r} ({_first_line(error)}); "
-            "with no network, download it elsewhere and give its folder, or 'none'"
         ) from error
 
 

@@ -15,9 +15,12 @@ def get(name: str) -> Any:
     mendings.apply()
     from mindone import diffusers
 
-    from .. import cpu, schedulers
+    from .. import adapters, cpu, schedulers
+    from . import missing_weights
 
     part = getattr(diffusers, name)
     schedulers.register()
     cpu.enable()
+    adapters.install()
+    missing_weights.install()
     return part

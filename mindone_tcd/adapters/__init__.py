@@ -1,0 +1,8 @@
+"""LoRA, IP-Adapter, motion adapter: reading every layout of files, strict about what cannot be placed."""
+
+from __future__ import annotations
+
+from .install import install
+from .records import LoadedLora, loaded_loras
+
+__all__ = ["LoadedLora", "install", "loaded_loras"]

@@ -1,0 +1,197 @@
+"""Where an adapter's file is (folder, file or hub id) and what is in it; safetensors only, nothing is unpickled."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import UsageError
+from ..pipelines.folder import check_safetensors, lora_file
+
+HUB_OPTIONS = ("cache_dir", "force_download", "proxies", "local_files_only", "token", "revision")
+"""Keyword arguments that go to huggingface_hub as they are."""
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_DTYPES = {
+    "F64": np.float64,
+    "F32": np.float32,
+    "F16": np.float16,
+    "I64": np.int64,
+    "I32": np.int32,
+    "I16": np.int16,
+    "I8": np.int8,
+    "U8": np.uint8,
+    "BOOL": np.bool_,
+}
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """All tensors of a file, and its metadata.
+
+    NumPy has no bfloat16: such tensors are widened to float32, which holds their values exactly.
+
+    Returns:
+        The tensors by name, in the order in which they lie in the file, and the metadata.
+
+    Raises:
+        UsageError: if the file is truncated or damaged, or holds a dtype that cannot be used (8-bit floats).
+    """
+    check_safetensors(path)
+    data = np.memmap(path, mode="r", dtype=np.uint8)
+    start = 8 + int.from_bytes(data[:8].tobytes(), "little")
+    header = json.loads(data[8:start].tobytes())
+    metadata = header.pop("__metadata__", {})
+    tensors = {}
+    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+        begin, end = entry["data_offsets"]
+        raw = data[start + begin : start + end].tobytes()
+        if entry["dtype"] == "BF16":
+            values = (np.frombuffer(raw, np.uint16).astype(np.uint32) << 16).view(np.float32)
+        elif entry["dtype"] in _DTYPES:
+            values = np.frombuffer(raw, _DTYPES[entry["dtype"]])
+        else:
+            raise UsageError(
+                f"{path}: {name!r} is of dtype {entry['dtype']}; expected float32, float16 or bfloat16: "
+                "save the file again in one of them"
+            )
+        tensors[name] = values.reshape(entry["shape"])
+    return tensors, metadata
+
+
+def as_arrays(tensors: dict[str, Any]) -> dict[str, np.ndarray]:
+    """A state dict of MindSpore tensors or NumPy arrays as NumPy arrays; bfloat16 is widened to float32.
+
+    Raises:
+        UsageError: for values that are neither.
+    """
+    arrays = {}
+    for name, value in tensors.items():
+        if hasattr(value, "asnumpy"):
+            value = (value.float() if "BFloat16" in str(value.dtype) else value).asnumpy()
+        if not isinstance(value, np.ndarray):
+            kind = type(value)
+            raise UsageError(
+                f"{name!r} is a {kind.__module__}.{kind.__name__}; expected a MindSpore tensor or an array"
+            )
+        arrays[name] = value
+    return arrays
+
+
+def find(name: Any, weight_name: str | None, subfolder: str | None, what: str, **hub: Any) -> Path:
+    """The safetensors file that a call means; one that is only on the hub is fetched.
+
+    Args:
+        name: a folder, a safetensors file, or a hub id (owner/name).
+        weight_name: the file's name in the folder or repository; None for ``pytorch_lora_weights.safetensors`` or
+            the only safetensors file that is there.
+        subfolder: where in the folder or repository to look.
+        what: what is looked for ("LoRA"), for the messages.
+        hub: of :data:`HUB_OPTIONS`.
+
+    Raises:
+        UsageError: if there is no such file, it is not safetensors, or it cannot be fetched.
+    """
+    if weight_name is not None and not weight_name.endswith(".safetensors"):
+        raise UsageError(
+            f"{weight_name!r} is not a .safetensors file; only safetensors are loaded, nothing is unpickled: "
+            f"take the {what}'s safetensors file or convert it"
+        )
+    if not isinstance(name, (str, Path)):
+        raise UsageError(f"no {what} {name!r}: expected a folder, a .safetensors file, or a hub id (owner/name)")
+    path = Path(name).expanduser()
+    if path.is_file():
+        if path.suffix != ".safetensors":
+            raise UsageError(
+                f"{path} is not a .safetensors file; only safetensors are loaded, nothing is unpickled: "
+                f"convert the {what}"
+            )
+        if weight_name not in (None, path.name):
+            raise UsageError(f"{path} is a file, so weight_name={weight_name!r} names another; leave one of them out")
+        return path
+    if path.is_dir():
+        return _in_folder(path, weight_name, subfolder, what)
+    if not _HUB_ID.fullmatch(str(name)):
+        raise UsageError(f"no {what} {str(name)!r}: expected a folder, a .safetensors file, or a hub id (owner/name)")
+    return fetch(str(name), weight_name, subfolder, what, hub)
+
+
+def _in_folder(folder: Path, weight_name: str | None, subfolder: str | None, what: str) -> Path:
+    inner = folder / (subfolder or "")
+    if not inner.is_dir():
+        raise UsageError(
+            f"{folder} has no folder {subfolder}; expected the {what} there: leave subfolder out or mend it"
+        )
+    if weight_name is None:
+        _refuse_pickles(inner, what)
+        return lora_file(inner)
+    for candidate in (folder / weight_name, inner / weight_name):
+        if candidate.is_file():
+            return candidate
+    there = ", ".join(sorted(p.name for p in inner.glob("*.safetensors"))) or "no safetensors file"
+    wanted = f"{subfolder}/{weight_name}" if subfolder else weight_name
+    raise UsageError(f"{folder} has no {wanted}; there is: {there}; give one of these as weight_name")
+
+
+def _refuse_pickles(folder: Path, what: str) -> None:
+    if any(folder.glob("*.safetensors")):
+        return
+    pickles = sorted(p.name for p in folder.iterdir() if p.suffix in (".bin", ".pt", ".pth", ".ckpt"))
+    if pickles:
+        raise UsageError(
+            f"{folder} holds {', '.join(pickles)} and no .safetensors file; only safetensors are loaded, nothing is "
+            f"unpickled: convert the {what}"
+        )
+
+
+def fetch(name: str, file: str | None, subfolder: str | None, what: str, hub: dict[str, Any]) -> Path:
+    """A file of a hub repository, from the cache or the network.
+
+    Args:
+        name: the repository's id.
+        file: its name; None for the adapter's safetensors file.
+        subfolder: where it is.
+        what: what is looked for, for the message.
+        hub: of :data:`HUB_OPTIONS`.
+
+    Raises:
+        UsageError: if it cannot be had.
+    """
+    import huggingface_hub as hf
+    from huggingface_hub.constants import HF_HUB_OFFLINE
+
+    try:
+        if file is None:
+            if HF_HUB_OFFLINE or hub.get("local_files_only"):
+                options = {key: hub[key] for key in ("cache_dir", "revision") if key in hub}
+                here = Path(hf.snapshot_download(name, local_files_only=True, **options))
+                return _in_folder(here, None, subfolder, what)
+            options = {key: hub[key] for key in ("token", "revision") if key in hub}
+            siblings = hf.model_info(name, **options).siblings or []
+            file = _only_one(name, (s.rfilename for s in siblings), subfolder, what)
+        return Path(hf.hf_hub_download(name, file, subfolder=subfolder, **hub))
+    except UsageError:
+        raise
+    except (OSError, ValueError) as error:  # every error of huggingface_hub is one of these
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise UsageError(
+            f"cannot fetch the {what} {name!r} ({reason}); there is no such folder here either: with no network, "
+            "download it elsewhere and give its folder"
+        ) from error
+
+
+def _only_one(name: str, files: Iterable[str], subfolder: str | None, what: str) -> str:
+    top = f"{subfolder}/" if subfolder else ""
+    inside = [file.removeprefix(top) for file in files if file.startswith(top)]
+    found = [file for file in inside if file.endswith(".safetensors") and "/" not in file]
+    standard = "pytorch_lora_weights.safetensors"
+    if standard in found:
+        return standard
+    if len(found) != 1:
+        listed = ", ".join(sorted(found)) or "none"
+        raise UsageError(f"{name} holds {len(found)} safetensors files ({listed}); name the {what}'s with weight_name")
+    return found[0]

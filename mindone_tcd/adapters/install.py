@@ -1,0 +1,55 @@
+"""Our loaders in the place of mindone's, on mindone's own classes, so that each of its pipelines has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import ip_adapter, lora, motion
+
+_MARK = "_mindone_tcd"
+
+
+def install() -> None:
+    """Put the loaders in place; a second call changes nothing.
+
+    Raises:
+        ImportError: if mindone is not there.
+    """
+    from mindone.diffusers.loaders import lora_pipeline
+    from mindone.diffusers.loaders.ip_adapter import IPAdapterMixin
+    from mindone.diffusers.models.unets.unet_motion_model import MotionAdapter
+
+    for mixin in (lora_pipeline.StableDiffusionLoraLoaderMixin, lora_pipeline.StableDiffusionXLLoraLoaderMixin):
+        _replace(mixin, "load_lora_weights", _lora)
+    _replace(IPAdapterMixin, "load_ip_adapter", _ip_adapter)
+    if "extract_init_dict" not in MotionAdapter.__dict__:
+        MotionAdapter.extract_init_dict = motion.extract_init_dict(MotionAdapter.extract_init_dict)
+
+
+def _replace(owner: type, name: str, make: Callable[[Callable], Callable]) -> None:
+    original = owner.__dict__[name]
+    if hasattr(original, _MARK):
+        return
+    wrapper = make(original)
+    wrapper.__qualname__ = original.__qualname__
+    setattr(wrapper, _MARK, original)
+    setattr(owner, name, wrapper)
+
+
+def _lora(original: Callable) -> Callable:
+    def load_lora_weights(self: Any, pretrained_model_name_or_path_or_dict: Any, *args: Any, **options: Any) -> None:
+        if not hasattr(self, "unet"):  # aMUSEd, whose transformer is none of our models
+            return original(self, pretrained_model_name_or_path_or_dict, *args, **options)
+        return lora.load_lora_weights(self, pretrained_model_name_or_path_or_dict, *args, **options)
+
+    load_lora_weights.__doc__ = lora.load_lora_weights.__doc__
+    return load_lora_weights
+
+
+def _ip_adapter(original: Callable) -> Callable:
+    def load_ip_adapter(self: Any, pretrained_model_name_or_path_or_dict: Any, *args: Any, **options: Any) -> None:
+        return ip_adapter.load_ip_adapter(original, self, pretrained_model_name_or_path_or_dict, *args, **options)
+
+    load_ip_adapter.__doc__ = ip_adapter.load_ip_adapter.__doc__
+    return load_ip_adapter

@@ -1,0 +1,277 @@
+"""``load_ip_adapter``: IP-Adapter files and their image encoder, checked before anything in the pipeline changes."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import UsageError
+from ..pipelines.folder import check_safetensors
+from . import files
+from .ip_adapter_keys import FACE_LORA, Kind, attention_shapes, compare, kind_of
+from .lora import lora_shapes
+from .lora_plan import describe, make_plan
+
+Groups = dict[str, dict[str, np.ndarray]]
+_GROUPS = ("image_proj", "ip_adapter")
+
+
+def load_ip_adapter(
+    original: Callable,
+    pipe: Any,
+    source: Any,
+    subfolder: str | list[str] | None = None,
+    weight_name: str | list[str] | None = None,
+    image_encoder_folder: str | None = "image_encoder",
+    *,
+    strict: bool = True,
+    **hub: Any,
+) -> None:
+    """Load one or several IP-Adapters. After an error the pipeline is as it was.
+
+    Args:
+        original: mindone's own method, which puts checked tensors in place.
+        pipe: a pipeline of mindone with a UNet.
+        source: a folder, a safetensors file, a hub id, or the tensors as ``{"image_proj": …, "ip_adapter": …}``; or a
+            list of them.
+        subfolder: where the file is in the folder or repository; or one for each.
+        weight_name: the file's name, which may be left out where the folder holds one safetensors file; or a list, for
+            several IP-Adapters.
+        image_encoder_folder: the image encoder's folder, in ``subfolder`` or, written with a slash, in the repository;
+            None to load none. Only used if the pipeline has no image encoder yet.
+        strict: whether keys that an IP-Adapter does not have are an error; if False they are left out with a warning.
+        hub: ``cache_dir``, ``force_download``, ``proxies``, ``local_files_only``, ``token``, ``revision``.
+
+    Raises:
+        UsageError: for a file that cannot be found, fetched or read, tensors that are missing, too many or of another
+            shape than this pipeline's UNet or image encoder needs.
+
+    Warns:
+        UserWarning: with ``strict=False``, for the keys that are left out.
+    """
+    unknown = sorted(set(hub) - set(files.HUB_OPTIONS))
+    if unknown:
+        raise UsageError(f"load_ip_adapter does not know {', '.join(unknown)}; leave it out")
+    sources, subfolders, names = _as_lists(source, subfolder, weight_name)
+    adapters = []
+    for each, inside, name in zip(sources, subfolders, names, strict=True):
+        label, groups, extra = _read(each, inside, name, hub)
+        kind = _check(pipe.unet, label, groups, extra, type(pipe).__name__, strict)
+        adapters.append((label, groups, kind))
+    encoder = _encoder(pipe, sources[0], subfolders[0], image_encoder_folder, hub)
+    for label, groups, kind in adapters:
+        _check_encoder(label, groups, kind, encoder.config if encoder else _config(pipe))
+    loaded = encoder.load(pipe.dtype) if encoder else None
+    states = [_parameters(groups) for _, groups, _ in adapters]
+    if loaded is not None:
+        pipe.register_modules(image_encoder=loaded)
+    try:
+        original(pipe, states, subfolder=subfolders, weight_name=names, image_encoder_folder=None)
+    except Exception:
+        if loaded is not None:
+            pipe.register_modules(image_encoder=None)
+        raise
+
+
+def _as_lists(source: Any, subfolder: Any, weight_name: Any) -> tuple[list, list, list]:
+    lists = [value if isinstance(value, list) else [value] for value in (source, subfolder, weight_name)]
+    count = max(map(len, lists))
+    if any(len(values) not in (1, count) for values in lists):
+        sizes = ", ".join(
+            f"{len(values)} {name}"
+            for name, values in zip(("sources", "subfolders", "weight names"), lists, strict=True)
+        )
+        raise UsageError(f"{sizes}: expected one of each for every IP-Adapter, or one for all")
+    return tuple(values * count if len(values) == 1 else values for values in lists)
+
+
+def _read(source: Any, subfolder: str | None, weight_name: str | None, hub: dict) -> tuple[str, Groups, list[str]]:
+    groups: Groups = {name: {} for name in _GROUPS}
+    if isinstance(source, Mapping):
+        extra = [key for key in source if key not in _GROUPS]
+        for name in _GROUPS:
+            groups[name] = files.as_arrays(dict(source.get(name, {})))
+        return "a dict", groups, extra
+    path = files.find(source, weight_name, subfolder, "IP-Adapter", **hub)
+    tensors, _ = files.read_safetensors(path)
+    extra = []
+    for key, value in tensors.items():
+        group, _, rest = key.partition(".")
+        if group in groups and rest:
+            groups[group][rest] = value
+        else:
+            extra.append(key)
+    return str(path), groups, extra
+
+
+def _check(unet: Any, label: str, groups: Groups, extra: list[str], pipeline: str, strict: bool) -> Kind:
+    """Hold the tensors against the UNet; drop, with ``strict=False``, what an IP-Adapter does not have."""
+    config = unet.config
+    for name in _GROUPS:
+        if not groups[name]:
+            found = _some([*extra, *(f"{n}.{key}" for n in _GROUPS for key in groups[n])])
+            raise UsageError(
+                f"{label} is no IP-Adapter: it holds no '{name}.' tensors, but {found}; expected 'image_proj.' and "
+                "'ip_adapter.' tensors, as in ip-adapter_sdxl.safetensors"
+            )
+    kind = kind_of(groups["image_proj"])
+    if kind is None:
+        raise UsageError(
+            f"{label} is of an unknown kind: its image_proj has {_some(list(groups['image_proj']))}; expected "
+            "an IP-Adapter, Plus, Full Face, Face ID or Face ID Plus"
+        )
+    shapes = {name: {key: value.shape for key, value in groups[name].items()} for name in _GROUPS}
+    face = {key: FACE_LORA.fullmatch(key) for key in groups["ip_adapter"]}
+    attention = {key: shape for key, shape in shapes["ip_adapter"].items() if not face[key]}
+    wanted = attention_shapes(unet.attn_processors, tuple(config.block_out_channels), config.cross_attention_dim)
+    faults, more = compare(
+        "image_proj", shapes["image_proj"], kind.shapes(shapes["image_proj"], config.cross_attention_dim)
+    )
+    other_faults, others = compare("ip_adapter", attention, wanted)
+    faults += other_faults + _face_faults(unet, {key: groups["ip_adapter"][key] for key in face if face[key]})
+    if faults:
+        raise UsageError(
+            f"{label} does not fit {pipeline} as {kind.name}: {_some(faults)}; expected the {kind.name} made for this "
+            f"base model (cross-attention width {config.cross_attention_dim})"
+        )
+    extra = [*extra, *more, *others]
+    if extra:
+        text = f"{label}: {len(extra)} keys that the {kind.name} of {pipeline} does not have: {_some(extra)}"
+        if strict:
+            raise UsageError(
+                f"{text}; take the file made for this base model, or call with strict=False to leave them out"
+            )
+        warnings.warn(f"left out: {text}", stacklevel=5)
+        for key in (*more, *others):
+            group, _, rest = key.partition(".")
+            del groups[group][rest]
+    return kind
+
+
+def _face_faults(unet: Any, tensors: dict[str, np.ndarray]) -> list[str]:
+    """What is wrong with the LoRA inside a Face ID file, which numbers all attentions, from 0."""
+    if not tensors:
+        return []
+    names = list(unet.attn_processors)
+    lora, faults = {}, []
+    for key, value in tensors.items():
+        number, rest = FACE_LORA.fullmatch(key).groups()
+        if int(number) < len(names):
+            lora[f"unet.{names[int(number)]}.{rest}"] = value
+        else:
+            faults.append(f"ip_adapter.{key} is for an attention that the UNet does not have")
+    needed = {f"{n}.to_{p}_lora.{side}.weight" for n in {k.split(".")[0] for k in tensors}
+              for p in ("q", "k", "v", "out") for side in ("down", "up")}  # fmt: skip
+    faults += [f"ip_adapter.{key} is missing" for key in sorted(needed - set(tensors))]
+    if not faults and (left_out := make_plan(lora, {}, {"unet": lora_shapes(unet)}, None).left_out):
+        faults.append(describe(left_out))
+    return faults
+
+
+def _some(items: list[str], examples: int = 3) -> str:
+    if not items:
+        return "nothing"
+    more = f", … ({len(items)} in all)" if len(items) > examples else ""
+    return ", ".join(items[:examples]) + more
+
+
+class _Encoder:
+    """An image encoder that is to be loaded: found, its configuration read, its weights' file whole."""
+
+    def __init__(self, source: Any, folder: str, hub: dict) -> None:
+        self.source, self.folder, self.hub = source, folder, hub
+        self.config = self._read_config()
+
+    def _read_config(self) -> dict:
+        where = f"{self.source}/{self.folder}"
+        path = Path(self.source).expanduser() / self.folder
+        if not Path(self.source).expanduser().is_dir():
+            path = files.fetch(str(self.source), "config.json", self.folder, "image encoder", self.hub).parent
+        elif not (path / "config.json").is_file():
+            raise UsageError(
+                f"{where} is not there or has no config.json; expected the IP-Adapter's image encoder: name its folder "
+                "with image_encoder_folder, or pass image_encoder_folder=None and give ip_adapter_image_embeds later"
+            )
+        else:
+            weights = sorted(path.glob("*.safetensors"))
+            if not weights:
+                pickles = ", ".join(sorted(p.name for p in path.glob("*.bin"))) or "none at all"
+                raise UsageError(
+                    f"{where} has no safetensors weights ({pickles}); only safetensors are loaded, nothing is "
+                    "unpickled: fetch model.safetensors or convert it"
+                )
+            for file in weights:
+                check_safetensors(file)
+        try:
+            return json.loads((path / "config.json").read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UsageError(f"{where}/config.json cannot be read ({error}); fetch it again") from error
+
+    def load(self, dtype: Any) -> Any:
+        from mindone.transformers import CLIPVisionModelWithProjection
+
+        options = {key: self.hub[key] for key in ("cache_dir", "local_files_only", "revision") if key in self.hub}
+        try:
+            return CLIPVisionModelWithProjection.from_pretrained(
+                str(self.source), subfolder=self.folder, mindspore_dtype=dtype, use_safetensors=True, **options
+            )
+        except (OSError, ValueError) as error:
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise UsageError(
+                f"the image encoder {self.source}/{self.folder} cannot be loaded ({reason}); with no network, download "
+                "the repository elsewhere and give its folder"
+            ) from error
+
+
+def _encoder(pipe: Any, source: Any, subfolder: str | None, folder: str | None, hub: dict) -> _Encoder | None:
+    """The image encoder that has to be loaded, if any."""
+    if not hasattr(pipe, "image_encoder") or pipe.image_encoder is not None:
+        return None
+    if folder is None:  # mindone says what that means
+        return None
+    if isinstance(source, Mapping):
+        raise UsageError(
+            "a dict holds no image encoder: give the pipeline one (image_encoder=…), or pass image_encoder_folder=None "
+            "and give ip_adapter_image_embeds later"
+        )
+    if Path(source).expanduser().is_file():
+        source = Path(source).expanduser().parent
+        subfolder = None
+    if "/" not in folder and subfolder:
+        folder = f"{subfolder}/{folder}"
+    return _Encoder(source, folder, hub)
+
+
+def _config(pipe: Any) -> dict:
+    encoder = getattr(pipe, "image_encoder", None)
+    return {} if encoder is None else encoder.config.to_dict()
+
+
+def _check_encoder(label: str, groups: Groups, kind: Kind, config: dict) -> None:
+    if kind.features is None or kind.width is None or kind.features not in config:
+        return
+    key, axis = kind.width
+    needs = groups["image_proj"][key].shape[axis]
+    if config[kind.features] != needs:
+        raise UsageError(
+            f"{label} needs image features of width {needs} (image_proj.{key}), but this image encoder's "
+            f"{kind.features} is {config[kind.features]}; give the encoder it was trained with "
+            "(image_encoder_folder, such as 'models/image_encoder' for the ViT-H ones)"
+        )
+
+
+def _parameters(groups: Groups) -> dict[str, dict[str, Any]]:
+    import mindspore as ms
+
+    return {
+        name: {
+            key: ms.Parameter(ms.Tensor(np.ascontiguousarray(value)), name=f"{name}.{key}")
+            for key, value in tensors.items()
+        }
+        for name, tensors in groups.items()
+    }

@@ -1,0 +1,242 @@
+"""``load_lora_weights``: a LoRA of any layout into mindone's pipelines, all keys checked before anything changes."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import UsageError
+from . import files
+from .lora_plan import Module, Plan, describe, make_plan
+from .records import LoadedLora, adapter_names, distillation, remember
+
+_TEXT_ENCODERS = ("text_encoder", "text_encoder_2")
+
+
+def load_lora_weights(
+    pipe: Any,
+    source: str | Path | Mapping[str, Any],
+    adapter_name: str | None = None,
+    hotswap: bool = False,
+    *,
+    strict: bool = True,
+    weight_name: str | None = None,
+    subfolder: str | None = None,
+    use_safetensors: bool | None = None,
+    **hub: Any,
+) -> None:
+    """Load a LoRA into a pipeline's UNet and text encoders. After an error the pipeline is as it was.
+
+    Args:
+        pipe: a pipeline of mindone with a UNet (SD 1.x, SD 2.x, SDXL, AnimateDiff).
+        source: a folder, a safetensors file, a hub id (owner/name), or the tensors themselves by key.
+        adapter_name: under which the LoRA is switched and weighted; by default ``default_0``, ``default_1``, …
+        hotswap: replace the weights of the adapter of this name, which must have the same modules and rank.
+        strict: whether a key that cannot be placed is an error; if False, the modules concerned are left out with a
+            warning that lists them.
+        weight_name: the file in the folder or repository; by default ``pytorch_lora_weights.safetensors`` or the only
+            safetensors file in it.
+        subfolder: where in the folder or repository the file is.
+        use_safetensors: True or None; there is nothing else.
+        hub: ``cache_dir``, ``force_download``, ``proxies``, ``local_files_only``, ``token`` and ``revision`` for
+            huggingface_hub.
+
+    Raises:
+        UsageError: for a file that cannot be found, fetched or read, keys that cannot be placed, and an adapter name
+            that is in use.
+
+    Warns:
+        UserWarning: with ``strict=False``, for what is left out.
+    """
+    unknown = sorted(set(hub) - set(files.HUB_OPTIONS))
+    if unknown:
+        raise UsageError(f"load_lora_weights does not know {', '.join(unknown)}; leave it out")
+    if use_safetensors is False:
+        raise UsageError("use_safetensors=False asks for a pickle; only safetensors are loaded: leave it out")
+    if pipe.unet is None:
+        raise UsageError(f"this {type(pipe).__name__} has no UNet to load a LoRA into; give it one (unet=…)")
+    adapter_name = _free_name(pipe, adapter_name, hotswap)
+    if isinstance(source, Mapping):
+        label, tensors, metadata = "a dict", files.as_arrays(dict(source)), {}
+        names = [adapter_name]
+    else:
+        path = files.find(source, weight_name, subfolder, "LoRA", **hub)
+        tensors, metadata = files.read_safetensors(path)
+        label = str(source)
+        names = [path.name, Path(label).name, path.parent.name, adapter_name]
+    models = {name: model for name in pipe._lora_loadable_modules if (model := getattr(pipe, name, None)) is not None}
+    shapes = {name: lora_shapes(model) for name, model in models.items()}
+    plan = make_plan(tensors, metadata, shapes, _layers_per_block(pipe.unet))
+    _refuse_or_warn(plan, len(tensors), label, type(pipe).__name__, strict)
+    if hotswap:
+        _check_hotswap(plan)
+    _apply(pipe, models, plan, adapter_name, hotswap)
+    counts = {component: len(modules) for component, modules in plan.modules.items()}
+    left_out = tuple(item.key for item in plan.left_out)
+    remember(pipe, LoadedLora(adapter_name, label, plan.layouts, distillation(metadata, names), counts, left_out))
+
+
+def lora_shapes(model: Any) -> dict[str, tuple[int, ...]]:
+    """The weight's shape of every module of a model that can take a LoRA, by the module's path.
+
+    A module that already carries LoRAs has the shape of the layer beneath.
+    """
+    from mindone.peft.tuners.tuners_utils import BaseTunerLayer
+    from mindspore import mint, nn
+
+    shapes: dict[str, tuple[int, ...]] = {}
+    inside = None  # the LoRA layer whose own parts come next
+    for path, cell in model.cells_and_names():
+        if inside is not None and path.startswith(inside):
+            continue
+        if isinstance(cell, BaseTunerLayer):
+            inside = f"{path}."
+            cell = cell.get_base_layer()
+        if isinstance(cell, (mint.nn.Linear, mint.nn.Conv2d, nn.Dense, nn.Conv2d)) and ".processor." not in path:
+            shapes[path] = tuple(cell.weight.shape)
+    return shapes
+
+
+def _layers_per_block(unet: Any) -> int | None:
+    layers = unet.config.layers_per_block
+    if isinstance(layers, int):
+        return layers
+    return layers[0] if len(set(layers)) == 1 else None
+
+
+def _free_name(pipe: Any, name: str | None, hotswap: bool) -> str:
+    taken = adapter_names(pipe)
+    if hotswap:
+        if name not in taken:
+            there = ", ".join(sorted(taken)) or "none"
+            raise UsageError(f"hotswap replaces a loaded adapter, and {name!r} is none (loaded: {there}); name one")
+        return str(name)
+    if name is None:
+        return next(free for k in range(len(taken), 2 * len(taken) + 1) if (free := f"default_{k}") not in taken)
+    if not isinstance(name, str) or not name or "." in name:
+        raise UsageError(f"adapter_name is {name!r}; expected a text without dots")
+    if name in taken:
+        raise UsageError(
+            f"the adapter name {name!r} is in use (loaded: {', '.join(sorted(taken))}); choose another one, "
+            f"or first call delete_adapters({name!r})"
+        )
+    return name
+
+
+def _refuse_or_warn(plan: Plan, total: int, label: str, pipeline: str, strict: bool) -> None:
+    if not plan.modules and not plan.left_out:
+        raise UsageError(f"{label} holds no tensors; expected a LoRA")
+    if not plan.left_out:
+        return
+    faults = f"{label}: {len(plan.left_out)} of {total} keys cannot be placed in {pipeline}: {describe(plan.left_out)}"
+    expected = "a LoRA made for this base model, in the layout of kohya, PEFT or diffusers"
+    if strict:
+        raise UsageError(
+            f"{faults}. Expected {expected}; load it into the pipeline it was made for, "
+            "or call with strict=False to leave these modules out with a warning"
+        )
+    if not plan.modules:
+        raise UsageError(f"{faults}. Nothing is left to load. Expected {expected}")
+    warnings.warn(f"left out: {faults}", stacklevel=4)
+
+
+def _check_hotswap(plan: Plan) -> None:
+    encoders = [component for component in plan.modules if component != "unet"]
+    if encoders:
+        raise UsageError(
+            f"hotswap replaces a UNet's LoRA only, and this one is for the {' and '.join(encoders)} too; "
+            "delete_adapters() and load it again instead"
+        )
+    kinds = {(module.rank, module.alpha) for module in plan.modules["unet"].values()}
+    if len(kinds) > 1:
+        raise UsageError(
+            "hotswap takes a LoRA of one rank and one alpha, and this one's differ from module to module; "
+            "delete_adapters() and load it again instead"
+        )
+
+
+def _apply(pipe: Any, models: Mapping[str, Any], plan: Plan, adapter_name: str, hotswap: bool) -> None:
+    done = []
+    try:
+        for component, modules in plan.modules.items():
+            done.append(component)
+            state = _state_dict(component, modules)
+            settings = {f"{component}.{key}": value for key, value in _settings(modules).items()}
+            common = {"network_alphas": None, "adapter_name": adapter_name, "_pipeline": pipe, "metadata": settings}
+            if component in _TEXT_ENCODERS:
+                pipe.load_lora_into_text_encoder(
+                    state, text_encoder=models[component], prefix=component, lora_scale=pipe.lora_scale, **common
+                )
+            else:
+                pipe.load_lora_into_unet(state, unet=models[component], hotswap=hotswap, **common)
+    except Exception:
+        if not hotswap:
+            _take_back({component: models[component] for component in done}, adapter_name)
+        raise
+
+
+def _state_dict(component: str, modules: Mapping[str, Module]) -> dict[str, Any]:
+    """Parameters under names that mindone's loader takes as they are."""
+    import mindspore as ms
+
+    # mindone's text encoder loader renames from diffusers' layout; the UNet's takes PEFT's own.
+    down, up = (
+        ("lora_linear_layer.down", "lora_linear_layer.up") if component in _TEXT_ENCODERS else ("lora_A", "lora_B")
+    )
+    state = {}
+    for path, module in modules.items():
+        for name, values in ((down, module.down), (up, module.up)):
+            key = f"{component}.{path}.{name}.weight"
+            state[key] = ms.Parameter(ms.Tensor(np.ascontiguousarray(values)), name=key)
+    return state
+
+
+def _settings(modules: Mapping[str, Module]) -> dict[str, Any]:
+    """mindone's LoraConfig for exactly these modules, each with its own rank and alpha."""
+    ranks = {path: module.rank for path, module in modules.items()}
+    alphas = {path: module.alpha for path, module in modules.items()}
+    rank, rank_pattern = _patterns(ranks)
+    alpha, alpha_pattern = _patterns(alphas)
+    return {
+        "r": rank,
+        "lora_alpha": alpha,
+        "rank_pattern": rank_pattern,
+        "alpha_pattern": alpha_pattern,
+        "target_modules": _exactly(modules),
+    }
+
+
+def _patterns(values: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The most common value, and for each other one a pattern that matches its modules."""
+    groups: dict[Any, list[str]] = {}
+    for path, value in values.items():
+        groups.setdefault(value, []).append(path)
+    usual = max(groups, key=lambda value: len(groups[value]))
+    # One pattern a value, not one a module: mindone tries every pattern on every module.
+    return usual, {f"^{_exactly(paths)}": value for value, paths in groups.items() if value != usual}
+
+
+def _exactly(paths: Any) -> str:
+    return f"(?:{'|'.join(map(re.escape, paths))})"
+
+
+def _take_back(models: Mapping[str, Any], adapter_name: str) -> None:
+    """Remove an adapter that was put in only in part."""
+    from mindone.diffusers.utils.peft_utils import recurse_remove_peft_layers
+    from mindone.peft.tuners.tuners_utils import BaseTunerLayer
+
+    for model in models.values():
+        for _, cell in model.cells_and_names():
+            if isinstance(cell, BaseTunerLayer) and adapter_name in getattr(cell, "r", {}):
+                cell.delete_adapter(adapter_name)
+        if adapter_name in (getattr(model, "peft_config", None) or {}):
+            model.peft_config.pop(adapter_name)
+            if not model.peft_config:
+                recurse_remove_peft_layers(model)
+                del model.peft_config
+                model._hf_peft_config_loaded = False

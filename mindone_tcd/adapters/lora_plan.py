@@ -1,0 +1,194 @@
+"""Checking a LoRA file against the models it is for, before anything is changed."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..errors import UsageError
+from .lora_keys import ALPHA, DOWN, UP, Names, Unplaced
+
+METADATA_KEY = "lora_adapter_metadata"
+"""Where diffusers keeps the LoRA's configuration (alpha and the like) in the metadata of a safetensors file."""
+
+_WIDTHS = {768: "SD 1.x", 1024: "SD 2.x", 1280: "the SDXL refiner", 2048: "SDXL"}
+
+
+@dataclass(frozen=True)
+class Module:
+    """One module's LoRA: ``down`` (rank, in[, kh, kw]), ``up`` (out, rank[, 1, 1]); it adds alpha / rank · up·down."""
+
+    down: np.ndarray
+    up: np.ndarray
+    alpha: float
+
+    @property
+    def rank(self) -> int:
+        return self.down.shape[0]
+
+
+@dataclass
+class Plan:
+    """What goes where.
+
+    Attributes:
+        modules: by component, then by module path.
+        layouts: the key layouts that the file uses.
+        left_out: keys that are not loaded, with the reasons; empty if the check was strict.
+    """
+
+    modules: dict[str, dict[str, Module]] = field(default_factory=dict)
+    layouts: tuple[str, ...] = ()
+    left_out: tuple[Unplaced, ...] = ()
+
+
+def make_plan(
+    tensors: Mapping[str, np.ndarray],
+    metadata: Mapping[str, str],
+    shapes: Mapping[str, Mapping[str, tuple[int, ...]]],
+    layers_per_block: int | None,
+) -> Plan:
+    """Place every tensor of a LoRA file; what has no place is listed in ``left_out``.
+
+    Alpha is taken from the file's own alpha of the module; else from the configuration in its metadata. Where a file
+    has neither, it is what diffusers takes: the file's most common alpha, and in a file without any the rank of its
+    first module.
+
+    Args:
+        tensors: the file's, in any layout.
+        metadata: the safetensors metadata.
+        shapes: for each component of the pipeline the shape of the weight of each module that can take a LoRA.
+        layers_per_block: the UNet's.
+
+    Raises:
+        UsageError: if the configuration in the metadata cannot be read.
+    """
+    names = Names(shapes, layers_per_block)
+    keys: dict[tuple[str, str], dict[str, str]] = {}
+    unplaced: list[Unplaced] = []
+    layouts: dict[str, None] = {}
+    for key in tensors:
+        place = names.place(key)
+        if isinstance(place, Unplaced):
+            unplaced.append(place)
+            continue
+        layouts.setdefault(place.layout)
+        parts = keys.setdefault((place.component, place.path), {})
+        if place.part in parts:
+            unplaced.append(Unplaced(key, "named twice, under another spelling too"))
+        else:
+            parts[place.part] = key
+    whole: dict[tuple[str, str], dict[str, str]] = {}
+    for (component, path), parts in keys.items():
+        reason = _fault({part: tensors[key] for part, key in parts.items()}, shapes[component][path])
+        if reason is None:
+            whole[component, path] = parts
+        else:
+            unplaced += [Unplaced(key, reason) for key in parts.values()]
+    configurations = _configurations(metadata)
+    plan = Plan(layouts=tuple(layouts), left_out=tuple(unplaced))
+    for component in dict.fromkeys(component for component, _ in whole):
+        own = {path: parts for (owner, path), parts in whole.items() if owner == component}
+        alphas = _alphas(own, tensors, configurations.get(component))
+        plan.modules[component] = {
+            path: Module(tensors[parts[DOWN]], tensors[parts[UP]], alphas[path]) for path, parts in own.items()
+        }
+    return plan
+
+
+def _fault(parts: Mapping[str, np.ndarray], weight: tuple[int, ...]) -> str | None:
+    """Why the tensors of one module cannot be its LoRA; None if they can."""
+    if DOWN not in parts or UP not in parts:
+        missing = " and ".join(name for name in (DOWN, UP) if name not in parts)
+        return f"without the {missing} matrix ({'lora_A' if missing == DOWN else 'lora_B'}) of the same module"
+    down, up = parts[DOWN], parts[UP]
+    if not (np.issubdtype(down.dtype, np.floating) and np.issubdtype(up.dtype, np.floating)):
+        return "not of a floating dtype"
+    rank = down.shape[0] if down.ndim else 0
+    ones = (1,) * (len(weight) - 2)
+    if rank < 1 or down.shape != (rank, *weight[1:]) or up.shape != (weight[0], rank, *ones):
+        expected = f"(rank, {', '.join(map(str, weight[1:]))}) and ({', '.join(map(str, (weight[0], 'rank', *ones)))})"
+        hint = _base(down, weight)
+        return f"of another shape, such as {down.shape} and {up.shape} where the module needs {expected}{hint}"
+    if ALPHA in parts and (parts[ALPHA].size != 1 or not np.isfinite(parts[ALPHA].astype(np.float64)).all()):
+        return "with an alpha that is no single finite number"
+    return None
+
+
+def _base(down: np.ndarray, weight: tuple[int, ...]) -> str:
+    if down.ndim == 2 and len(weight) == 2 and down.shape[1] in _WIDTHS and weight[1] in _WIDTHS:
+        made_for, this = _WIDTHS[down.shape[1]], _WIDTHS[weight[1]]
+        return f" (the width of {made_for}, this model's is that of {this})"
+    return ""
+
+
+def _configurations(metadata: Mapping[str, str]) -> dict[str, dict]:
+    """By component, the configuration that diffusers stored beside the weights."""
+    if METADATA_KEY not in metadata:
+        return {}
+    try:
+        flat = json.loads(metadata[METADATA_KEY])
+        found: dict[str, dict] = {}
+        for name, value in flat.items():
+            component, _, option = name.partition(".")
+            if option:
+                found.setdefault(component, {})[option] = value
+            else:  # saved from the UNet itself
+                found.setdefault("unet", {})[component] = value
+        for options in found.values():
+            if options.get("lora_alpha") is not None:
+                float(options["lora_alpha"])
+            patterns = options.get("alpha_pattern") or {}
+            options["alpha_pattern"] = {re.compile(k).pattern: float(v) for k, v in patterns.items()}
+    except (ValueError, TypeError, AttributeError, re.error) as error:
+        raise UsageError(
+            f"the LoRA's metadata {METADATA_KEY!r} cannot be read ({error}); save the LoRA again, or remove it"
+        ) from error
+    return found
+
+
+def _alphas(
+    modules: Mapping[str, Mapping[str, str]], tensors: Mapping[str, np.ndarray], configuration: dict | None
+) -> dict[str, float]:
+    given = {path: float(tensors[keys[ALPHA]].item()) for path, keys in modules.items() if ALPHA in keys}
+    ranks = {path: tensors[keys[DOWN]].shape[0] for path, keys in modules.items()}
+    if configuration is not None and configuration.get("lora_alpha") is not None:
+        alphas = {path: _configured_alpha(path, ranks[path], configuration) for path in modules}
+    else:
+        usual = Counter(given.values()).most_common(1)[0][0] if given else float(next(iter(ranks.values())))
+        alphas = dict.fromkeys(modules, usual)
+    return alphas | given
+
+
+def _configured_alpha(path: str, rank: int, configuration: dict) -> float:
+    alpha = float(configuration["lora_alpha"])
+    for pattern, value in configuration["alpha_pattern"].items():
+        if re.match(rf"(.*\.)?({pattern})$", path):  # PEFT's own rule
+            alpha = value
+            break
+    # Rank-stabilised LoRA divides by the root of the rank; alpha / rank is then the same number.
+    return alpha * math.sqrt(rank) if configuration.get("use_rslora") else alpha
+
+
+def describe(unplaced: tuple[Unplaced, ...], examples: int = 3) -> str:
+    """The keys that have no place, by reason, each with its number and the first few."""
+    reasons: dict[str, list[str]] = {}
+    for item in unplaced:
+        reasons.setdefault(_kind(item.reason), []).append(item.key)
+    details = {_kind(item.reason): item.reason for item in reversed(unplaced)}
+    texts = []
+    for kind, keys in reasons.items():
+        more = ", …" if len(keys) > examples else ""
+        listed = ", ".join(map(repr, keys[:examples]))
+        texts.append(f"{len(keys)} {details[kind]}: {listed}{more}")
+    return "; ".join(texts)
+
+
+def _kind(reason: str) -> str:
+    return reason.partition(", such as")[0]

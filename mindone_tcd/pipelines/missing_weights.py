@@ -1,0 +1,98 @@
+"""Why a folder could not be loaded: mindone's error names one file; this says what is there and what to pass."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from .folder import check_weights, read_json
+
+_MARK = "_mindone_tcd"
+_WEIGHTS = re.compile(r"(?:diffusion_pytorch_model|model)(?:\.(?P<variant>[^.-]+))?(?:-\d+-of-\d+)?\.safetensors")
+
+
+def install() -> None:
+    """Make ``from_pretrained`` of mindone's pipelines and models explain its failures; idempotent."""
+    from mindone.diffusers import DiffusionPipeline, ModelMixin
+
+    for owner in (DiffusionPipeline, ModelMixin):
+        original = owner.__dict__["from_pretrained"].__func__
+        if not hasattr(original, _MARK):
+            owner.from_pretrained = classmethod(_explained(original))
+
+
+def _explained(original: Any) -> Any:
+    @functools.wraps(original)
+    def from_pretrained(cls: type, pretrained_model_name_or_path: Any, *args: Any, **options: Any) -> Any:
+        try:
+            return original(cls, pretrained_model_name_or_path, *args, **options)
+        except UsageError:
+            raise
+        except Exception as error:
+            folder = Path(str(pretrained_model_name_or_path)).expanduser() / (options.get("subfolder") or "")
+            if folder.is_dir():
+                explain(folder, options.get("variant"), given=options)
+            raise error
+
+    setattr(from_pretrained, _MARK, original)
+    return from_pretrained
+
+
+def explain(folder: Path, variant: str | None, given: Collection[str] = ()) -> None:
+    """Look for what is wrong with the weights of a model's or a whole pipeline's folder.
+
+    Args:
+        folder: a folder with ``model_index.json``, or that of one model.
+        variant: which was asked for, such as "fp16".
+        given: parts of the pipeline that do not come from the folder.
+
+    Raises:
+        UsageError: if something is missing, of another variant, or damaged. It names it and says what to do.
+    """
+    index = folder / "model_index.json"
+    if not index.is_file():
+        _explain_part(folder, variant)
+        return
+    parts = []
+    for part, entry in read_json(index).items():
+        if part.startswith("_") or part in given or not isinstance(entry, list) or entry[:1] == [None]:
+            continue
+        if not (folder / part).is_dir():
+            raise UsageError(f"{folder} lacks the folder {part}/ that model_index.json names; fetch the model again")
+        if (folder / part / "config.json").is_file():
+            parts.append(folder / part)
+    found = [_variants(part) for part in parts]
+    if variant is not None and not any(variant in variants for variants in found):
+        _refuse_variant(folder, variant, set().union(*found))
+    for part in parts:
+        _explain_part(part, variant, fall_back=True)
+
+
+def _variants(folder: Path) -> set[str | None]:
+    """The variants of which a model's folder has weights; None stands for files without one."""
+    matches = (_WEIGHTS.fullmatch(path.name) for path in folder.glob("*.safetensors"))
+    return {match["variant"] for match in matches if match}
+
+
+def _explain_part(folder: Path, variant: str | None, fall_back: bool = False) -> None:
+    check_weights(folder)
+    found = _variants(folder)
+    # A pipeline takes a part that has no files of the variant without it.
+    if variant in found or (fall_back and None in found):
+        return
+    if variant is not None:
+        _refuse_variant(folder, variant, found)
+    names = sorted(str(name) for name in found)
+    if names:
+        raise UsageError(f'{folder} has only weights of the variant {", ".join(names)}; pass variant="{names[0]}"')
+
+
+def _refuse_variant(folder: Path, variant: str, found: set[str | None]) -> None:
+    there = [f'variant="{name}"' for name in sorted(str(name) for name in found if name is not None)]
+    choices = [*(["leave variant out"] if None in found else []), *(f"pass {text}" for text in there)]
+    if choices:
+        raise UsageError(f"{folder} has no weights of the variant {variant!r}, but others: {', or '.join(choices)}")

@@ -1,0 +1,239 @@
+"""LoRAs of every layout through mindone's pipelines: equal to diffusers on torch, and to weights merged by hand."""
+
+import importlib.util
+from pathlib import Path
+
+import cases
+import layouts as lay
+import numpy as np
+import pytest
+import tiny
+from model_modules import unet_shapes
+
+from mindone_tcd.adapters import loaded_loras
+from mindone_tcd.errors import UsageError
+
+# Both sides compute in float32 with other kernels; outputs are of size 1 to 6, and without any adapter they differ by
+# up to 2e-5. A LoRA moves them by 2 or more.
+TOLERANCE = 1e-4
+
+
+@pytest.fixture(scope="module")
+def references():
+    with np.load(cases.REFERENCES) as stored:
+        return dict(stored)
+
+
+@pytest.mark.parametrize("name", cases.CASES)
+def test_equal_to_the_stored_outputs_of_diffusers(pipeline, name, references, tmp_path):
+    case = cases.CASES[name]
+    pipe = pipeline(case.config)
+    cases.load(pipe, case.files(), tmp_path)
+    case.then(pipe)
+    for model, out in tiny.mindone_outputs(pipe, case.config).items():
+        np.testing.assert_allclose(out, references[f"{name}: {model}"], rtol=0, atol=TOLERANCE, err_msg=model)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("name", cases.CASES)
+def test_stored_references_are_diffusers_own(name, references):
+    path = Path(__file__).parents[2] / "tools" / "reference" / "adapters.py"
+    spec = importlib.util.spec_from_file_location("reference_adapters", path)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    for key, out in script.make([name]).items():
+        # Other builds of torch add up in another order.
+        np.testing.assert_allclose(references[key], out, rtol=0, atol=TOLERANCE, err_msg=key)
+
+
+# ----- what diffusers drops or scales wrong: against the same weights merged by hand ------------------------------
+
+
+def merge(pipe, lora):
+    """Add what a LoRA adds to the weights themselves."""
+    import mindspore as ms
+
+    for component in {component for component, _ in lora}:
+        parameters = dict(getattr(pipe, component).parameters_and_names())
+        for (owner, path), matrices in lora.items():
+            if owner == component:
+                weight = parameters[f"{path}.weight"]
+                weight.set_data(ms.Tensor((weight.asnumpy() + matrices.delta()).astype(np.float32)))
+
+
+def in_bfloat16(lora):
+    """The matrices rounded to what bfloat16 holds, and the file's bytes as they lie in it."""
+    return {
+        key: lay.Matrices(*((m.view(np.uint32) & 0xFFFF0000).view(np.float32) for m in (x.down, x.up)), x.alpha)
+        for key, x in lora.items()
+    }
+
+
+def save_as_bfloat16(tensors, path):
+    import json
+
+    entries, blob = {}, b""
+    for name, value in tensors.items():
+        raw = (np.ascontiguousarray(value, np.float32).view(np.uint32) >> 16).astype(np.uint16).tobytes()
+        entries[name] = {"dtype": "BF16", "shape": value.shape, "data_offsets": [len(blob), len(blob) + len(raw)]}
+        blob += raw
+    header = json.dumps(entries).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + blob)
+
+
+def differing_alphas():
+    return lay.draw(cases.shapes(tiny.XL), (*lay.STYLE, *lay.TEXT), 4, lambda k: (1.0, 2.0, 6.0)[k % 3], 20)
+
+
+def top_modules(seed=21):
+    return lay.draw(cases.shapes(tiny.XL, text=False), (*lay.TOP, "conv1", "to_q"), 4, 2.0, seed)
+
+
+def plain(rank=4):
+    return lay.draw(cases.shapes(tiny.XL, text=False), lay.DISTILLED, rank, None, 22)
+
+
+def motion_and_images():
+    return lay.draw({"unet": unet_shapes(tiny.MOTION)}, (*lay.ATTENTION, "conv1"), 4, 2.0, 23)
+
+
+def without_component(tensors):
+    return {key.removeprefix("unet."): value for key, value in tensors.items()}
+
+
+MERGED = {
+    "alphas that differ, kohya": (tiny.XL, differing_alphas, lay.kohya),
+    "alphas that differ, sgm block names": (tiny.XL, differing_alphas, lambda lora: lay.kohya_sgm(lora, tiny.XL)),
+    "conv_in, time_embedding, add_embedding, conv_out": (tiny.XL, top_modules, lay.kohya),
+    "input_blocks_0_0, time_embed, label_emb, out_2": (
+        tiny.XL,
+        top_modules,
+        lambda lora: lay.kohya_sgm(lora, tiny.XL),
+    ),
+    "attentions as lora.down, convolutions as lora_A": (tiny.XL, plain, lay.mixed),
+    "no component named": (tiny.XL, plain, lambda lora: without_component(lay.diffusers(lora))),
+    "kohya names for motion modules": (tiny.MOTION, motion_and_images, lay.kohya),
+}
+
+
+@pytest.mark.parametrize("name", MERGED)
+def test_equal_to_merged_weights(pipeline, name, tmp_path):
+    config, draw, layout = MERGED[name]
+    lora = draw()
+    pipe, merged = pipeline(config), pipeline(config)
+    tiny.save(layout(lora), tmp_path / "lora.safetensors")
+    pipe.load_lora_weights(str(tmp_path))
+    before = tiny.mindone_outputs(merged, config)
+    merge(merged, lora)
+    wanted = tiny.mindone_outputs(merged, config)
+    for model, out in tiny.mindone_outputs(pipe, config).items():
+        np.testing.assert_allclose(out, wanted[model], rtol=0, atol=TOLERANCE, err_msg=model)
+    assert np.abs(wanted["unet"] - before["unet"]).max() > 0.1
+
+
+def test_bfloat16_files(pipeline, tmp_path):
+    lora = in_bfloat16(lay.draw(cases.shapes(tiny.SD, text=False), lay.ATTENTION, 4, 2.0))
+    save_as_bfloat16(lay.kohya(lora), tmp_path / "lora.safetensors")
+    pipe, merged = pipeline(tiny.SD), pipeline(tiny.SD)
+    pipe.load_lora_weights(tmp_path)
+    merge(merged, lora)
+    wanted = tiny.mindone_outputs(merged, tiny.SD)["unet"]
+    np.testing.assert_allclose(tiny.mindone_outputs(pipe, tiny.SD)["unet"], wanted, rtol=0, atol=TOLERANCE)
+
+
+def test_rank_64_alpha_8_scales_by_an_eighth(pipeline, tmp_path):
+    from mindone.peft.tuners.lora import LoraLayer
+
+    pipe = pipeline(tiny.SD)
+    lora = lay.draw(cases.shapes(tiny.SD), (*lay.DISTILLED, *lay.TEXT), 64, 8.0)
+    tiny.save(lay.kohya(lora), tmp_path / "lora.safetensors")
+    pipe.load_lora_weights(tmp_path, adapter_name="lcm")
+    scales = [
+        cell.scaling["lcm"]
+        for model in (pipe.unet, pipe.text_encoder)
+        for _, cell in model.cells_and_names()
+        if isinstance(cell, LoraLayer)
+    ]
+    assert len(scales) == len(lora)
+    assert set(scales) == {0.125}
+
+
+# ----- what is given: folders, dicts, names ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lora():
+    return lay.draw(cases.shapes(tiny.SD), ("to_q", "q_proj"), 2, 1.0)
+
+
+def test_a_dict_of_tensors_is_taken_and_left_alone(pipeline, lora):
+    import mindspore as ms
+
+    file = {key: ms.Tensor(value) for key, value in lay.kohya(lora).items()}
+    keys = list(file)
+    pipe, merged = pipeline(tiny.SD), pipeline(tiny.SD)
+    pipe.load_lora_weights(file)
+    merge(merged, lora)
+    assert list(file) == keys
+    wanted = tiny.mindone_outputs(merged, tiny.SD)["unet"]
+    np.testing.assert_allclose(tiny.mindone_outputs(pipe, tiny.SD)["unet"], wanted, rtol=0, atol=TOLERANCE)
+
+
+def test_names_and_records(pipeline, lora, tmp_path):
+    folder = tmp_path / "TCD-SD15-LoRA"
+    folder.mkdir()
+    tiny.save(lay.kohya(lora, one_text_encoder=True), folder / "pytorch_lora_weights.safetensors")
+    tiny.save(lay.peft(lora), tmp_path / "style.safetensors")
+    pipe = pipeline(tiny.SD)
+    assert loaded_loras(pipe) == {}
+    pipe.load_lora_weights(str(folder))
+    pipe.load_lora_weights(str(tmp_path / "style.safetensors"))
+    pipe.load_lora_weights(str(folder), adapter_name="named")
+    found = loaded_loras(pipe)
+    assert list(found) == ["default_0", "default_1", "named"]
+    first = found["default_0"]
+    assert (first.distillation, first.layouts, first.source) == ("tcd", ("kohya",), str(folder))
+    assert first.modules == {"unet": len([1 for c, _ in lora if c == "unet"]), "text_encoder": 3}
+    assert found["default_1"].distillation is None
+    assert found["default_1"].layouts == ("PEFT",)
+    assert pipe.get_list_adapters() == {"unet": list(found), "text_encoder": list(found)}
+    pipe.delete_adapters("default_1")
+    assert list(loaded_loras(pipe)) == ["default_0", "named"]
+    pipe.load_lora_weights(str(tmp_path / "style.safetensors"))
+    assert "default_2" in loaded_loras(pipe)
+
+
+def test_another_pipeline_with_the_same_unet_knows_them_too(pipeline, lora):
+    from mindone_tcd.pipelines.mindone_parts import get
+
+    pipe = pipeline(tiny.SD)
+    pipe.load_lora_weights(lay.kohya(lora), adapter_name="lcm")
+    other = get("StableDiffusionImg2ImgPipeline")(**pipe.components, requires_safety_checker=False)
+    assert loaded_loras(other)["lcm"].distillation == "lcm"
+
+
+def test_hotswap(pipeline, lora):
+    other = lay.draw(cases.shapes(tiny.SD, text=False), ("to_q",), 2, 2.0, seed=9)
+    first = {key: value for key, value in lora.items() if key[0] == "unet"}
+    pipe, merged = pipeline(tiny.SD), pipeline(tiny.SD)
+    pipe.load_lora_weights(lay.kohya(first), adapter_name="a")
+    pipe.load_lora_weights(lay.peft(other), adapter_name="a", hotswap=True)
+    merge(merged, other)
+    wanted = tiny.mindone_outputs(merged, tiny.SD)["unet"]
+    np.testing.assert_allclose(tiny.mindone_outputs(pipe, tiny.SD)["unet"], wanted, rtol=0, atol=TOLERANCE)
+    with pytest.raises(UsageError, match="hotswap replaces a loaded adapter, and 'b' is none"):
+        pipe.load_lora_weights(lay.peft(other), adapter_name="b", hotswap=True)
+    with pytest.raises(UsageError, match="hotswap replaces a UNet's LoRA only"):
+        pipe.load_lora_weights(lay.kohya(lora), adapter_name="a", hotswap=True)
+
+
+def test_a_pipeline_of_mindone_itself_has_it(lora):
+    from mindone.diffusers import StableDiffusionXLImg2ImgPipeline
+
+    from mindone_tcd.adapters import install
+
+    install()
+    first = StableDiffusionXLImg2ImgPipeline.load_lora_weights
+    install()
+    assert StableDiffusionXLImg2ImgPipeline.load_lora_weights is first
+    assert "mindone_tcd" in first.__code__.co_filename
