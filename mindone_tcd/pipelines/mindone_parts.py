@@ -1,20 +1,40 @@
-"""What users take from ``mindone.diffusers``, handed on after our schedulers and kernels are in place."""
+"""What users take from mindone, handed on after our schedulers and kernels are in place."""
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
+
+_NAMES = {
+    "mindone.diffusers": """
+        AnimateDiffPipeline AutoencoderKL AutoencoderTiny AutoPipelineForImage2Image AutoPipelineForInpainting
+        AutoPipelineForText2Image ControlNetModel DDIMScheduler DiffusionPipeline DPMSolverMultistepScheduler
+        EulerDiscreteScheduler LatentConsistencyModelImg2ImgPipeline LatentConsistencyModelPipeline MotionAdapter
+        MultiAdapter MultiControlNetModel StableDiffusionAdapterPipeline StableDiffusionControlNetImg2ImgPipeline
+        StableDiffusionControlNetPipeline StableDiffusionImg2ImgPipeline StableDiffusionInpaintPipeline
+        StableDiffusionPipeline StableDiffusionXLAdapterPipeline StableDiffusionXLControlNetImg2ImgPipeline
+        StableDiffusionXLControlNetPipeline StableDiffusionXLImg2ImgPipeline StableDiffusionXLInpaintPipeline
+        StableDiffusionXLPipeline T2IAdapter UNet2DConditionModel UNetMotionModel
+    """,
+    "mindone.diffusers.utils": "export_to_gif load_image make_image_grid",
+    "mindone.transformers": """
+        CLIPTextModel CLIPTextModelWithProjection CLIPVisionModelWithProjection DPTForDepthEstimation DPTImageProcessor
+    """,
+}
+
+MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
+"""Each name that can be had, and the module of mindone that has it."""
 
 
 def get(name: str) -> Any:
-    """A class of ``mindone.diffusers`` that runs on this device and finds our schedulers by name."""
+    """A part of mindone, by its name in :data:`MODULES`, that runs on this device and finds our schedulers by name."""
     from ..environment import require_mindspore
 
     require_mindspore()
-    from mindone import diffusers
+    part = getattr(importlib.import_module(MODULES[name]), name)
 
     from .. import cpu, schedulers
 
-    part = getattr(diffusers, name)
     schedulers.register()
     cpu.enable()
     return part

@@ -1,0 +1,9 @@
+"""All comparison cases, by name."""
+
+from pathlib import Path
+
+import parity_text_to_image
+
+REFERENCES = Path(__file__).parent / "references.npz"
+FAMILIES = (parity_text_to_image,)
+CASES = {name: case for family in FAMILIES for name, case in family.CASES.items()}
