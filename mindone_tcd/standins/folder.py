@@ -15,7 +15,7 @@ from ..pipelines.recipes import SHAPES_FOLDER
 from .values import values
 
 LAYOUTS = Path(__file__).parent / "layouts"
-"""One file for each stand-in: its JSON files, and its weights' keys, dtypes and shapes (`tools/reference/standins.py`)."""
+"""One file for each: its JSON files, and its weights' keys, dtypes and shapes (by `tools/reference/standins.py`)."""
 
 NAMES = {
     "sdxl": "Stable Diffusion XL base, a whole pipeline",

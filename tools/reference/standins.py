@@ -1,4 +1,4 @@
-"""Record the layouts of the stand-ins: which files, keys, shapes and dtypes diffusers writes for a tiny model of each kind.
+"""Record the layouts of the stand-ins: the files, keys, shapes and dtypes that diffusers writes for tiny models.
 
     python tools/reference/standins.py [NAME ...]
 
@@ -27,10 +27,10 @@ PIXELS, LATENT, GROUPS = 64, 8, 8
 TEXT, TEXT_2, PROJECTED, TIME = 32, 48, 40, 8
 SD_CHANNELS, XL_CHANNELS = (32, 32, 64, 64), (32, 64, 64)
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
-LORA_TARGETS = (
-    "to_q to_k to_v to_out.0 proj_in proj_out ff.net.0.proj ff.net.2 conv1 conv2 conv_shortcut downsamplers.0.conv "
-    "upsamplers.0.conv time_emb_proj"
-).split()
+LORA_TARGETS = [
+    *("to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2"),
+    *("conv1", "conv2", "conv_shortcut", "downsamplers.0.conv", "upsamplers.0.conv", "time_emb_proj"),
+]
 
 
 def tokenizer(pad: str = "<|endoftext|>") -> transformers.CLIPTokenizer:
@@ -256,9 +256,8 @@ def dpt(folder: Path) -> None:
     )
     transformers.DPTForDepthEstimation(config).save_pretrained(folder)
     size = {"height": 32, "width": 32}
-    transformers.DPTImageProcessor(
-        do_resize=True, size=size, image_mean=[0.5] * 3, image_std=[0.5] * 3
-    ).save_pretrained(folder)
+    processor = transformers.DPTImageProcessor(size=size, image_mean=[0.5] * 3, image_std=[0.5] * 3)
+    processor.save_pretrained(folder)
 
 
 def _lora(folder: Path, pipeline_class: type, unet: diffusers.UNet2DConditionModel) -> None:

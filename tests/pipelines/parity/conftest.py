@@ -46,17 +46,19 @@ def folders(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def ours(folders):
-    """What mindone's pipeline gives for a case, by its name."""
-    framework, results, loaded = Mindone(), {}, {}
+def run(folders):
+    """Runs a case with mindone."""
+    return parity_case.Runner(Mindone(), folders)
+
+
+@pytest.fixture(scope="session")
+def ours(run):
+    """What mindone's pipeline gives for a case, by its name; run once."""
+    results = {}
 
     def get(name):
-        case = CASES[name]
         if name not in results:
-            if case.loading not in loaded:
-                loaded.clear()
-                loaded[case.loading] = parity_case.load(case, framework, folders)
-            results[name] = parity_case.run(loaded[case.loading], case, framework, folders)
+            results[name] = run(CASES[name])
         return results[name]
 
     return get
@@ -69,10 +71,10 @@ def stored():
 
 
 @pytest.fixture(scope="session")
-def reference():
-    """tools/reference/pipelines.py; needs torch."""
+def theirs(folders):
+    """Runs a case with diffusers; needs torch."""
     path = Path(__file__).parents[3] / "tools" / "reference" / "pipelines.py"
     spec = importlib.util.spec_from_file_location("reference_pipelines", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module
+    return module.runner(folders)

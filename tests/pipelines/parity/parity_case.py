@@ -1,7 +1,7 @@
-"""A comparison case as plain data, and how either framework runs it: mindone through our package, or diffusers on torch.
+"""A comparison case as plain data, and how either framework runs it: mindone by our package, or diffusers on torch.
 
-A case's arguments may hold things that are not there yet (a stand-in's folder, a picture, a tensor); they are put in when
-it runs.
+A case's arguments may hold things that are not there yet (a stand-in's folder, a picture, a tensor); they are put in
+when it runs.
 """
 
 from __future__ import annotations
@@ -86,6 +86,7 @@ class Case:
         call: keyword arguments of the pipeline; num_inference_steps and output_type="np" are defaults.
         seeds: of the noise streams, one for each picture; or one number for a single stream.
         keep: of a picture every so many pixels are stored.
+        broken: why mindone 0.5.0 cannot be equal here; empty where it is.
     """
 
     use: str
@@ -98,11 +99,12 @@ class Case:
     call: dict[str, Any] = field(default_factory=dict)
     seeds: tuple[int, ...] | int = (3,)
     keep: int = 4
+    broken: str = ""
 
     @property
     def loading(self) -> str:
         """Equal for cases that can share a loaded pipeline."""
-        return repr((self.pipeline, self.base, self.parts, self.setup))
+        return repr((self.pipeline, self.base, self.scheduler, self.parts, self.setup))
 
 
 class Framework(Protocol):
@@ -117,27 +119,45 @@ class Framework(Protocol):
 Folders = Callable[[str, int], Path]
 
 
-def load(case: Case, framework: Framework, folders: Folders) -> Any:
-    """The pipeline of a case, with all that ``setup`` asks for."""
-    base = case.base if isinstance(case.base, Folder) else Folder(case.base)
-    parts = _resolve(case.parts, framework, folders)
-    pipe = framework.get(case.pipeline).from_pretrained(str(folders(base.name, base.seed)), **parts)
-    pipe.set_progress_bar_config(disable=True)
-    for method, args, options in case.setup:
-        getattr(pipe, method)(*_resolve(args, framework, folders), **_resolve(options, framework, folders))
-    return pipe
+class Runner:
+    """Runs cases in one framework; keeps the last pipeline for a next case that is loaded alike."""
+
+    def __init__(self, framework: Framework, folders: Folders) -> None:
+        self.framework, self.folders = framework, folders
+        self._loaded: tuple[str, Any] = ("", None)
+
+    def __call__(self, case: Case) -> np.ndarray:
+        """What the case's pipeline gives, with its noise drawn from PCG64 streams: float32."""
+        pipe = self.loaded(case)
+        call = {"num_inference_steps": 3, "output_type": "np"} | _resolve(case.call, self.framework, self.folders)
+        with self.framework.noise():
+            out = pipe(generator=streams(case.seeds), **call)[0]
+        return np.asarray(self.framework.array(out), np.float32)
+
+    def loaded(self, case: Case) -> Any:
+        """The pipeline of a case, the last one where that was loaded alike."""
+        if self._loaded[0] != case.loading:
+            self._loaded = (case.loading, self.load(case))
+        return self._loaded[1]
+
+    def load(self, case: Case) -> Any:
+        """The pipeline of a case, with its scheduler and all that ``setup`` asks for."""
+        base = case.base if isinstance(case.base, Folder) else Folder(case.base)
+        parts = _resolve(case.parts, self.framework, self.folders)
+        pipe = self.framework.get(case.pipeline).from_pretrained(str(self.folders(base.name, base.seed)), **parts)
+        pipe.set_progress_bar_config(disable=True)
+        if case.scheduler is not None:
+            pipe.scheduler = self.framework.get(case.scheduler).from_config(pipe.scheduler.config)
+        for method, args, options in _resolve(case.setup, self.framework, self.folders):
+            getattr(pipe, method)(*args, **options)
+        return pipe
 
 
-def run(pipe: Any, case: Case, framework: Framework, folders: Folders) -> np.ndarray:
-    """What the case's pipeline gives, with its noise drawn from PCG64 streams: float32."""
-    if case.scheduler is not None:
-        pipe.scheduler = framework.get(case.scheduler).from_config(pipe.scheduler.config)
-    call = {"num_inference_steps": 3, "output_type": "np"} | _resolve(case.call, framework, folders)
-    with framework.noise():
-        out = pipe(generator=streams(case.seeds), **call)[0]
-    if isinstance(out, list):
-        return np.stack([np.asarray(image, np.float32) / 255 for image in out])
-    return np.asarray(framework.array(out), np.float32)
+def depth(framework: Framework, folders: Folders, seed: int = 9) -> np.ndarray:
+    """The depth of two pictures of noise by the DPT stand-in: (2, 32, 32), float32."""
+    model = _resolve(Model("DPTForDepthEstimation", Folder("dpt")), framework, folders)
+    pixels = _resolve(Numbers(seed, (2, 3, 32, 32)), framework, folders)
+    return framework.array(model(pixel_values=pixels, return_dict=True).predicted_depth)
 
 
 def streams(seeds: tuple[int, ...] | int) -> Any:
@@ -148,8 +168,8 @@ def streams(seeds: tuple[int, ...] | int) -> Any:
 
 
 def kept(case: Case, pictures: np.ndarray) -> np.ndarray:
-    """The part of the pictures that is stored: every so many pixels, (..., height, width, channels)."""
-    return pictures[..., 1 :: case.keep, 1 :: case.keep, :]
+    """The part that is stored: of pictures (..., height, width, 3) every so many pixels, of latents all."""
+    return pictures if pictures.shape[-1] != 3 else pictures[..., 1 :: case.keep, 1 :: case.keep, :]
 
 
 def _resolve(value: Any, framework: Framework, folders: Folders) -> Any:
