@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from .pipelines.mindone_parts import MODULES as _FROM_MINDONE
+
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -18,8 +20,6 @@ _HOMES = {
     "UsageError": "errors",
     "load": "pipelines.loading",
 }
-_FROM_MINDONE = ("AutoencoderKL", "DiffusionPipeline", "StableDiffusionXLPipeline", "UNet2DConditionModel")
-
 __all__ = sorted([*_HOMES, *_FROM_MINDONE])
 
 

@@ -1,26 +1,53 @@
-"""What users take from ``mindone.diffusers``, handed on after our schedulers, kernels and mendings are in place."""
+"""What users take from mindone, handed on after our schedulers, kernels, mendings and checks are in place."""
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
+
+_NAMES = {
+    "mindone.diffusers": """
+        AnimateDiffPipeline AutoencoderKL AutoencoderTiny AutoPipelineForImage2Image AutoPipelineForInpainting
+        AutoPipelineForText2Image ControlNetModel DDIMScheduler DiffusionPipeline DPMSolverMultistepScheduler
+        EulerDiscreteScheduler LatentConsistencyModelImg2ImgPipeline LatentConsistencyModelPipeline MotionAdapter
+        MultiAdapter MultiControlNetModel StableDiffusionAdapterPipeline StableDiffusionControlNetImg2ImgPipeline
+        StableDiffusionControlNetPipeline StableDiffusionImg2ImgPipeline StableDiffusionInpaintPipeline
+        StableDiffusionPipeline StableDiffusionXLAdapterPipeline StableDiffusionXLControlNetImg2ImgPipeline
+        StableDiffusionXLControlNetPipeline StableDiffusionXLImg2ImgPipeline StableDiffusionXLInpaintPipeline
+        StableDiffusionXLPipeline T2IAdapter UNet2DConditionModel UNetMotionModel
+    """,
+    "mindone.diffusers.utils": "export_to_gif load_image make_image_grid",
+    "mindone.transformers": """
+        CLIPTextModel CLIPTextModelWithProjection CLIPVisionModelWithProjection DPTForDepthEstimation DPTImageProcessor
+    """,
+}
+
+MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
+"""Each name that can be had, and the module of mindone that has it."""
 
 
 def get(name: str) -> Any:
-    """A class of ``mindone.diffusers`` that runs on this device and finds our schedulers by name."""
+    """A part of mindone, by its name in :data:`MODULES`, that runs on this device and finds our schedulers by name."""
     from ..environment import require_mindspore
 
     require_mindspore()
-    from .. import mendings
+    from .. import adapters, cpu, mendings, schedulers
 
     mendings.apply()
-    from mindone import diffusers
-
-    from .. import adapters, cpu, schedulers
-    from . import missing_weights
-
-    part = getattr(diffusers, name)
+    part = getattr(importlib.import_module(MODULES[name]), name)
     schedulers.register()
     cpu.enable()
     adapters.install()
-    missing_weights.install()
+    _install_checks()
     return part
+
+
+def _install_checks() -> None:
+    from mindone.diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from mindone.diffusers.pipelines.pipeline_utils import DiffusionPipeline
+
+    from . import checked_call, half_precision_vae, missing_weights
+
+    missing_weights.install()
+    checked_call.install(DiffusionPipeline)
+    half_precision_vae.install(AutoencoderKL)

@@ -1,0 +1,84 @@
+"""Writing a stand-in's folder: the layout that diffusers wrote, filled with values drawn by NumPy."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from ..errors import UsageError
+from ..pipelines.recipes import SHAPES_FOLDER
+from .values import values
+
+LAYOUTS = Path(__file__).parent / "layouts"
+"""One file for each: its JSON files, and its weights' keys, dtypes and shapes (by `tools/reference/standins.py`)."""
+
+NAMES = {
+    "sdxl": "Stable Diffusion XL base, a whole pipeline",
+    "lcm-sdxl": "an SDXL UNet with guidance embedding (time_cond_proj_dim), the UNet alone, as in lcm-sdxl",
+    "sdxl-inpainting": "SDXL inpainting, a whole pipeline, its UNet with 9 input channels",
+    "sd15": "Stable Diffusion 1.5, a whole pipeline without safety checker",
+    "sd21": "Stable Diffusion 2.1, a whole pipeline, v-prediction",
+    "lcm-sd15": "a whole LatentConsistencyModelPipeline, as LCM_Dreamshaper_v7",
+    "controlnet-sd15": "a ControlNet for sd15",
+    "controlnet-sdxl": "a ControlNet for sdxl",
+    "t2i-adapter-sdxl": "a T2I-Adapter (full_adapter_xl) for sdxl",
+    "ip-adapter": "IP-Adapters for sdxl (plain and plus) and sd15 with their image encoders, as h94/IP-Adapter",
+    "motion-adapter": "AnimateDiff's motion adapter for sd15",
+    "dpt": "DPT depth estimation with its image processor",
+    "lora-sdxl": "a LoRA for sdxl's UNet, rank 4",
+    "lora-sd15": "a LoRA for sd15's UNet, rank 4",
+    "lora-sd21": "a LoRA for sd21's UNet, rank 4",
+}
+"""What there is, and of what it has the layout."""
+
+_DTYPES = {"F32": np.float32, "F16": np.float16, "I64": np.int64}
+
+
+def make(name: str, folder: str | Path, *, seed: int = 0, variant: str | None = None) -> Path:
+    """Write a stand-in.
+
+    Args:
+        name: one of :data:`NAMES`.
+        folder: where; it is made if need be, and must be empty.
+        seed: another number gives another model of the same layout, such as a second ControlNet.
+        variant: `fp16` for weights in float16, in files named `….fp16.safetensors`; None for float32.
+
+    Returns:
+        `folder`, as a path that ``from_pretrained`` (for LoRAs and IP-Adapters their ``load_…``) takes.
+
+    Raises:
+        UsageError: for an unknown name or variant, and a folder that is not empty.
+    """
+    if name not in NAMES:
+        raise UsageError(f"no stand-in {name!r}; there is: {', '.join(NAMES)}")
+    if variant not in (None, "fp16"):
+        raise UsageError(f"unknown variant {variant!r}; expected 'fp16' or None")
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is not an empty folder; give another, or remove what is there")
+    layout = json.loads(gzip.decompress((LAYOUTS / f"{name}.json.gz").read_bytes()))
+    for part, text in layout["text"].items():
+        _place(folder, part).write_text(text, encoding="utf-8")
+    for part, source in layout["tokenizer"].items():
+        shutil.copyfile(SHAPES_FOLDER / "tokenizer" / source, _place(folder, part))
+    for part, weights in layout["weights"].items():
+        tensors = {
+            key: values(f"{name}/{seed}/{part}/{key}", key, tuple(shape)).astype(_DTYPES[dtype])
+            for key, (dtype, shape) in weights["tensors"].items()
+        }
+        if variant:
+            tensors = {k: v.astype(np.float16) if v.dtype == np.float32 else v for k, v in tensors.items()}
+            part = part.removesuffix(".safetensors") + f".{variant}.safetensors"
+        save_file(tensors, _place(folder, part), metadata=weights["metadata"])
+    return folder
+
+
+def _place(folder: Path, part: str) -> Path:
+    path = folder / part
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path

@@ -1,0 +1,80 @@
+"""Stand-ins made once, pipelines loaded once, and each case run once by us."""
+
+import contextlib
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import parity_case
+import pytest
+from parity_cases import CASES, REFERENCES
+
+
+class Mindone:
+    """mindone's pipelines as users get them: from our package."""
+
+    def get(self, name):
+        import mindone_tcd
+
+        return getattr(mindone_tcd, name)
+
+    def tensor(self, array):
+        import mindspore as ms
+
+        return ms.Tensor(array)
+
+    def array(self, tensor):
+        return tensor if isinstance(tensor, np.ndarray) else tensor.asnumpy()
+
+    def noise(self):
+        return contextlib.nullcontext()
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory):
+    """A stand-in's folder by name and seed; made when first asked for."""
+    from mindone_tcd.standins import make
+
+    root, made = tmp_path_factory.mktemp("standins"), {}
+
+    def get(name, seed=0):
+        if (name, seed) not in made:
+            made[name, seed] = make(name, root / f"{name}-{seed}", seed=seed)
+        return made[name, seed]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def run(folders):
+    """Runs a case with mindone."""
+    return parity_case.Runner(Mindone(), folders)
+
+
+@pytest.fixture(scope="session")
+def ours(run):
+    """What mindone's pipeline gives for a case, by its name; run once."""
+    results = {}
+
+    def get(name):
+        if name not in results:
+            results[name] = run(CASES[name])
+        return results[name]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def stored():
+    with np.load(REFERENCES) as references:
+        return dict(references)
+
+
+@pytest.fixture(scope="session")
+def theirs(folders):
+    """Runs a case with diffusers; needs torch."""
+    path = Path(__file__).parents[3] / "tools" / "reference" / "pipelines.py"
+    spec = importlib.util.spec_from_file_location("reference_pipelines", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.runner(folders)

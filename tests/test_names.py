@@ -1,0 +1,51 @@
+"""Every name of the guides can be had from mindone_tcd, and is mindone's own."""
+
+import importlib
+
+import pytest
+
+import mindone_tcd
+from mindone_tcd.pipelines.mindone_parts import MODULES
+
+GUIDES = [
+    "AnimateDiffPipeline",
+    "AutoPipelineForImage2Image",
+    "AutoPipelineForInpainting",
+    "ControlNetModel",
+    "DiffusionPipeline",
+    "DPTForDepthEstimation",
+    "LatentConsistencyModelImg2ImgPipeline",
+    "LatentConsistencyModelPipeline",
+    "LCMScheduler",
+    "MotionAdapter",
+    "StableDiffusionControlNetPipeline",
+    "StableDiffusionImg2ImgPipeline",
+    "StableDiffusionPipeline",
+    "StableDiffusionXLAdapterPipeline",
+    "StableDiffusionXLControlNetPipeline",
+    "StableDiffusionXLImg2ImgPipeline",
+    "StableDiffusionXLInpaintPipeline",
+    "StableDiffusionXLPipeline",
+    "T2IAdapter",
+    "TCDScheduler",
+    "UNet2DConditionModel",
+    "export_to_gif",
+    "load_image",
+    "make_image_grid",
+]
+
+
+def test_the_guides_names_are_public():
+    assert set(GUIDES) <= set(mindone_tcd.__all__)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_name_is_mindones_own(name):
+    assert getattr(mindone_tcd, name) is getattr(importlib.import_module(MODULES[name]), name)
+
+
+def test_the_schedulers_are_ours():
+    from mindone_tcd import schedulers
+
+    assert mindone_tcd.TCDScheduler is schedulers.TCDScheduler
+    assert mindone_tcd.LCMScheduler is schedulers.LCMScheduler

@@ -1,0 +1,132 @@
+"""The comparison cases of the pipelines by diffusers on torch.
+
+    python tools/reference/pipelines.py            # stores every case in tests/pipelines/parity/references.npz
+    python tools/reference/pipelines.py NAME ...   # these only, the others stay as they are
+    python tools/reference/pipelines.py --measure [NAME ...]   # the table of docs/pipelines.md, both sides live
+
+float32; the noise is replayed from the PCG64 streams that mindone draws from, in the same order.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import diffusers
+import numpy as np
+import torch
+import transformers
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "pipelines" / "parity"))
+import parity_case
+from parity_cases import CASES, REFERENCES
+
+from mindone_tcd.standins import make
+
+
+def replayed(shape: tuple[int, ...], generator: Any = None, device: Any = None, dtype: Any = None, layout: Any = None):
+    """Stands in for diffusers' randn_tensor: the numbers come from NumPy generators."""
+    if isinstance(generator, list):
+        drawn = np.concatenate([stream.standard_normal((1, *shape[1:])) for stream in generator])
+    else:
+        drawn = generator.standard_normal(tuple(shape))
+    return torch.from_numpy(drawn).to(dtype or torch.float32)
+
+
+class Torch:
+    """diffusers on torch."""
+
+    def get(self, name: str) -> Any:
+        return getattr(diffusers, name, None) or getattr(transformers, name)
+
+    def tensor(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array)
+
+    def array(self, tensor: Any) -> np.ndarray:
+        return tensor if isinstance(tensor, np.ndarray) else tensor.detach().numpy()
+
+    @contextlib.contextmanager
+    def noise(self) -> Iterator[None]:
+        """Every module of diffusers that took randn_tensor by name draws from our streams."""
+        with contextlib.ExitStack() as stack:
+            for name, module in list(sys.modules.items()):
+                if name.startswith("diffusers.") and "randn_tensor" in vars(module):
+                    stack.enter_context(mock.patch.object(module, "randn_tensor", replayed))
+            yield
+
+
+def runner(folders: parity_case.Folders) -> parity_case.Runner:
+    """Runs cases with diffusers."""
+    # diffusers and peft tell at length of each adapter that leaves some modules alone, as all of ours do.
+    warnings.filterwarnings("ignore", "While injecting the PEFT adapters", RuntimeWarning)
+    diffusers.utils.logging.set_verbosity_error()
+    diffusers.utils.logging.disable_progress_bar()
+    torch.set_num_threads(1)  # the models are tiny: threads would only wait for each other
+    return parity_case.Runner(Torch(), folders)
+
+
+def store(names: list[str], folders: parity_case.Folders) -> None:
+    """Run these cases and put what is kept of them among the stored references."""
+    kept, theirs = dict(np.load(REFERENCES)) if REFERENCES.exists() else {}, runner(folders)
+    for name in names:
+        kept[name] = parity_case.kept(CASES[name], theirs(CASES[name]))
+        print(f"{name} {kept[name].shape}, standard deviation {kept[name].std():.3f}", flush=True)
+        np.savez_compressed(REFERENCES, **kept)
+    if set(names) == set(CASES):
+        kept = {name: kept[name] for name in CASES} | {"dpt": parity_case.depth(theirs.framework, folders)}
+        np.savez_compressed(REFERENCES, **kept)
+    print(REFERENCES, REFERENCES.stat().st_size)
+
+
+def measure(names: list[str], folders: parity_case.Folders) -> None:
+    """Print a row for each use, pipeline and method, with the largest difference of its cases."""
+    from conftest import Mindone
+
+    ours, theirs = parity_case.Runner(Mindone(), folders), runner(folders)
+    rows: dict[tuple[str, str, str], dict[str, float]] = {}
+    for name in names:
+        case = CASES[name]
+        if case.broken:
+            print(f"{name}: not run, {case.broken}", file=sys.stderr)
+            continue
+        start = time.perf_counter()
+        found = ours(case)
+        seconds = time.perf_counter() - start
+        wanted = theirs(case)
+        away = float(np.abs(found - wanted).max() / max(1.0, np.abs(wanted).max()))
+        rows.setdefault((case.use, case.pipeline, case.method), {})[name] = away
+        print(f"{name} {away:.1e} ({seconds:.1f} s)", file=sys.stderr, flush=True)
+    print("| use | pipeline | method | cases | largest difference |\n|---|---|---|---|---|")
+    for row, found in rows.items():
+        print(f"| {' | '.join(row)} | {len(found)} | {max(found.values()):.1e} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(CASES)}")
+    parser.add_argument("--measure", action="store_true", help="compare with mindone live and print the table")
+    args = parser.parse_args()
+    unknown = sorted(set(args.names) - set(CASES))
+    if unknown:
+        parser.error(f"no case {', '.join(unknown)}; there is: {', '.join(CASES)}")
+    with tempfile.TemporaryDirectory() as root:
+        made: dict[tuple[str, int], Path] = {}
+
+        def folders(name: str, seed: int = 0) -> Path:
+            if (name, seed) not in made:
+                made[name, seed] = make(name, Path(root) / f"{name}-{seed}", seed=seed)
+            return made[name, seed]
+
+        (measure if args.measure else store)(args.names or list(CASES), folders)
+
+
+if __name__ == "__main__":
+    main()
