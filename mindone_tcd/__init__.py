@@ -18,7 +18,7 @@ _HOMES = {
     "UsageError": "errors",
     "load": "pipelines.loading",
 }
-_FROM_MINDONE = ("AutoencoderKL", "DiffusionPipeline", "StableDiffusionXLPipeline", "UNet2DConditionModel")
+_FROM_MINDONE = ("AutoPipelineForImage2Image", "AutoencoderKL", "DiffusionPipeline", "StableDiffusionXLPipeline", "UNet2DConditionModel")
 
 __all__ = sorted([*_HOMES, *_FROM_MINDONE])
 
