@@ -37,4 +37,15 @@ def get(name: str) -> Any:
 
     schedulers.register()
     cpu.enable()
+    _install_checks()
     return part
+
+
+def _install_checks() -> None:
+    from mindone.diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from mindone.diffusers.pipelines.pipeline_utils import DiffusionPipeline
+
+    from . import checked_call, half_precision_vae
+
+    checked_call.install(DiffusionPipeline)
+    half_precision_vae.install(AutoencoderKL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import UsageError
@@ -20,7 +20,7 @@ ORIGINAL_STEPS = 50
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a few-step method is used.
+    """How a few-step method is used. An unknown method is a :class:`UsageError` as soon as a recipe names it.
 
     Attributes:
         method: ``tcd`` or ``lcm``, which is also the scheduler.
@@ -35,6 +35,10 @@ class Recipe:
     steps: int = 4
     guidance_scale: float = 0.0
     eta: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise UsageError(f"unknown method {self.method!r}; choose one of: {', '.join(METHODS)}")
 
 
 LORAS: dict[tuple[str, str], str] = {
@@ -57,12 +61,10 @@ def recipe(method: str, pipeline_class: str, shipped: bool) -> Recipe:
     Raises:
         UsageError: for another method, or a pipeline class that has no published LoRA.
     """
-    if method not in METHODS:
-        raise UsageError(f"unknown method {method!r}; choose one of: {', '.join(METHODS)}")
-    eta = 0.3 if method == "tcd" else None
+    chosen = Recipe(method, None, eta=0.3 if method == "tcd" else None)
     if shipped:
-        return Recipe(method, str(SHAPES_FOLDER / f"{method}_lora"), eta=eta)
+        return replace(chosen, lora=str(SHAPES_FOLDER / f"{method}_lora"))
     if (pipeline_class, method) not in LORAS:
         known = ", ".join(sorted({name for name, _ in LORAS}))
         raise UsageError(f"no {method} recipe for a {pipeline_class}; there are recipes for {known}")
-    return Recipe(method, LORAS[pipeline_class, method], eta=eta)
+    return replace(chosen, lora=LORAS[pipeline_class, method])

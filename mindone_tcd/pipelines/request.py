@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from ..errors import UsageError
 from ..shapes.grammar import COLOURS, POSITIONS, RELATIONS, SHAPES, SIZES, unknown_words
 from .folder import Model
-from .recipes import METHODS, ORIGINAL_STEPS, Recipe
+from .recipes import ORIGINAL_STEPS, Recipe
 
 DTYPES = ("float32", "float16", "bfloat16")
 
@@ -112,8 +112,6 @@ def make_request(
     """
     if not isinstance(prompt, str):
         raise UsageError(f"prompt is {prompt!r}; expected a text")
-    if recipe.method not in METHODS:
-        raise UsageError(f"unknown method {recipe.method!r}; choose one of: {', '.join(METHODS)}")
     first = whole_number(seed, "seed", 0)
     seeds = tuple(first + k for k in range(whole_number(count, "count", 1)))
     steps = recipe.steps if steps is None else whole_number(steps, "steps", 1, ORIGINAL_STEPS)

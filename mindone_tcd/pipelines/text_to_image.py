@@ -10,7 +10,7 @@ from ..random import generator
 from .folder import Model
 from .picture import Picture
 from .recipes import Recipe
-from .request import Request, make_request
+from .request import Request, make_request, whole_number
 
 
 class TextToImage:
@@ -75,6 +75,7 @@ class TextToImage:
 
     def batches(self, request: Request, batch_size: int = 4) -> Iterator[list[Picture]]:
         """The pictures of a checked request as they get ready, ``batch_size`` at a time."""
+        batch_size = whole_number(batch_size, "batch_size", 1)
         for start in range(0, len(request.seeds), batch_size):
             yield self.make_batch(request, request.seeds[start : start + batch_size])
 

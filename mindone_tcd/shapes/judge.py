@@ -128,9 +128,18 @@ def read(picture: np.ndarray) -> Reading:
     Args:
         picture: (H, H, 3), values in [0, 1].
     """
+    return _read(_square(picture))[0]
+
+
+def _square(picture: np.ndarray) -> np.ndarray:
     picture = np.asarray(picture, np.float32)
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.shape[0] != picture.shape[1]:
         raise ValueError(f"the judge reads square RGB pictures (H, H, 3), not an array of shape {picture.shape}")
+    return picture
+
+
+def _read(picture: np.ndarray) -> tuple[Reading, np.ndarray, list[np.ndarray]]:
+    """The reading, and what it was made from: the background's colour and a mask for each thing."""
     ground, masks = _cut_out(picture)
     things = []
     for mask in masks:
@@ -141,7 +150,7 @@ def read(picture: np.ndarray) -> Reading:
         best = int(np.argmax(overlaps))
         name = SHAPES[best] if overlaps[best] >= MIN_OVERLAP else None
         things.append(Found(name, _colour_name(rgb), *map(float, fits[best][1:]), overlaps, tuple(map(float, rgb))))
-    return Reading(_colour_name(ground), tuple(things), tuple(map(float, ground)))
+    return Reading(_colour_name(ground), tuple(things), tuple(map(float, ground))), ground, masks
 
 
 def _size_name(radius: float) -> str:
@@ -188,11 +197,10 @@ def features(picture: np.ndarray) -> np.ndarray:
     Colours of the ground and of the largest thing (6), its place and radius (3), its overlap with each shape (9), how
     many things there are (1), how uneven the ground and the thing are (2), and how wide the thing's rim is (2).
     """
-    picture = np.asarray(picture, np.float32)
-    seen = read(picture)
+    picture = _square(picture)
+    seen, ground, masks = _read(picture)
     if not seen.things:
         return np.concatenate([seen.rgb, np.zeros(20)])
-    ground, masks = _cut_out(picture)
     thing, mask = seen.things[0], masks[0]
     inner, outer = ndimage.binary_erosion(mask, iterations=3), ndimage.binary_dilation(mask, iterations=3)
     everything = np.any([ndimage.binary_dilation(m, iterations=3) for m in masks], axis=0)

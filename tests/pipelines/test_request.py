@@ -4,7 +4,9 @@ import pytest
 
 from mindone_tcd.errors import UsageError
 from mindone_tcd.pipelines.plan import plan
+from mindone_tcd.pipelines.recipes import Recipe
 from mindone_tcd.pipelines.request import make_request
+from mindone_tcd.pipelines.text_to_image import TextToImage
 
 PROMPT = "a red circle on a blue background"
 
@@ -81,3 +83,16 @@ def test_published_loras_go_with_the_base():
     assert plan("stabilityai/stable-diffusion-xl-base-1.0", "tcd", None)[1].lora == "h1t/TCD-SDXL-LoRA"
     assert plan("runwayml/stable-diffusion-v1-5", "lcm", None)[1].lora == "latent-consistency/lcm-lora-sdv1-5"
     assert plan("shapes", "tcd", "none")[1].lora is None
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 1.5, True, "4"])
+def test_a_batch_size_that_is_none(batch_size):
+    found, chosen = plan("shapes", "tcd", None)
+    paint = TextToImage(None, found, chosen, "float32")
+    with pytest.raises(UsageError, match=r"batch_size is .*; expected a whole number of 1 or more"):
+        paint(PROMPT, batch_size=batch_size)
+
+
+def test_a_recipe_of_an_unknown_method():
+    with pytest.raises(UsageError, match="unknown method 'ddim'"):
+        Recipe("ddim", None)

@@ -2,14 +2,14 @@
 
     python tools/shapes/distill.py tcd --teacher work/teacher --latents work/latents --out work/tcd_lora
     python tools/shapes/distill.py lcm --teacher work/teacher --latents work/latents --out work/lcm_lora \\
-        --init work/tcd_lora --rate 1e-4 --target-decay 1 --steps 150
+        --init work/tcd_lora --rate 1e-4 --steps 300
 
 Both follow one recipe. A picture is noised to a timestep t of a grid of 50; the teacher, guided, takes one DDIM step
 down to t'; and the student's answer at t must agree with its own answer at t'. For LCM (arXiv 2310.04378, LCM-LoRA:
 2311.05556) the answer is the clean picture, through the boundary scalings; for TCD (arXiv 2402.19159) it is the point
 at a random s below t', as the scheduler's own deterministic part computes it. LCM alone has an anchor only at t' = 0,
 fifty steps away from the noise, and falls apart in a short run; so it starts from the TCD-LoRA, whose answer at s = 0
-is nearly that of LCM, and that LoRA, frozen, also gives the answers at t'.
+is nearly that of LCM, and a share of its rows keeps to TCD's loss, which has one at every s.
 """
 
 from __future__ import annotations
@@ -59,6 +59,22 @@ def pseudo_huber(a: torch.Tensor, b: torch.Tensor, c: float = 0.001) -> torch.Te
     return ((a - b).square() + c * c).sqrt().sub(c).mean()
 
 
+def to_the_picture(v: torch.Tensor, x: torch.Tensor, a: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    """LCM's answer: the clean picture, with the boundary scalings of timestep t."""
+    skip, out = boundary(t)
+    return skip * x + out * clean(v, x, a)
+
+
+def along_the_trajectory(v, x, a, v_earlier, x_earlier, a_earlier, place, rng, alphas):
+    """TCD's answer and target: the point at a random s, from t and from t'; where s is t' that is the teacher's own."""
+    m = torch.from_numpy(np.floor(rng.random(len(place)) * (place.numpy() + 1)).astype(np.int64)) - 1
+    a_s = wide(torch.where(m < 0, alphas[0], alphas[GRID[m.clamp(min=0)]]))
+    answer = a_s.sqrt() * clean(v, x, a) + (1 - a_s).sqrt() * noise_of(v, x, a)
+    target = a_s.sqrt() * clean(v_earlier, x_earlier, a_earlier)
+    target = target + (1 - a_s).sqrt() * noise_of(v_earlier, x_earlier, a_earlier)
+    return answer, torch.where(wide(m == place - 1), x_earlier, target)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("method", choices=("tcd", "lcm"))
@@ -71,9 +87,10 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--guidance", type=float, nargs=2, default=(2.0, 4.0), help="range of the teacher's scale")
     parser.add_argument("--init", type=Path, help="start from the LoRA in this folder")
-    parser.add_argument("--target-decay", type=float, default=0.0, help="of what answers at t'; 1 freezes it")
+    parser.add_argument("--anchor", type=float, default=0.5, help="lcm: share of the rows with TCD's loss")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--compile", action="store_true", help="compile both UNets: faster after some minutes")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
@@ -98,8 +115,10 @@ def main() -> None:
     trained = [p for p in student.parameters() if p.requires_grad]
     print(f"{sum(p.numel() for p in trained) / 1e6:.2f} M parameters in the LoRA", flush=True)
     optimizer = torch.optim.AdamW(trained, args.rate, betas=(0.9, 0.99), weight_decay=0.0)
-    average, slow = Average(trained, 0.99), Average(trained, args.target_decay)
-    run = Run(args.out, {"student": student, "optimizer": optimizer, "average": average, "slow": slow}, every=100)
+    average = Average(trained, 0.99)
+    run = Run(args.out, {"student": student, "optimizer": optimizer, "average": average}, every=100)
+    ask_teacher, ask = (torch.compile(m, dynamic=False) if args.compile else m for m in (teacher, student))
+    along = 1.0 if args.method == "tcd" else args.anchor
     latents, drawn = load(args.latents)
     alphas = alphas_cumprod()
     # A DDIM step from the grid's first timestep lands on the schedule's own beginning.
@@ -135,32 +154,23 @@ def main() -> None:
                     "time_ids": TIME_IDS.expand(2 * args.batch, -1),
                 }
                 both = torch.cat([e, torch.zeros_like(e)])
-                v = teacher(torch.cat([x, x]), torch.cat([t, t]), both, added_cond_kwargs=twice).sample.float()
+                v = ask_teacher(torch.cat([x, x]), torch.cat([t, t]), both, added_cond_kwargs=twice).sample.float()
                 conditional, unconditional = v.chunk(2)
                 v = unconditional + scale * (conditional - unconditional)
                 x_earlier = a_earlier.sqrt() * clean(v, x, a) + (1 - a_earlier).sqrt() * noise_of(v, x, a)
-                slow.swap()
-                v_earlier = student(x_earlier, earlier, e, added_cond_kwargs=extra).sample.float()
-                slow.swap()
-            v = student(x, t, e, added_cond_kwargs=extra).sample.float()
-        if args.method == "tcd":
-            m = torch.from_numpy(np.floor(rng.random(args.batch) * (place.numpy() + 1)).astype(np.int64)) - 1
-            a_s = wide(torch.where(m < 0, alphas[0], alphas[GRID[m.clamp(min=0)]]))
-            target = a_s.sqrt() * clean(v_earlier, x_earlier, a_earlier)
-            target = target + (1 - a_s).sqrt() * noise_of(v_earlier, x_earlier, a_earlier)
-            target = torch.where(wide(m == place - 1), x_earlier, target)
-            answer = a_s.sqrt() * clean(v, x, a) + (1 - a_s).sqrt() * noise_of(v, x, a)
-        else:
-            (skip, out), (skip_earlier, out_earlier) = boundary(t), boundary(earlier)
-            answer = skip * x + out * clean(v, x, a)
-            target = skip_earlier * x_earlier + out_earlier * clean(v_earlier, x_earlier, a_earlier)
+                v_earlier = ask(x_earlier, earlier, e, added_cond_kwargs=extra).sample.float()
+            v = ask(x, t, e, added_cond_kwargs=extra).sample.float()
+        answer, target = along_the_trajectory(v, x, a, v_earlier, x_earlier, a_earlier, place, rng, alphas)
+        if along < 1:
+            chosen = wide(torch.from_numpy(rng.random(args.batch) < along))
+            answer_x0, target_x0 = to_the_picture(v, x, a, t), to_the_picture(v_earlier, x_earlier, a_earlier, earlier)
+            answer, target = torch.where(chosen, answer, answer_x0), torch.where(chosen, target, target_x0)
         loss = pseudo_huber(answer, target)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         average.update(step)
-        slow.update(step)
         run.log(step, loss.item())
         if (step + 1) % 100 == 0:
             save()

@@ -1,0 +1,149 @@
+"""What a pipeline's call is checked for before any work starts, and what it is completed with."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from mindone_tcd import LCMScheduler, TCDScheduler, UsageError
+
+PROMPT = "a red circle on a blue background"
+
+
+class Untouched(Exception):
+    """Raised where a pipeline's work would begin."""
+
+
+@pytest.fixture(scope="module")
+def pipe():
+    from mindone_tcd import load
+
+    pipe = load(lora="none").pipeline
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+@pytest.fixture
+def idle(pipe, monkeypatch):
+    """The pipeline, stopped where it would start to work."""
+
+    def stop(*_, **__):
+        raise Untouched
+
+    monkeypatch.setattr(pipe, "encode_prompt", stop, raising=True)
+    return pipe
+
+
+@pytest.fixture
+def with_scheduler(idle):
+    kept = idle.scheduler
+
+    def use(scheduler, **options):
+        idle.scheduler = scheduler.from_config(kept.config, **options)
+        return idle
+
+    yield use
+    idle.scheduler = kept
+
+
+def run(pipe, **options):
+    options = {"num_inference_steps": 2, "guidance_scale": 0, "output_type": "latent", **options}
+    return pipe(PROMPT, generator=np.random.Generator(np.random.PCG64(5)), **options)[0]
+
+
+def test_the_default_eta_is_the_schedulers(pipe):
+    default, own, none = run(pipe), run(pipe, eta=0.3), run(pipe, eta=0.0)
+    assert (default.asnumpy() == own.asnumpy()).all()
+    assert np.abs(default.asnumpy() - none.asnumpy()).max() > 0.1
+
+
+def test_eta_that_would_be_ignored(with_scheduler):
+    with pytest.raises(UsageError, match=r"eta is 0\.3, but LCMScheduler has no eta; leave it out, or use TCDScheduler"):
+        run(with_scheduler(LCMScheduler), eta=0.3)
+
+
+@pytest.mark.parametrize("eta", [-0.1, 1.5, float("nan"), "0.3", True])
+def test_eta_out_of_range(with_scheduler, eta):
+    with pytest.raises(UsageError, match=r"eta is .*; expected a number from 0"):
+        run(with_scheduler(TCDScheduler), eta=eta)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_inference_steps": 0}, "num_inference_steps is 0"),
+        ({"num_inference_steps": 51}, "num_inference_steps is 51, but original_inference_steps=50"),
+        ({"timesteps": [1, 500]}, "descending"),
+        ({"num_inference_steps": 2.5}, "num_inference_steps is 2.5"),
+    ],
+)
+def test_steps_that_do_not_fit(with_scheduler, options, message):
+    for scheduler in (TCDScheduler, LCMScheduler):
+        with pytest.raises(UsageError, match=message):
+            run(with_scheduler(scheduler), **options)
+
+
+def test_what_is_right_goes_on(with_scheduler):
+    for scheduler in (TCDScheduler, LCMScheduler):
+        for options in ({}, {"num_inference_steps": 50}, {"timesteps": [999, 499]}):
+            pipe = with_scheduler(scheduler)
+            before = pipe.scheduler.timesteps_list
+            with pytest.raises(Untouched):
+                run(pipe, **options)
+            assert pipe.scheduler.timesteps_list == before
+
+
+def test_a_name_that_would_be_ignored(idle):
+    with pytest.raises(UsageError, match=r"no argument 'inference_steps' .*; did you mean num_inference_steps\?"):
+        idle(PROMPT, inference_steps=4)
+    with pytest.raises(Untouched):
+        run(idle, callback_steps=1)
+
+
+@pytest.fixture(scope="module")
+def img2img(pipe):
+    from mindone_tcd import AutoPipelineForImage2Image
+
+    return AutoPipelineForImage2Image.from_pipe(pipe)
+
+
+def test_strength_that_leaves_no_step(img2img):
+    image = np.zeros((1, 128, 128, 3), np.float32)
+    with pytest.raises(UsageError, match=r"strength 0\.2 of 4 steps leaves no step to take; use at least 5 steps, or"):
+        run(img2img, image=image, strength=0.2, num_inference_steps=4)
+    for strength in (0, 1.1, -1, "half"):
+        with pytest.raises(UsageError, match=r"strength is .*; expected a number above 0"):
+            run(img2img, image=image, strength=strength)
+    # One step is left, and denoising_start leaves the strength out of account.
+    for options in ({"strength": 0.25}, {"strength": 0.1, "denoising_start": 0.5}):
+        assert np.isfinite(run(img2img, image=image, num_inference_steps=4, **options).asnumpy()).all()
+
+
+@pytest.mark.parametrize("scale", [0, 0.5, 1])
+def test_a_negative_prompt_without_effect(idle, scale):
+    with pytest.warns(UserWarning, match=f"no effect at guidance_scale {scale:g}; it needs a scale above 1") as seen:
+        with pytest.raises(Untouched):
+            run(idle, negative_prompt="a star", guidance_scale=scale)
+    assert seen[0].filename == __file__
+
+
+def test_a_negative_prompt_and_an_embedded_guidance_scale(idle, monkeypatch):
+    monkeypatch.setitem(idle.unet._internal_dict, "time_cond_proj_dim", 32)
+    with pytest.warns(UserWarning, match="takes the guidance scale as an input"), pytest.raises(Untouched):
+        run(idle, negative_prompt="a star", guidance_scale=8)
+
+
+def test_no_warning_where_all_is_well(idle):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        with pytest.raises(Untouched):
+            run(idle, negative_prompt="a star", guidance_scale=3)
+        with pytest.raises(Untouched):
+            run(idle)
+
+
+def test_other_schedulers_are_left_alone(pipe, monkeypatch):
+    from mindone.diffusers import EulerDiscreteScheduler
+
+    monkeypatch.setattr(pipe, "scheduler", EulerDiscreteScheduler.from_config(pipe.scheduler.config))
+    assert np.isfinite(run(pipe, num_inference_steps=3, eta=0.3).asnumpy()).all()
