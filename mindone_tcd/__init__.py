@@ -16,6 +16,7 @@ _HOMES = {
     "LCMScheduler": "schedulers",
     "TCDScheduler": "schedulers",
     "Picture": "pipelines.picture",
+    "SHAPES_FOLDER": "pipelines.recipes",
     "TextToImage": "pipelines.text_to_image",
     "UsageError": "errors",
     "load": "pipelines.loading",

@@ -1,8 +1,8 @@
 """What is checked, completed and warned of when a mindone pipeline is called with one of our schedulers.
 
 mindone's pipelines hand their own default eta of 0 to the scheduler, drop what a scheduler has no use for without a
-word, and find out that there is no step left to take only after the prompt is encoded. Here all of it is looked at before
-any work starts. A pipeline with another scheduler is left alone.
+word, and find out that there is no step left to take only after the prompt is encoded. Here all of it is looked at
+before any work starts. A pipeline with another scheduler is left alone.
 """
 
 from __future__ import annotations
@@ -76,8 +76,9 @@ def check(pipe: Any, parameters: Mapping[str, inspect.Parameter], given: Mapping
         The arguments to add: ``eta``, where the caller left it to the scheduler.
 
     Raises:
-        UsageError: for a name that the pipeline would drop, an eta that the scheduler has no use for or that lies outside [0, 1], and for numbers of steps,
-            timesteps and strengths that leave no step or do not fit the scheduler's grid.
+        UsageError: for a name that the pipeline would drop, an eta that the scheduler has no use for or that lies
+            outside [0, 1], and for numbers of steps, timesteps and strengths that leave no step or do not fit the
+            scheduler's grid.
 
     Warns:
         UserWarning: for a negative prompt that has no effect, and a LoRA that was distilled for the other scheduler.
@@ -123,7 +124,7 @@ def _steps(scheduler: Any, value: Callable[[str], Any], parameters: Mapping[str,
     partial = "strength" in parameters and value("denoising_start") is None
     if partial and (not isinstance(strength, int | float) or not 0 < strength <= 1):
         raise UsageError(f"strength is {strength!r}; expected a number above 0, and 1 at the most")
-    # The pipelines that know original_inference_steps let the scheduler apply the strength; the others cut its timesteps.
+    # Pipelines that know original_inference_steps let the scheduler apply the strength; others cut its timesteps.
     own = "original_inference_steps" in parameters
     options = {"original_inference_steps": value("original_inference_steps")} if own else {}
     if own and partial:

@@ -8,6 +8,6 @@ small (pictures of 64 × 64 pixels) and values random.
     >>> folder = make("sdxl", "work/sdxl")
 """
 
-from .folder import LAYOUTS, NAMES, make
+from .folder import LAYOUTS, NAMES, make, on_the_spot
 
-__all__ = ["LAYOUTS", "NAMES", "make"]
+__all__ = ["LAYOUTS", "NAMES", "make", "on_the_spot"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import gzip
 import json
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +78,18 @@ def make(name: str, folder: str | Path, *, seed: int = 0, variant: str | None = 
             part = part.removesuffix(".safetensors") + f".{variant}.safetensors"
         save_file(tensors, _place(folder, part), metadata=weights["metadata"])
     return folder
+
+
+def on_the_spot(name: str, *, seed: int = 0) -> str:
+    """Write a stand-in to a temporary folder, which lasts as long as the process, and say so.
+
+    Returns:
+        the folder, as a string that ``from_pretrained`` takes.
+    """
+    folder = tempfile.mkdtemp(prefix=f"{name}-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    print(f"stand-in: {NAMES.get(name, name)}; tiny and random, so no picture to look at", flush=True)
+    return str(make(name, folder, seed=seed))
 
 
 def _place(folder: Path, part: str) -> Path:

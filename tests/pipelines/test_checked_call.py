@@ -58,7 +58,7 @@ def test_the_default_eta_is_the_schedulers(pipe):
 
 
 def test_eta_that_would_be_ignored(with_scheduler):
-    with pytest.raises(UsageError, match=r"eta is 0\.3, but LCMScheduler has no eta; leave it out, or use TCDScheduler"):
+    with pytest.raises(UsageError, match=r"eta is 0\.3, but LCMScheduler has no eta; leave it out, or use TCD"):
         run(with_scheduler(LCMScheduler), eta=0.3)
 
 
@@ -121,9 +121,9 @@ def test_strength_that_leaves_no_step(img2img):
 
 @pytest.mark.parametrize("scale", [0, 0.5, 1])
 def test_a_negative_prompt_without_effect(idle, scale):
-    with pytest.warns(UserWarning, match=f"no effect at guidance_scale {scale:g}; it needs a scale above 1") as seen:
-        with pytest.raises(Untouched):
-            run(idle, negative_prompt="a star", guidance_scale=scale)
+    message = f"no effect at guidance_scale {scale:g}; it needs a scale above 1"
+    with pytest.warns(UserWarning, match=message) as seen, pytest.raises(Untouched):
+        run(idle, negative_prompt="a star", guidance_scale=scale)
     assert seen[0].filename == __file__
 
 

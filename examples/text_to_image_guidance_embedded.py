@@ -1,0 +1,34 @@
+"""SDXL with a UNet that was distilled whole and takes the guidance scale as an input, as lcm-sdxl.
+
+    python examples/text_to_image_guidance_embedded.py
+    python examples/text_to_image_guidance_embedded.py --model stabilityai/stable-diffusion-xl-base-1.0 \\
+        --unet latent-consistency/lcm-sdxl
+
+Guidance costs no second pass here, and a negative prompt has no effect.
+"""
+
+import argparse
+
+import numpy as np
+
+from mindone_tcd import LCMScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
+from mindone_tcd.standins import on_the_spot
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("--model", help="a folder or a hub id (default: a stand-in)")
+parser.add_argument("--unet", help="a folder or a hub id (default: a stand-in)")
+parser.add_argument("--prompt", default="an old tin robot on a shelf, studio light")
+args = parser.parse_args()
+
+unet = UNet2DConditionModel.from_pretrained(args.unet or on_the_spot("lcm-sdxl"))
+pipe = StableDiffusionXLPipeline.from_pretrained(args.model or on_the_spot("sdxl"), unet=unet)
+pipe.scheduler = LCMScheduler.from_config(pipe.scheduler.config)
+
+image = pipe(
+    prompt=args.prompt,
+    num_inference_steps=4,
+    guidance_scale=8.0,
+    generator=np.random.Generator(np.random.PCG64(0)),
+)[0][0]
+image.save("text_to_image_guidance_embedded.png")
+print("text_to_image_guidance_embedded.png")
