@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..adapters import loaded_loras
 from ..errors import UsageError
 from ..schedulers import LCMScheduler, TCDScheduler
 
@@ -26,22 +27,22 @@ _DEPRECATED = {"callback", "callback_steps"}
 
 
 def install(base: type) -> None:
-    """Check the calls of every pipeline class under ``base``: those that exist, and those still to be imported."""
-    if _CHECKED in vars(base):
+    """Check the calls of every pipeline class under ``base``, from the first instance on.
+
+    Not from its definition on: by then some of mindone's defects in it are still to be mended.
+    """
+    begin = base.__init__
+    if hasattr(begin, _CHECKED):
         return
-    setattr(base, _CHECKED, True)
 
-    def checked_from_birth(cls: type, **options: Any) -> None:
-        super(base, cls).__init_subclass__(**options)
-        _wrap(cls)
+    @functools.wraps(begin)
+    def checked_from_now_on(self: Any, *args: Any, **kwargs: Any) -> None:
+        for cls in type(self).__mro__:
+            _wrap(cls)
+        begin(self, *args, **kwargs)
 
-    base.__init_subclass__ = classmethod(checked_from_birth)
-    for cls in _below(base):
-        _wrap(cls)
-
-
-def _below(cls: type) -> list[type]:
-    return [found for child in cls.__subclasses__() for found in (child, *_below(child))]
+    setattr(checked_from_now_on, _CHECKED, True)
+    base.__init__ = checked_from_now_on
 
 
 def _wrap(cls: type) -> None:
@@ -166,8 +167,16 @@ def _lora(pipe: Any) -> None:
 
 
 def distilled_adapters(pipe: Any) -> dict[str, str]:
-    """The active LoRAs that were distilled for a scheduler: adapter name -> ``tcd`` or ``lcm``."""
-    return {}
+    """The LoRAs in use that were distilled for a scheduler: adapter name -> ``tcd`` or ``lcm``."""
+    told = {name: lora.distillation for name, lora in loaded_loras(pipe).items() if lora.distillation}
+    if not told:
+        return {}
+    from mindone.peft.tuners.tuners_utils import BaseTunerLayer
+
+    layer = next((cell for _, cell in pipe.unet.cells_and_names() if isinstance(cell, BaseTunerLayer)), None)
+    if layer is None or layer.disable_adapters:
+        return {}
+    return {name: method for name, method in told.items() if name in layer.active_adapters}
 
 
 def _warn(message: str) -> None:

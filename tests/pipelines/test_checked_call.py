@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from mindone_tcd import LCMScheduler, TCDScheduler, UsageError
+from mindone_tcd import SHAPES_FOLDER, LCMScheduler, TCDScheduler, UsageError
 
 PROMPT = "a red circle on a blue background"
 
@@ -147,3 +147,19 @@ def test_other_schedulers_are_left_alone(pipe, monkeypatch):
 
     monkeypatch.setattr(pipe, "scheduler", EulerDiscreteScheduler.from_config(pipe.scheduler.config))
     assert np.isfinite(run(pipe, num_inference_steps=3, eta=0.3).asnumpy()).all()
+
+
+def test_a_lora_with_the_other_scheduler(pipe, monkeypatch):
+    pipe.load_lora_weights(str(SHAPES_FOLDER / "lcm_lora"), adapter_name="mine")
+    try:
+        with pytest.warns(UserWarning, match=r"'mine' was distilled for LCM, .* TCDScheduler; use pipe\.scheduler = LCM"):
+            run(pipe, num_inference_steps=1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            with monkeypatch.context() as patch:
+                patch.setattr(pipe, "scheduler", LCMScheduler.from_config(pipe.scheduler.config))
+                run(pipe, num_inference_steps=1)
+            pipe.disable_lora()
+            run(pipe, num_inference_steps=1)
+    finally:
+        pipe.unload_lora_weights()
