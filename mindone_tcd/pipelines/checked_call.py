@@ -38,7 +38,8 @@ def install(base: type) -> None:
     @functools.wraps(begin)
     def checked_from_now_on(self: Any, *args: Any, **kwargs: Any) -> None:
         for cls in type(self).__mro__:
-            _wrap(cls)
+            if issubclass(cls, base):
+                _wrap(cls)
         begin(self, *args, **kwargs)
 
     setattr(checked_from_now_on, _CHECKED, True)
