@@ -1,7 +1,8 @@
 """Parameters that keep the name of their place in the model.
 
 `resnets[1:]` of a CellList is a new CellList, and that names the parameters in it anew ("0.conv1.weight"). Putting a
-base layer back where a LoRA layer was names them too ("conv1.weight"). Then what goes by names fails: `ms.jit` finds
+base layer back where a LoRA layer was names them too ("conv1.weight"), and so does an IP-Adapter's attention
+("processor.to_k_ip.0.weight", once for each). Then what goes by names fails: `ms.jit` finds
 names twice, and `UNetMotionModel.from_unet2d` leaves what it cannot find as it was, at random.
 """
 
@@ -78,12 +79,12 @@ def _if_it_slices(replacement: Callable) -> Callable:
 
 def _and_restore_names(original: Callable) -> Callable:
     @functools.wraps(original)
-    def recurse_remove_peft_layers(model: Any) -> Any:
-        removed = original(model)
+    def change(model: Any, *args: Any, **kwargs: Any) -> Any:
+        result = original(model, *args, **kwargs)
         restore_names(model)
-        return removed
+        return result
 
-    return recurse_remove_peft_layers
+    return change
 
 
 UNETS = "mindone.diffusers.models.unets."
@@ -91,5 +92,8 @@ UNETS = "mindone.diffusers.models.unets."
 REPLACED: dict[str, Callable] = {
     UNETS + "unet_2d_blocks:UNetMidBlock2DCrossAttn.construct": _if_it_slices(mid_block),
     UNETS + "unet_motion_model:UNetMidBlockCrossAttnMotion.construct": _if_it_slices(motion_mid_block),
+    UNETS + "unet_2d_condition:UNet2DConditionModel.set_attn_processor": _and_restore_names,
+    UNETS + "unet_motion_model:UNetMotionModel.set_attn_processor": _and_restore_names,
+    "mindone.diffusers.loaders.unet:UNet2DConditionLoadersMixin._load_ip_adapter_weights": _and_restore_names,
     "mindone.diffusers.utils.peft_utils:recurse_remove_peft_layers": _and_restore_names,
 }

@@ -64,9 +64,12 @@ MENDINGS: tuple[Mending, ...] = (
         "parameter names",
         "diffusers/models/unets/unet_2d_blocks.py: UNetMidBlock2DCrossAttn.construct; "
         "unet_motion_model.py: UNetMidBlockCrossAttnMotion.construct; "
-        "diffusers/utils/peft_utils.py: recurse_remove_peft_layers",
-        "parameters are renamed by the first forward pass and by unloading a LoRA",
-        "ms.jit of a UNet after unload_lora_weights; AnimateDiffPipeline on the UNet of a pipeline that has run",
+        "diffusers/utils/peft_utils.py: recurse_remove_peft_layers; "
+        "diffusers/loaders/unet.py: UNet2DConditionLoadersMixin._load_ip_adapter_weights; "
+        "set_attn_processor of both UNets",
+        "parameters are renamed by the first forward pass, by unloading a LoRA and by loading an IP-Adapter",
+        "ms.jit of a UNet after unload_lora_weights; AnimateDiffPipeline on the UNet of a pipeline that has run "
+        "or has an IP-Adapter",
         parameter_names.REPLACED,
     ),
     Mending(

@@ -85,3 +85,33 @@ def test_motion_unet_keeps_its_names_too():
     motion = make_motion(models.refill(UNet2DConditionModel(**UNET), 4))
     motion(ms.Tensor(models.normal(1, 4, 3, 8, 8)), ms.Tensor(999), ms.Tensor(models.normal(3, 6, 24)))
     assert misnamed(motion) == []
+
+
+def ip_adapter(unet):
+    """An IP-Adapter's weights for the tiny UNet: 4 image tokens of width 24, one key and value for each attention."""
+    image = {"proj.weight": models.normal(4 * 24, 12), "proj.bias": models.normal(4 * 24)}
+    image |= {"norm.weight": np.ones(24, np.float32), "norm.bias": np.zeros(24, np.float32)}
+    places = [name for name in unet.attn_processors if name.endswith("attn2.processor")]
+    attention = {
+        f"{2 * k + 1}.{name}.weight": models.normal(16, 24, seed=k)
+        for k in range(len(places))
+        for name in ("to_k_ip", "to_v_ip")
+    }
+    arrays = {"image_proj": image, "ip_adapter": attention}
+    return {
+        part: {name: ms.Parameter(ms.Tensor(value)) for name, value in values.items()}
+        for part, values in arrays.items()
+    }
+
+
+def test_motion_unet_of_a_unet_with_an_ip_adapter():
+    from mindone.diffusers import UNet2DConditionModel
+
+    unet = models.refill(UNet2DConditionModel(**UNET), 4)
+    unet._load_ip_adapter_weights([ip_adapter(unet)])
+    assert misnamed(unet) == []
+    motion = dict(make_motion(unet).parameters_and_names())
+    keys = [name for name, _ in unet.parameters_and_names() if "to_k_ip" in name]
+    assert len(keys) == 4
+    for name in keys:
+        np.testing.assert_array_equal(motion[name].asnumpy(), dict(unet.parameters_and_names())[name].asnumpy())

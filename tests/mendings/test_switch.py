@@ -37,7 +37,7 @@ def test_withdrawn_and_put_in_place_after_mindone():
     try:
         assert not mendings.applied()
         untouched = [name for name, value in current().items() if value is before[name]]
-        assert untouched == ["mindone.diffusers.pipelines.pipeline_utils:DiffusionPipeline"]
+        assert set(untouched) <= {"mindone.diffusers.pipelines.pipeline_utils:DiffusionPipeline"}
         assert (utils.export_to_gif, peft._create_lora_config) != copies
         assert utils.export_to_gif is sys.modules["mindone.diffusers.utils.export_utils"].export_to_gif
     finally:
