@@ -227,13 +227,36 @@ def test_hotswap(pipeline, lora):
         pipe.load_lora_weights(lay.kohya(lora), adapter_name="a", hotswap=True)
 
 
-def test_a_pipeline_of_mindone_itself_has_it(lora):
-    from mindone.diffusers import StableDiffusionXLImg2ImgPipeline
+PIPELINES = [
+    "StableDiffusionPipeline",
+    "StableDiffusionImg2ImgPipeline",
+    "StableDiffusionInpaintPipeline",
+    "StableDiffusionControlNetPipeline",
+    "StableDiffusionControlNetImg2ImgPipeline",
+    "StableDiffusionControlNetInpaintPipeline",
+    "StableDiffusionXLPipeline",
+    "StableDiffusionXLImg2ImgPipeline",
+    "StableDiffusionXLInpaintPipeline",
+    "StableDiffusionXLControlNetPipeline",
+    "StableDiffusionXLControlNetImg2ImgPipeline",
+    "StableDiffusionXLAdapterPipeline",
+    "LatentConsistencyModelPipeline",
+    "LatentConsistencyModelImg2ImgPipeline",
+    "AnimateDiffPipeline",
+]
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_every_pipeline_of_the_guides_has_our_loaders(name):
+    from mindone import diffusers
 
     from mindone_tcd.adapters import install
 
     install()
-    first = StableDiffusionXLImg2ImgPipeline.load_lora_weights
+    pipeline_class = getattr(diffusers, name)
+    first = pipeline_class.load_lora_weights
     install()
-    assert StableDiffusionXLImg2ImgPipeline.load_lora_weights is first
-    assert "mindone_tcd" in first.__code__.co_filename
+    assert pipeline_class.load_lora_weights is first
+    for loader in (first, pipeline_class.load_ip_adapter):
+        assert "mindone_tcd" in loader.__code__.co_filename
+        assert "strict" in loader.__doc__

@@ -15,7 +15,7 @@ from mindone_tcd.errors import UsageError
 
 XL = {"unet": mm.unet_shapes(mm.SDXL)} | mm.SDXL_TEXT
 SD = {"unet": mm.unet_shapes(mm.SD15)} | mm.SD15_TEXT
-LAYOUTS = (lay.kohya, lay.peft, lay.diffusers, lay.processors, lay.mixed)
+SD21 = {"unet": mm.unet_shapes(mm.SD21)}
 
 
 def hollow(shapes, targets, rank=64, alpha=8.0):
@@ -37,8 +37,8 @@ def plan_of(file, shapes, metadata=None):
 
 @pytest.mark.parametrize(
     ("shapes", "targets", "modules"),
-    [(XL, lay.STYLE, 722), (XL, lay.DISTILLED, 788), (SD, lay.DISTILLED, 278)],
-    ids=["SDXL style", "lcm-lora-sdxl", "lcm-lora-sdv1-5"],
+    [(XL, lay.STYLE, 722), (XL, lay.DISTILLED, 788), (SD, lay.DISTILLED, 278), (SD21, lay.DISTILLED, 278)],
+    ids=["SDXL style", "lcm-lora-sdxl", "lcm-lora-sdv1-5", "SD 2.1"],
 )
 @pytest.mark.parametrize("layout", [lay.kohya, lay.peft, lay.diffusers, lay.mixed])
 def test_all_modules_of_the_published_loras_are_placed(shapes, targets, modules, layout):
