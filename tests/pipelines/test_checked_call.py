@@ -152,7 +152,7 @@ def test_other_schedulers_are_left_alone(pipe, monkeypatch):
 def test_a_lora_with_the_other_scheduler(pipe, monkeypatch):
     pipe.load_lora_weights(str(SHAPES_FOLDER / "lcm_lora"), adapter_name="mine")
     try:
-        with pytest.warns(UserWarning, match=r"'mine' was distilled for LCM, .* TCDScheduler; use pipe\.scheduler = LCM"):
+        with pytest.warns(UserWarning, match=r"'mine' was distilled for LCM, .* use pipe\.scheduler = LCMSch"):
             run(pipe, num_inference_steps=1)
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)

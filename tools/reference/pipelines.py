@@ -88,9 +88,7 @@ def store(names: list[str], folders: parity_case.Folders) -> None:
 
 def measure(names: list[str], folders: parity_case.Folders) -> None:
     """Print a row for each use, pipeline and method, with the largest difference of its cases."""
-    from conftest import Mindone
-
-    ours, theirs = parity_case.Runner(Mindone(), folders), runner(folders)
+    ours, theirs = parity_case.Runner(parity_case.Mindone(), folders), runner(folders)
     rows: dict[tuple[str, str, str], dict[str, float]] = {}
     for name in names:
         case = CASES[name]

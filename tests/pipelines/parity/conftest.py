@@ -1,6 +1,5 @@
 """Stand-ins made once, pipelines loaded once, and each case run once by us."""
 
-import contextlib
 import importlib.util
 from pathlib import Path
 
@@ -8,26 +7,6 @@ import numpy as np
 import parity_case
 import pytest
 from parity_cases import CASES, REFERENCES
-
-
-class Mindone:
-    """mindone's pipelines as users get them: from our package."""
-
-    def get(self, name):
-        import mindone_tcd
-
-        return getattr(mindone_tcd, name)
-
-    def tensor(self, array):
-        import mindspore as ms
-
-        return ms.Tensor(array)
-
-    def array(self, tensor):
-        return tensor if isinstance(tensor, np.ndarray) else tensor.asnumpy()
-
-    def noise(self):
-        return contextlib.nullcontext()
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +27,7 @@ def folders(tmp_path_factory):
 @pytest.fixture(scope="session")
 def run(folders):
     """Runs a case with mindone."""
-    return parity_case.Runner(Mindone(), folders)
+    return parity_case.Runner(parity_case.Mindone(), folders)
 
 
 @pytest.fixture(scope="session")

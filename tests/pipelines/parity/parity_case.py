@@ -116,6 +116,26 @@ class Framework(Protocol):
     def noise(self) -> contextlib.AbstractContextManager: ...
 
 
+class Mindone:
+    """mindone's pipelines as users get them: from our package."""
+
+    def get(self, name: str) -> Any:
+        import mindone_tcd
+
+        return getattr(mindone_tcd, name)
+
+    def tensor(self, array: np.ndarray) -> Any:
+        import mindspore as ms
+
+        return ms.Tensor(array)
+
+    def array(self, tensor: Any) -> np.ndarray:
+        return tensor if isinstance(tensor, np.ndarray) else tensor.asnumpy()
+
+    def noise(self) -> contextlib.AbstractContextManager:
+        return contextlib.nullcontext()
+
+
 Folders = Callable[[str, int], Path]
 
 
