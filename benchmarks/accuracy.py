@@ -11,6 +11,7 @@ of real drawings. Both backends start from the same PCG64 noise, so their rows a
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -99,13 +100,10 @@ def mindspore_sampler() -> Sampler:
 def torch_sampler(folder: Path) -> Sampler:
     import torch
     from diffusers import DDIMScheduler, LCMScheduler, StableDiffusionXLPipeline, TCDScheduler
-    from diffusers.schedulers import scheduling_lcm, scheduling_tcd
 
-    def replay(shape: tuple[int, ...], generator: list[np.random.Generator], **_: object) -> torch.Tensor:
-        drawn = [stream.standard_normal((1, *shape[1:])) for stream in generator]
-        return torch.from_numpy(np.concatenate(drawn)).float()
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools" / "reference"))
+    from replayed_noise import numpy_streams, replayed
 
-    scheduling_tcd.randn_tensor = scheduling_lcm.randn_tensor = replay
     classes = {"tcd": TCDScheduler, "lcm": LCMScheduler, "ddim": DDIMScheduler}
     pipe = StableDiffusionXLPipeline.from_pretrained(folder, torch_dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
@@ -120,17 +118,18 @@ def torch_sampler(folder: Path) -> Sampler:
         else:
             pipe.disable_lora()
         size = pipe.unet.config.sample_size
-        latents = replay((len(prompts), 4, size, size), generators)
+        latents = replayed((len(prompts), 4, size, size), generators)
         extra = {"eta": 0.3} if row.scheduler == "tcd" else {}
-        return pipe(
-            prompts,
-            num_inference_steps=row.steps,
-            guidance_scale=row.guidance,
-            latents=latents,
-            generator=generators if row.scheduler != "ddim" else None,
-            output_type="np",
-            **extra,
-        ).images
+        with numpy_streams():
+            return pipe(
+                prompts,
+                num_inference_steps=row.steps,
+                guidance_scale=row.guidance,
+                latents=latents,
+                generator=generators if row.scheduler != "ddim" else None,
+                output_type="np",
+                **extra,
+            ).images
 
     return sample
 

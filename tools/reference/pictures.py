@@ -7,6 +7,7 @@ float32, noise replayed from PCG64; of each picture every fourth pixel is kept.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -39,15 +40,11 @@ def make(folder: Path = SHAPES_FOLDER) -> dict[str, np.ndarray]:
     """The pictures of every case: float32 (2, 32, 32, 3) in [0, 1]."""
     import torch
     from diffusers import LCMScheduler, StableDiffusionXLPipeline, TCDScheduler
-    from diffusers.schedulers import scheduling_lcm, scheduling_tcd
 
-    def replay(shape: tuple[int, ...], generator: list[np.random.Generator], **_: object) -> torch.Tensor:
-        drawn = [stream.standard_normal((1, *shape[1:])) for stream in generator]
-        return torch.from_numpy(np.concatenate(drawn)).float()
+    sys.path.insert(0, str(Path(__file__).parent))
+    from replayed_noise import numpy_streams, replayed
 
-    kept = scheduling_tcd.randn_tensor, scheduling_lcm.randn_tensor
-    scheduling_tcd.randn_tensor = scheduling_lcm.randn_tensor = replay
-    try:
+    with numpy_streams():
         pipe = StableDiffusionXLPipeline.from_pretrained(folder, torch_dtype=torch.float32)
         pipe.set_progress_bar_config(disable=True)
         for method in ("tcd", "lcm"):
@@ -67,15 +64,13 @@ def make(folder: Path = SHAPES_FOLDER) -> dict[str, np.ndarray]:
                 negative_prompt=[NEGATIVE] * 2 if case["guidance"] > 1 else None,
                 num_inference_steps=case["steps"],
                 guidance_scale=case["guidance"],
-                latents=replay((2, 4, 16, 16), generators),
+                latents=replayed((2, 4, 16, 16), generators),
                 generator=generators,
                 output_type="np",
                 **({"eta": case["eta"]} if "eta" in case else {}),
             ).images
             out[name] = np.ascontiguousarray(pictures[:, ::4, ::4])
         return out
-    finally:
-        scheduling_tcd.randn_tensor, scheduling_lcm.randn_tensor = kept
 
 
 if __name__ == "__main__":

@@ -15,10 +15,8 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import diffusers
 import numpy as np
@@ -26,19 +24,12 @@ import torch
 import transformers
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "pipelines" / "parity"))
+sys.path.insert(0, str(Path(__file__).parent))
 import parity_case
 from parity_cases import CASES, REFERENCES
+from replayed_noise import numpy_streams
 
 from mindone_tcd.standins import make
-
-
-def replayed(shape: tuple[int, ...], generator: Any = None, device: Any = None, dtype: Any = None, layout: Any = None):
-    """Stands in for diffusers' randn_tensor: the numbers come from NumPy generators."""
-    if isinstance(generator, list):
-        drawn = np.concatenate([stream.standard_normal((1, *shape[1:])) for stream in generator])
-    else:
-        drawn = generator.standard_normal(tuple(shape))
-    return torch.from_numpy(drawn).to(dtype or torch.float32)
 
 
 class Torch:
@@ -53,14 +44,9 @@ class Torch:
     def array(self, tensor: Any) -> np.ndarray:
         return tensor if isinstance(tensor, np.ndarray) else tensor.detach().numpy()
 
-    @contextlib.contextmanager
-    def noise(self) -> Iterator[None]:
-        """Every module of diffusers that took randn_tensor by name draws from our streams."""
-        with contextlib.ExitStack() as stack:
-            for name, module in list(sys.modules.items()):
-                if name.startswith("diffusers.") and "randn_tensor" in vars(module):
-                    stack.enter_context(mock.patch.object(module, "randn_tensor", replayed))
-            yield
+    def noise(self) -> contextlib.AbstractContextManager:
+        """Every draw of diffusers comes from our streams."""
+        return numpy_streams()
 
 
 def runner(folders: parity_case.Folders) -> parity_case.Runner:

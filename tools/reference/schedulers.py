@@ -7,23 +7,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from unittest import mock
 
 import diffusers
 import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "schedulers"))
+sys.path.insert(0, str(Path(__file__).parent))
 import trajectories as tr
+from replayed_noise import numpy_streams
 
 SCHEDULERS = {"TCD": diffusers.TCDScheduler, "LCM": diffusers.LCMScheduler}
 HALVES = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 HALF_SHAPE = (2, 4, 16, 16)
-
-
-def replayed(shape, generator=None, device=None, dtype=None, layout=None):
-    """Stands in for diffusers' randn_tensor: the numbers come from a NumPy generator."""
-    return torch.from_numpy(generator.standard_normal(tuple(shape))).to(dtype)
 
 
 def scheduler_for(name: str, config: dict, timesteps: dict):
@@ -34,8 +30,7 @@ def scheduler_for(name: str, config: dict, timesteps: dict):
 
 def run(case: tr.Case, dtype: torch.dtype = torch.float32) -> np.ndarray:
     """The case's last sample by diffusers, float64."""
-    module = f"diffusers.schedulers.scheduling_{case.scheduler.lower()}.randn_tensor"
-    with mock.patch(module, replayed):
+    with numpy_streams():
         return tr.run(
             case,
             scheduler_for(case.scheduler, case.config, case.timesteps),
