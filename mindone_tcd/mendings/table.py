@@ -9,6 +9,7 @@ from . import (
     depth_processor,
     generators,
     gif,
+    image_generators,
     local_lora_file,
     lora_fusing,
     parameter_names,
@@ -114,5 +115,14 @@ MENDINGS: tuple[Mending, ...] = (
         "a list too long is accepted, too short an IndexError, a shape that is a list a TypeError",
         "one generator for each image, where a pipeline does not count them itself",
         generators.REPLACED,
+    ),
+    Mending(
+        "generators of given pictures",
+        "diffusers/pipelines: prepare_latents of the image-to-image pipelines and _encode_vae_image of the inpainting "
+        "pipelines of SD, SDXL, LCM, their ControlNets and PAG",
+        "each given picture is encoded with the whole list of generators instead of its own; "
+        "one picture for several images is not repeated",
+        "image-to-image and inpainting with one generator for each image",
+        image_generators.REPLACED,
     ),
 )

@@ -86,7 +86,6 @@ class Case:
         call: keyword arguments of the pipeline; num_inference_steps and output_type="np" are defaults.
         seeds: of the noise streams, one for each picture; or one number for a single stream.
         keep: of a picture every so many pixels are stored.
-        broken: why mindone 0.5.0 cannot be equal here; empty where it is.
     """
 
     use: str
@@ -99,7 +98,6 @@ class Case:
     call: dict[str, Any] = field(default_factory=dict)
     seeds: tuple[int, ...] | int = (3,)
     keep: int = 4
-    broken: str = ""
 
     @property
     def loading(self) -> str:

@@ -80,6 +80,15 @@ CASES = {
         parts={"controlnet": control("sdxl")},
         call=FROM_TCD | {"image": Photo(1), "control_image": Photo(4), "strength": 0.7, "num_inference_steps": 4},
     ),
+    "sdxl-controlnet-img2img-batch-of-streams": Case(
+        **XL | {"pipeline": "StableDiffusionXLControlNetImg2ImgPipeline"},
+        **tcd("sdxl"),
+        parts={"controlnet": control("sdxl")},
+        call=FROM_TCD
+        | {"prompt": PROMPTS, "image": [Photo(1), Photo(2)], "control_image": [Photo(4), Photo(5)]}
+        | {"strength": 0.7, "num_inference_steps": 4},
+        seeds=(3, 11),
+    ),
     "t2i-adapter-lcm": Case(
         **ADAPTER,
         **lcm("sdxl"),
@@ -99,7 +108,6 @@ CASES = {
         **lcm("sdxl"),
         parts=ADAPTER_PARTS,
         call=FROM_LCM | {"image": Photo(4), "adapter_conditioning_factor": 0.5},
-        broken="with adapter_conditioning_factor below 1 mindone calls ms.mutable(None), a TypeError",
     ),
     "ip-adapter": Case(
         **IP, **ip_adapter("ip-adapter_sdxl.safetensors", 0.6), call=FROM_TCD | {"ip_adapter_image": Photo(6)}

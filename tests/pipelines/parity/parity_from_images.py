@@ -13,18 +13,17 @@ FOUR = {**NINE, "base": "sdxl"}
 
 FROM = {"prompt": PROMPT, "image": Photo(1), "num_inference_steps": 4, "strength": 0.6}
 WITHIN = {"prompt": PROMPT, "image": Photo(1), "mask_image": Mask(), "num_inference_steps": 4, "strength": 0.99}
-TWO = {"prompt": PROMPTS, "image": [Photo(1), Photo(2)], "negative_prompt": [NEGATIVE] * 2}
+TWO_PHOTOS = {"prompt": PROMPTS, "image": [Photo(1), Photo(2)]}
+TWO = TWO_PHOTOS | {"negative_prompt": [NEGATIVE] * 2}
 GUIDED = {"guidance_scale": 3.0, "eta": 0.3}
 PLAIN_TCD, PLAIN_LCM = {"guidance_scale": 0, "eta": 0.3}, {"guidance_scale": 1.0}
-
-FIRST_STREAM = "with one generator a picture mindone encodes every given picture with the first one's numbers"
-ONE_PHOTO = "with one generator a picture mindone does not repeat the given picture for several images per prompt"
 
 CASES = {
     "sdxl-img2img-tcd": Case(**XL, **tcd("sdxl"), call=FROM | PLAIN_TCD),
     "sdxl-img2img-tcd-batch": Case(**XL, **tcd("sdxl"), call=FROM | TWO | GUIDED | {"strength": 0.5}, seeds=7),
-    "sdxl-img2img-tcd-batch-of-streams": Case(
-        **XL, **tcd("sdxl"), call=FROM | TWO | GUIDED, seeds=(3, 11), broken=FIRST_STREAM
+    "sdxl-img2img-tcd-batch-of-streams": Case(**XL, **tcd("sdxl"), call=FROM | TWO | GUIDED, seeds=(3, 11)),
+    "sdxl-img2img-several-of-two-pictures": Case(
+        **XL, **tcd("sdxl"), call=FROM | TWO_PHOTOS | PLAIN_TCD | {"num_images_per_prompt": 2}, seeds=(3, 11, 5, 2)
     ),
     "sdxl-img2img-lcm": Case(**XL, **lcm("sdxl"), call=FROM | PLAIN_LCM),
     "sd15-img2img-lcm": Case(**SD, **lcm("sd15"), call=FROM | PLAIN_LCM),
@@ -33,7 +32,7 @@ CASES = {
         **SD, **tcd("sd15"), call=FROM | PLAIN_TCD | {"num_images_per_prompt": 2}, seeds=7
     ),
     "sd15-img2img-several-images-of-streams": Case(
-        **SD, **tcd("sd15"), call=FROM | PLAIN_TCD | {"num_images_per_prompt": 2}, seeds=(3, 11), broken=ONE_PHOTO
+        **SD, **tcd("sd15"), call=FROM | PLAIN_TCD | {"num_images_per_prompt": 2}, seeds=(3, 11)
     ),
     "lcm-img2img": Case(
         **IMAGE,
@@ -41,6 +40,14 @@ CASES = {
         pipeline="LatentConsistencyModelImg2ImgPipeline",
         base="lcm-sd15",
         call=FROM | {"guidance_scale": 8.5},
+    ),
+    "lcm-img2img-several-images-of-streams": Case(
+        **IMAGE,
+        **EMBEDDED | {"scheduler": None},
+        pipeline="LatentConsistencyModelImg2ImgPipeline",
+        base="lcm-sd15",
+        call=FROM | {"guidance_scale": 8.5, "num_images_per_prompt": 2},
+        seeds=(3, 11),
     ),
     "auto-img2img-lcm": Case(**AUTO, **lcm("sd15"), base="sd15", call=FROM | PLAIN_LCM),
     "auto-img2img-tcd": Case(**AUTO, **tcd("sdxl"), base="sdxl", call=FROM | PLAIN_TCD),
@@ -54,13 +61,23 @@ CASES = {
         **tcd("sdxl"),
         call=WITHIN | TWO | GUIDED | {"mask_image": [Mask(), Mask()]},
         seeds=(3, 11),
-        broken=FIRST_STREAM,
     ),
     "sdxl-inpaint-4-channels-tcd": Case(**FOUR, **tcd("sdxl"), call=WITHIN | PLAIN_TCD),
     "sdxl-inpaint-4-channels-tcd-half": Case(**FOUR, **tcd("sdxl"), call=WITHIN | PLAIN_TCD | {"strength": 0.5}),
+    "sdxl-inpaint-4-channels-several-images-of-streams": Case(
+        **FOUR, **tcd("sdxl"), call=WITHIN | PLAIN_TCD | {"strength": 0.5, "num_images_per_prompt": 2}, seeds=(3, 11)
+    ),
     "sdxl-inpaint-lcm": Case(**FOUR, **lcm("sdxl"), call=WITHIN | PLAIN_LCM),
     "sd15-inpaint-lcm": Case(
         **PAINT, **lcm("sd15"), pipeline="StableDiffusionInpaintPipeline", base="sd15", call=WITHIN | PLAIN_LCM
+    ),
+    "sd15-inpaint-lcm-batch-of-streams": Case(
+        **PAINT,
+        **lcm("sd15"),
+        pipeline="StableDiffusionInpaintPipeline",
+        base="sd15",
+        call=WITHIN | PLAIN_LCM | TWO_PHOTOS | {"mask_image": [Mask(), Mask()]},
+        seeds=(3, 11),
     ),
     "auto-inpaint-tcd": Case(
         **PAINT, **tcd("sdxl"), pipeline="AutoPipelineForInpainting", base="sdxl-inpainting", call=WITHIN | PLAIN_TCD

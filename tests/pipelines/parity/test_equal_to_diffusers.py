@@ -8,23 +8,18 @@ from parity_cases import CASES
 # Of values in [0, 1], float32 on both sides. A wrong constant, weight or draw moves pixels by 1e-2 and more.
 TOLERANCE = 1e-4
 
-EVERY = [
-    pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=case.broken)) if case.broken else name
-    for name, case in CASES.items()
-]
-
 
 def check(found, reference):
     largest = max(1.0, np.abs(reference).max())  # latents are of the order of 10
     np.testing.assert_allclose(found, reference, rtol=0, atol=TOLERANCE * largest)
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", CASES)
 def test_equal_to_the_stored_pictures_of_diffusers(name, ours, stored):
     check(parity_case.kept(CASES[name], ours(name)), stored[name])
 
 
 @pytest.mark.parity
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", CASES)
 def test_equal_to_diffusers_live(name, ours, theirs):
     check(ours(name), theirs(CASES[name]))
