@@ -66,6 +66,7 @@ REPLACEMENTS: dict[str, Callable] = {
     "mint.nn.LayerNorm.construct": normalization.layer_norm_construct,
     "mint.nn.functional.normalize": normalization.normalize,
     # activation
+    "mint.exp": activation.exp,
     "mint.nn.functional.gelu": activation.gelu,
     "mint.nn.functional.softplus": activation.softplus,
     "mint.nn.functional.mish": activation.mish,

@@ -118,6 +118,7 @@ NORMALIZATION = [
 ]
 
 ACTIVATION = [
+    case("mint.exp", ((40, 3),), np.exp),
     case(F + "gelu", ((40, 3),), ref.gelu),
     case(F + "gelu", ((40, 3),), ref.gelu_tanh, approximate="tanh"),
     case(F + "silu", ((40, 3),), ref.silu),

@@ -252,8 +252,8 @@ def _lora(folder: Path, pipeline_class: type, unet: diffusers.UNet2DConditionMod
     from peft.utils import get_peft_model_state_dict
 
     unet.add_adapter(LoraConfig(r=4, lora_alpha=4, target_modules=LORA_TARGETS))
-    layers = get_peft_model_state_dict(unet)
-    pipeline_class.save_lora_weights(folder, unet_lora_layers=diffusers.utils.convert_state_dict_to_diffusers(layers))
+    # PEFT's own key names: diffusers' converter renames only the attention's, and its loader then drops those.
+    pipeline_class.save_lora_weights(folder, unet_lora_layers=get_peft_model_state_dict(unet))
 
 
 def lora_sdxl(folder: Path) -> None:
