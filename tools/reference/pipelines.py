@@ -51,7 +51,7 @@ class Torch:
 
 def runner(folders: parity_case.Folders) -> parity_case.Runner:
     """Runs cases with diffusers."""
-    # diffusers and peft tell at length of each adapter that leaves some modules alone, as all of ours do.
+    # diffusers and peft tell at length of each adapter that leaves some modules alone.
     warnings.filterwarnings("ignore", "While injecting the PEFT adapters", RuntimeWarning)
     diffusers.utils.logging.set_verbosity_error()
     diffusers.utils.logging.disable_progress_bar()
