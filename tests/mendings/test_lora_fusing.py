@@ -191,7 +191,7 @@ def test_compiled_beside_a_fused_one(loaded):
 
 
 def load_biased(unet, layer):
-    """A LoRA with biases, which load_lora_weights refuses, put into the layers of this name by the UNet's own loader."""
+    """A LoRA with biases, which `load_lora_weights` refuses, put into layers of this name by the UNet's loader."""
     arrays = {name: array for name, array in models.lora(unet, "unet", 5).items() if f".{layer}." in name}
     biases = {
         name.replace("lora_B.weight", "lora_B.bias"): array[:, 0].copy()
