@@ -4,6 +4,7 @@ import mindspore as ms
 import numpy as np
 import pytest
 from mindspore import Tensor, mint
+from tiny_sdxl import UNET, VAE
 
 from mindone_tcd.cpu import mindone_functions
 
@@ -80,26 +81,6 @@ def test_a_function_without_the_argument_is_left_as_it_is():
     assert mindone_functions.without_output_size(normal) is normal
 
 
-UNET = {
-    "block_out_channels": (8, 16),
-    "layers_per_block": 1,
-    "norm_num_groups": 4,
-    "sample_size": 8,
-    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
-    "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
-    "attention_head_dim": (2, 4),
-    "use_linear_projection": True,
-    "addition_embed_type": "text_time",
-    "addition_time_embed_dim": 4,
-    "projection_class_embeddings_input_dim": 6 * 4 + 8,
-    "cross_attention_dim": 12,
-}
-VAE = {
-    "block_out_channels": (8, 16),
-    "norm_num_groups": 4,
-    "down_block_types": ("DownEncoderBlock2D",) * 2,
-    "up_block_types": ("UpDecoderBlock2D",) * 2,
-}
 CLIP = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2, "num_hidden_layers": 2, "vocab_size": 50}
 
 
@@ -123,8 +104,8 @@ def folder(tmp_path_factory):
     return path, models
 
 
-# float32 through about 40 layers; the largest share is the sine of timestep × frequency, where one rounding of the
-# frequency (6e-8) is multiplied by the timestep: 6e-5 for an angle at 999.
+# float32 through about 40 layers. At timestep 999 one rounding of a frequency (6e-8) is 6e-5 in the angle, should the
+# two sides round differently.
 MODEL_TOLERANCE = 2e-5
 
 
@@ -135,7 +116,8 @@ def test_unet_equals_torch(folder, compiled):
     from mindone.diffusers import UNet2DConditionModel
 
     path, models = folder
-    x, text, pooled, sizes = normal(2, 4, 8, 8), normal(2, 7, 12), normal(2, 8), np.full((2, 6), 64.0, np.float32)
+    x, text, pooled = normal(2, 4, 8, 8), normal(2, 7, UNET["cross_attention_dim"]), normal(2, 8)
+    sizes = np.full((2, 6), 64.0, np.float32)
     with torch.no_grad():
         conditions = {"text_embeds": torch.from_numpy(pooled), "time_ids": torch.from_numpy(sizes)}
         expected = models["unet"](torch.from_numpy(x), 999, torch.from_numpy(text), added_cond_kwargs=conditions).sample

@@ -36,25 +36,25 @@ def test_pictures_move(base, change, run, stored):
     call = base.call | change.get("call", {})
     if change.get("scheduler") == "LCMScheduler":
         call.pop("eta")
-    assert moved(replace(base, **change | {"call": call}), run, stored) > 10 * TOLERANCE
+    assert moved(replace(base, **change | {"call": call}), run, stored) > 50 * TOLERANCE
 
 
-# A beta_start wrong by 1 % moves them by 1e-4 only; tests/schedulers holds the constants to 1e-5 of the sample.
 @pytest.mark.parametrize(
-    ("constant", "value"),
+    ("constant", "value", "least"),
     [
-        ("beta_start", 0.0001),
-        ("beta_end", 0.02),
-        ("beta_schedule", "linear"),
-        ("prediction_type", "v_prediction"),
-        ("original_inference_steps", 49),
+        ("beta_start", 0.00086, 3),
+        ("beta_start", 0.0001, 50),
+        ("beta_end", 0.02, 50),
+        ("beta_schedule", "linear", 50),
+        ("prediction_type", "v_prediction", 50),
+        ("original_inference_steps", 49, 50),
     ],
 )
-def test_a_schedulers_constant_moves_them(base, constant, value, run, stored):
+def test_a_schedulers_constant_moves_them(base, constant, value, least, run, stored):
     pipe = run.loaded(base)
     kept = pipe.scheduler
     pipe.scheduler = type(kept).from_config(kept.config, **{constant: value})
     try:
-        assert moved(base, run, stored) > 10 * TOLERANCE
+        assert moved(base, run, stored) > least * TOLERANCE
     finally:
         pipe.scheduler = kept
