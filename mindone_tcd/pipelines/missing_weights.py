@@ -30,9 +30,8 @@ def _explained(original: Any) -> Any:
     def from_pretrained(cls: type, pretrained_model_name_or_path: Any, *args: Any, **options: Any) -> Any:
         try:
             return original(cls, pretrained_model_name_or_path, *args, **options)
-        except UsageError:
-            raise
         except Exception as error:
+            # mindone loads the parts in no fixed order, so the part named first varied: explain() goes by the index.
             folder = Path(str(pretrained_model_name_or_path)).expanduser() / (options.get("subfolder") or "")
             if folder.is_dir():
                 explain(folder, options.get("variant"), given=options)
