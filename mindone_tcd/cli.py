@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 from . import __version__
 from .errors import UsageError
-from .pipelines.picture import Picture, check_writable, grid, read_record, save_plain
+from .pipelines.picture import Picture, check_writable, grid, read_record
 from .pipelines.plan import plan
 from .pipelines.recipes import METHODS, SHAPES
-from .pipelines.request import DTYPES, Request, make_request
+from .pipelines.request import DTYPES, Request, make_request, whole_number
 
 if TYPE_CHECKING:
     from .pipelines.text_to_image import TextToImage
@@ -80,7 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--size", type=_size, help="pixels, as 128 or 192x128 (default: the model's own)")
     make.add_argument("--model", default=SHAPES, help="'shapes', a folder, or a hub id (default: shapes)")
     make.add_argument("--lora", help="a folder, a .safetensors file or a hub id in place of the recipe's; or 'none'")
-    make.add_argument("--dtype", choices=DTYPES, help="default: float32 on a CPU, float16 on Ascend")
+    make.add_argument(
+        "--dtype", choices=DTYPES, help="default: float32 on a CPU (no bfloat16 there), float16 on Ascend"
+    )
     make.set_defaults(run=_generate)
 
     show = commands.add_parser(
@@ -108,7 +110,7 @@ def _number(text: str) -> float:
 
 
 def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
+    match = re.fullmatch(r"(\d+)(?:[xX](\d+))?", text)
     if not match:
         raise argparse.ArgumentTypeError(f"{text!r} is not a size; write 128, or 192x128 for width x height")
     return int(match[1]), int(match[2] or match[1])
@@ -123,7 +125,7 @@ def _numbered(path: Path, k: int, count: int) -> Path:
     return path if count == 1 else path.with_name(f"{path.stem}-{k + 1:0{len(str(count))}d}{path.suffix}")
 
 
-def _generate(args: argparse.Namespace) -> None:
+def _generate(args: argparse.Namespace) -> int:
     model, recipe = plan(args.model, args.method, args.lora)
     request = make_request(
         model,
@@ -151,7 +153,8 @@ def _generate(args: argparse.Namespace) -> None:
             print(picture.save(paths[len(made)]), flush=True)
             made.append(picture)
     if sheet:
-        print(save_plain(grid([picture.image for picture in made]), sheet))
+        print(grid(made).save(sheet))
+    return 0
 
 
 def _load(model: str, method: str, lora: str | None, dtype: str | None) -> TextToImage:
@@ -164,14 +167,17 @@ def _load(model: str, method: str, lora: str | None, dtype: str | None) -> TextT
         return load("text-to-image", model, method=method, lora=lora, dtype=dtype)
 
 
-def _info(args: argparse.Namespace) -> None:
-    """Show the record of how a picture was made; with --again, make the same picture again and compare the pixels."""
+def _info(args: argparse.Namespace) -> int:
+    """Show the record of how a picture was made; with --again, make the same picture again and compare the pixels: the
+    exit code is then 1 if they differ."""
     record = read_record(args.picture)
     if args.out and not args.again:
         raise UsageError("--out goes with --again; leave it out, or add --again")
     if not args.again:
         print(json.dumps(record, indent=2, ensure_ascii=False))
-        return
+        return 0
+    if "grid" in record:
+        raise UsageError(f"{args.picture} is a grid of pictures; make each again from its own file")
     out = args.out or args.picture.with_name(f"{args.picture.stem}-again.png")
     check_writable(out)
     request, seeds, lora = _request_of(record, args.picture)
@@ -179,13 +185,13 @@ def _info(args: argparse.Namespace) -> None:
     pictures = {picture.record["seed"]: picture for picture in pipe.make_batch(request, seeds)}
     picture = pictures[record["seed"]]
     print(picture.save(out))
-    _compare(args.picture, picture, record)
+    return 0 if _compare(args.picture, picture, record) else 1
 
 
 def _request_of(record: dict, path: Path) -> tuple[Request, tuple[int, ...], str | None]:
     try:
         lora = {None: "none", "shipped": None}.get(record["lora"], record["lora"])
-        seeds = tuple(record["batch_seeds"])
+        seeds = tuple(whole_number(seed, "a seed", 0) for seed in record["batch_seeds"])
         model, recipe = plan(record["model"], record["method"], lora)
         request = make_request(
             model,
@@ -205,7 +211,7 @@ def _request_of(record: dict, path: Path) -> tuple[Request, tuple[int, ...], str
     return request, seeds, lora
 
 
-def _compare(path: Path, picture: Picture, record: dict) -> None:
+def _compare(path: Path, picture: Picture, record: dict) -> bool:
     import numpy as np
     from PIL import Image
 
@@ -214,24 +220,30 @@ def _compare(path: Path, picture: Picture, record: dict) -> None:
     new = np.asarray(picture.image.convert("RGB"), np.int16)
     if old.shape == new.shape and (old == new).all():
         print("the same pixels", file=sys.stderr)
-        return
+        return True
     away = int(abs(old - new).max()) if old.shape == new.shape else 255
     changed = [
         f"{name} {record.get(name)!r} then, {picture.record[name]!r} now"
         for name in ("device", "versions")
         if record.get(name) != picture.record[name]
     ]
-    print(f"not the same pixels: up to {away} of 255 apart; {'; '.join(changed) or 'no cause known'}", file=sys.stderr)
+    cause = "; ".join(changed) or "the file was changed since, or another processor rounds in another way"
+    print(f"not the same pixels: up to {away} of 255 apart; {cause}", file=sys.stderr)
+    return False
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command. Returns the exit code: 0, 2 for bad input, 1 for what should not have happened."""
+    """Run the command.
+
+    Returns:
+        the exit code: 0; 1 if a picture made again differs, and for what should not have happened; 2 for bad input.
+    """
     args = _parser().parse_args(argv)
     warnings.showwarning = lambda message, *rest, **more: print(f"warning: {message}", file=sys.stderr)
     warnings.simplefilter("ignore")
     warnings.filterwarnings("default", category=UserWarning, module=r"mindone_tcd(\.|$)|__main__")
     try:
-        args.run(args)
+        return args.run(args)
     except UsageError as error:
         if args.debug:
             traceback.print_exc()
@@ -246,7 +258,6 @@ def main(argv: list[str] | None = None) -> int:
         first = (str(error).strip().splitlines() or [""])[0]
         print(f"mindone-tcd: unexpected {type(error).__name__}: {first} (--debug shows where)", file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -46,6 +46,8 @@ def require_mindspore() -> None:
 
 def versions() -> dict[str, str]:
     """The versions that a picture depends on."""
-    packages = ("mindone-tcd", "mindspore", "mindone", "transformers", "numpy")
-    found = {package: version(package) for package in packages}
-    return {"python": platform.python_version(), **{name: value for name, value in found.items() if value}}
+    from . import __version__
+
+    found = {package: version(package) for package in ("mindspore", "mindone", "transformers", "numpy")}
+    known = {name: value for name, value in found.items() if value}
+    return {"python": platform.python_version(), "mindone-tcd": __version__, **known}

@@ -137,8 +137,8 @@ def _refuse_or_warn(plan: Plan, total: int, label: str, pipeline: str, strict: b
     expected = "a LoRA made for this base model, in the layout of kohya, PEFT or diffusers"
     if strict:
         raise UsageError(
-            f"{faults}. Expected {expected}; load it into the pipeline it was made for, "
-            "or call with strict=False to leave these modules out with a warning"
+            f"{faults}. Expected {expected}; load it into the pipeline it was made for; "
+            "load_lora_weights(…, strict=False) leaves these modules out with a warning"
         )
     if not plan.modules:
         raise UsageError(f"{faults}. Nothing is left to load. Expected {expected}")

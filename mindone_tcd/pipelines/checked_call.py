@@ -163,7 +163,8 @@ def _lora(pipe: Any) -> None:
             right = "TCDScheduler" if method == "tcd" else "LCMScheduler"
             _warn(
                 f"the LoRA {name!r} was distilled for {method.upper()}, but the scheduler is "
-                f"{type(pipe.scheduler).__name__}; use pipe.scheduler = {right}.from_config(pipe.scheduler.config)"
+                f"{type(pipe.scheduler).__name__}; use pipe.scheduler = {right}.from_config(pipe.scheduler.config), "
+                f"or load the pipeline with the method {method}"
             )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import UsageError
 from .recipes import SHAPES, SHAPES_FOLDER
 
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Model:
 
     Attributes:
         name: as the user gave it.
-        location: a folder, or a hub id.
+        location: a folder, absolute, or a hub id.
         local: whether ``location`` is a folder here.
         pipeline_class: from ``model_index.json``; for a hub id not known before it is fetched, then None.
         vae_scale: pixels a latent in each direction, None if not known.
@@ -117,13 +117,26 @@ def find_model(name: str) -> Model:
             continue
         if not (folder / part).is_dir():
             raise UsageError(f"{folder} lacks the folder {part}/ that model_index.json names; fetch the model again")
-        if part in ("unet", "vae") or part.startswith("text_encoder"):
-            check_weights(folder / part)
+        _check_part(folder / part)
     blocks = read_json(folder / "vae" / "config.json").get("block_out_channels", [0] * 4)
     scale = 2 ** (len(blocks) - 1)
     latent = read_json(folder / "unet" / "config.json").get("sample_size")
     size = latent * scale if isinstance(latent, int) else None
-    return Model(name, str(folder), True, index.get("_class_name"), scale, size)
+    return Model(name, str(folder.resolve()), True, index.get("_class_name"), scale, size)
+
+
+def _check_part(folder: Path) -> None:
+    part = folder.name
+    if part == "scheduler":
+        read_json(folder / "scheduler_config.json")
+    elif part.startswith("tokenizer"):
+        if not (folder / "tokenizer.json").is_file():
+            read_json(folder / "vocab.json")
+            if not (folder / "merges.txt").is_file():
+                raise UsageError(f"{folder} lacks merges.txt; fetch or save the model again")
+    elif part in ("unet", "vae") or part.startswith("text_encoder"):
+        read_json(folder / "config.json")
+        check_weights(folder)
 
 
 def check_lora(name: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from pathlib import Path
 from typing import Any
 
 from ..environment import require_mindspore
@@ -18,10 +20,10 @@ TASKS = ("text-to-image",)
 
 def load(
     task: str = "text-to-image",
-    model: str = SHAPES,
+    model: str | Path = SHAPES,
     *,
     method: str = "tcd",
-    lora: str | None = None,
+    lora: str | Path | None = None,
     dtype: str | None = None,
 ) -> TextToImage:
     """Load a model with the scheduler, LoRA and defaults of a few-step method.
@@ -65,7 +67,7 @@ def _load(model: Model, chosen: Recipe, dtype: str | None) -> TextToImage:
     scheduler = schedulers.TCDScheduler if chosen.method == "tcd" else schedulers.LCMScheduler
     pipe.scheduler = scheduler.from_config(pipe.scheduler.config)
     if chosen.lora is not None:
-        pipe.load_lora_weights(chosen.lora, adapter_name=chosen.method)
+        pipe.load_lora_weights(chosen.lora, adapter_name=_adapter_name(chosen.lora))
     pipe.set_progress_bar_config(desc=f"{chosen.method} steps", leave=False)
     return TextToImage(pipe, model, chosen, dtype)
 
@@ -77,9 +79,15 @@ def _from_pretrained(pipeline_class: Any, model: Model, **options: Any) -> Any:
         if model.local:
             raise
         raise UsageError(
-            f"cannot fetch {model.name!r} ({_first_line(error)}); "
+            f"there is no folder {model.name!r}, and it cannot be fetched as a hub id ({_first_line(error)}); "
             "with no network, download it elsewhere and give its folder"
         ) from error
+
+
+def _adapter_name(lora: str) -> str:
+    path = Path(lora)
+    # PEFT's names of adapters have no dots.
+    return re.sub(r"\W+", "_", path.stem if path.suffix == ".safetensors" else path.name)
 
 
 def _first_line(error: BaseException) -> str:

@@ -35,26 +35,22 @@ class Picture:
         """
         text = PngImagePlugin.PngInfo()
         text.add_itxt(_KEY, json.dumps(self.record, ensure_ascii=False))
-        return _write_png(self.image, Path(path), text)
+        path = Path(path)
+        check_writable(path)
+        handle, name = _hidden_file(path.parent)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                self.image.save(stream, "PNG", pnginfo=text)
+            os.chmod(name, 0o666 & ~_umask())
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        return path
 
 
-def save_plain(image: Image.Image, path: str | Path) -> Path:
-    """Write a PNG without a record, such as a grid of several pictures."""
-    return _write_png(image, Path(path), None)
-
-
-def _write_png(image: Image.Image, path: Path, text: PngImagePlugin.PngInfo | None) -> Path:
-    check_writable(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            image.save(stream, "PNG", pnginfo=text)
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return path
+def _hidden_file(folder: Path) -> tuple[int, str]:
+    return tempfile.mkstemp(dir=folder, prefix=".mindone-tcd-", suffix=".part")
 
 
 def _umask() -> int:
@@ -67,17 +63,27 @@ def check_writable(path: Path) -> None:
     """Make sure, before any work, that a PNG can be written to this path.
 
     Raises:
-        UsageError: for another ending than .png, a folder that is not there, and one that cannot be written to.
+        UsageError: for a folder, another ending than .png, a folder that is not there, a name that is too long, and
+            wherever a file cannot be made.
     """
-    if path.suffix.lower() != ".png":
-        raise UsageError(f"cannot write {path}: pictures are PNG files; give a name that ends in .png")
     if path.is_dir():
         raise UsageError(f"cannot write {path}: it is a folder; give the name of a file")
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"cannot write {path}: pictures are PNG files; give a name that ends in .png")
     if not path.parent.is_dir():
         raise UsageError(f"cannot write {path}: there is no folder {path.parent}; make it first or choose another")
-    target = path if path.exists() else path.parent
-    if not os.access(target, os.W_OK):
-        raise UsageError(f"cannot write {path}: no permission to write to {target}; choose another place with --out")
+    try:
+        target = path if path.exists() else path.parent
+        if not os.access(target, os.W_OK):
+            raise UsageError(
+                f"cannot write {path}: no permission to write to {target}; choose another place with --out"
+            )
+        # Only an attempt tells of a full or an unusual file system.
+        handle, name = _hidden_file(path.parent)
+        os.close(handle)
+        os.unlink(name)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}; choose another name or place with --out") from error
 
 
 def read_record(path: str | Path) -> dict:
@@ -88,7 +94,8 @@ def read_record(path: str | Path) -> dict:
     """
     path = Path(path)
     if not path.is_file():
-        raise UsageError(f"no file {path}; give a PNG that mindone-tcd made")
+        what = f"{path} is a folder" if path.is_dir() else f"no file {path}"
+        raise UsageError(f"{what}; give a PNG that mindone-tcd made")
     try:
         with Image.open(path) as image:
             image.load()
@@ -100,16 +107,23 @@ def read_record(path: str | Path) -> dict:
     except ValueError:
         record = None
     if not isinstance(record, dict):
-        raise UsageError(f"{path} carries no record of how it was made; only PNGs that mindone-tcd wrote do")
+        raise UsageError(
+            f"{path} carries no record of how it was made: only PNGs that mindone-tcd wrote do, and a program that "
+            "saves one again may drop it"
+        )
     return record
 
 
-def grid(images: list[Image.Image], columns: int | None = None) -> Image.Image:
-    """Pictures of one size side by side, ``columns`` in a row (by default as near a square as it goes)."""
+def grid(pictures: list[Picture], columns: int | None = None) -> Picture:
+    """Pictures of one size side by side, ``columns`` in a row (by default as near a square as it goes).
+
+    Its record is ``{"grid": [the record of each]}``.
+    """
+    images = [picture.image for picture in pictures]
     columns = columns or int(-(-(len(images) ** 0.5) // 1))
     rows = -(-len(images) // columns)
     width, height = images[0].size
     sheet = Image.new("RGB", (columns * width, rows * height), "white")
     for k, image in enumerate(images):
         sheet.paste(image, (k % columns * width, k // columns * height))
-    return sheet
+    return Picture(sheet, {"grid": [picture.record for picture in pictures]})

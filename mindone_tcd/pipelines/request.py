@@ -68,17 +68,26 @@ def _real(value: object, name: str, least: float, most: float = math.inf) -> flo
 def _size(value: int | tuple[int, int] | None, model: Model) -> tuple[int, int]:
     if value is None:
         value = model.sample_size if model.sample_size is not None else 1024
-    pair = (value, value) if not isinstance(value, tuple) else value
+    pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
     if len(pair) != 2:
         raise UsageError(f"size is {value!r}; expected a number of pixels, or a width and a height")
     scale = model.vae_scale or 8
-    for length in pair:
-        whole_number(length, "size", 1)
+    width, height = (whole_number(length, "size", 1) for length in pair)
+    for length in (width, height):
         if length % scale:
             low = max(scale, length // scale * scale)
             near = " or ".join(map(str, dict.fromkeys((low, length // scale * scale + scale))))
             raise UsageError(f"size {length} is not divisible by {scale}, the autoencoder's scale; try {near}")
-    return pair
+    return width, height
+
+
+def _warn_of_strange_size(width: int, height: int, learned: int) -> None:
+    if 4 * min(width, height) < 3 * learned or 2 * max(width, height) > 3 * learned:
+        warnings.warn(
+            f"the model 'shapes' learned pictures of {learned}x{learned}; on {width}x{height} it may not draw what the "
+            f"prompt says: take sides of {3 * learned // 4} to {3 * learned // 2}",
+            stacklevel=3,
+        )
 
 
 def _warn_of_unknown_words(prompt: str) -> None:
@@ -108,10 +117,15 @@ def make_request(
         UsageError: for a value that cannot work; it names the value, what was expected and what to do.
 
     Warns:
-        UserWarning: for words the shipped model never saw, and a negative prompt that nothing heeds.
+        UserWarning: for words and sizes the shipped model never saw, an empty prompt, and a negative prompt that
+            nothing heeds.
     """
     if not isinstance(prompt, str):
         raise UsageError(f"prompt is {prompt!r}; expected a text")
+    if not isinstance(negative_prompt, str | None):
+        raise UsageError(f"negative_prompt is {negative_prompt!r}; expected a text")
+    if not prompt.strip():
+        warnings.warn("the prompt is empty: the picture will be of nothing in particular", stacklevel=3)
     first = whole_number(seed, "seed", 0)
     seeds = tuple(first + k for k in range(whole_number(count, "count", 1)))
     steps = recipe.steps if steps is None else whole_number(steps, "steps", 1, ORIGINAL_STEPS)
@@ -128,5 +142,6 @@ def make_request(
             f"the negative prompt has no effect at guidance {guidance_scale:g}; it needs guidance above 1", stacklevel=3
         )
     if model.shipped:
+        _warn_of_strange_size(width, height, model.sample_size)
         _warn_of_unknown_words(prompt)
     return Request(prompt, negative_prompt, seeds, steps, guidance_scale, eta, width, height)

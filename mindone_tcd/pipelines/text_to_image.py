@@ -102,7 +102,7 @@ class TextToImage:
             **request.as_record(),
             "seed": seeds[index],
             "batch_seeds": list(seeds),
-            "model": self.model.name,
+            "model": self.model.location if self.model.local and not self.model.shipped else self.model.name,
             "method": self.recipe.method,
             "lora": None if self.recipe.lora is None else ("shipped" if self._own_lora() else self.recipe.lora),
             "dtype": self.dtype,

@@ -56,7 +56,8 @@ def test_files_without_a_record(tmp_path):
 
 
 def test_a_grid_holds_every_picture():
-    tiles = [Image.new("RGB", (4, 3), (k, k, k)) for k in range(5)]
-    sheet = np.asarray(grid(tiles))
+    whole = grid([Picture(Image.new("RGB", (4, 3), (k, k, k)), {"seed": k}) for k in range(5)])
+    assert whole.record == {"grid": [{"seed": k} for k in range(5)]}
+    sheet = np.asarray(whole.image)
     assert sheet.shape == (6, 12, 3)
     assert [sheet[k // 3 * 3, k % 3 * 4, 0] for k in range(5)] == [0, 1, 2, 3, 4]

@@ -136,7 +136,10 @@ def test_what_cannot_be_loaded():
         ({"task": "text-to-song"}, "unknown task 'text-to-song'; there is: text-to-image"),
         ({"dtype": "int8"}, "unknown dtype 'int8'"),
         ({"dtype": "bfloat16"}, "bfloat16 does not run on a CPU"),
-        ({"model": "nobody/nothing", "lora": "none"}, "cannot fetch 'nobody/nothing'"),
+        (
+            {"model": "nobody/nothing", "lora": "none"},
+            "no folder 'nobody/nothing', and it cannot be fetched as a hub id",
+        ),
         ({"lora": "nobody/nothing"}, "cannot fetch the LoRA 'nobody/nothing'"),
     ):
         with pytest.raises(UsageError, match=message):
