@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from mindone_tcd.cli import main
-from mindone_tcd.pipelines.picture import Picture, read_record
+from mindone_tcd.pipelines.picture import Picture, grid, read_record
 
 PROMPT = "a red circle on a blue background"
 
@@ -37,7 +37,10 @@ def run(capsys, *arguments: object) -> tuple[int, str, str]:
         (["--model", "nonsense"], "no model 'nonsense'"),
         (["--lora", "nonsense"], "no LoRA 'nonsense'"),
         (["--out", "/nowhere/a.png"], "there is no folder /nowhere"),
+        (["--model", "./nonsense"], "no model './nonsense'"),
+        (["--lora", "../nonsense"], "no LoRA '../nonsense'"),
         (["--out", "a.gif"], "pictures are PNG files"),
+        (["--out", f"{'a' * 300}.png"], "File name too long"),
         (["--dtype", "int8"], "invalid choice: 'int8'"),
         (["--nonsense"], "unrecognized arguments: --nonsense"),
     ],
@@ -80,11 +83,17 @@ def test_info_prints_the_record(capsys, tmp_path):
 
 
 def test_info_refuses_what_it_cannot_use(capsys, tmp_path):
-    path = Picture(Image.new("RGB", (8, 8)), {"prompt": PROMPT}).save(tmp_path / "a.png")
+    picture = Picture(Image.new("RGB", (8, 8)), {"prompt": PROMPT})
+    path = picture.save(tmp_path / "a.png")
+    sheet = grid([picture]).save(tmp_path / "sheet.png")
+    damaged = Picture(picture.image, {"lora": None, "batch_seeds": ["x"]}).save(tmp_path / "damaged.png")
     for arguments, message in (
         (["info", path, "--again"], "the record in"),
         (["info", path, "--out", tmp_path / "b.png"], "--out goes with --again"),
         (["info", tmp_path / "none.png"], "no file"),
+        (["info", tmp_path], "is a folder"),
+        (["info", sheet, "--again"], "is a grid of pictures; make each again from its own file"),
+        (["info", damaged, "--again"], "a seed is 'x'"),
     ):
         code, out, err = run(capsys, *arguments)
         assert (code, out) == (2, "")
@@ -108,6 +117,13 @@ def test_a_prompt_becomes_pictures_that_can_be_made_again(capsys, tmp_path):
     assert err.splitlines()[-1] == "the same pixels"
     again = np.asarray(Image.open(tmp_path / "c-2-again.png"))
     assert (again == np.asarray(Image.open(paths[1]))).all()
+    assert read_record(paths[2]) == {"grid": [read_record(path) for path in paths[:2]]}
+
+    Picture(Image.new("RGB", (128, 128)), record).save(paths[1])
+    code, _, err = run(capsys, "info", paths[1], "--again")
+    assert code == 1
+    assert "not the same pixels" in err
+    assert "the file was changed since" in err
 
 
 def test_unknown_words_are_warned_of_and_the_picture_is_made(capsys, tmp_path):

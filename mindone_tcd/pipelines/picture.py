@@ -66,7 +66,7 @@ def check_writable(path: Path) -> None:
         UsageError: for a folder, another ending than .png, a folder that is not there, a name that is too long, and
             wherever a file cannot be made.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # False, not an error, for a name that is too long
         raise UsageError(f"cannot write {path}: it is a folder; give the name of a file")
     if path.suffix.lower() != ".png":
         raise UsageError(f"cannot write {path}: pictures are PNG files; give a name that ends in .png")

@@ -67,6 +67,21 @@ def test_missing_part(folder):
         find_model(str(folder))
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["tokenizer/vocab.json", "tokenizer_2/merges.txt", "text_encoder/config.json", "scheduler/scheduler_config.json"],
+)
+def test_missing_and_truncated_small_files(folder, name):
+    path = folder / name
+    if path.suffix == ".json":
+        path.write_bytes(path.read_bytes()[:-2])
+        with pytest.raises(UsageError, match=rf"{name} cannot be read as JSON"):
+            find_model(str(folder))
+    path.unlink()
+    with pytest.raises(UsageError, match=path.name):
+        find_model(str(folder))
+
+
 def test_missing_weights_and_pickles_are_not_taken(folder):
     (folder / "unet" / "diffusion_pytorch_model.safetensors").rename(folder / "unet" / "diffusion_pytorch_model.bin")
     with pytest.raises(UsageError, match=r"no \.safetensors weights \(diffusion_pytorch_model\.bin cannot be used"):

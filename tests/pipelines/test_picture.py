@@ -36,12 +36,30 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("a.jpg", "pictures are PNG files"), ("no/a.png", "there is no folder"), ("folder.png", "it is a folder")],
+    [
+        ("a.jpg", "pictures are PNG files"),
+        ("no/a.png", "there is no folder"),
+        ("folder.png", "it is a folder"),
+        (f"{'a' * 252}.png", "File name too long"),
+    ],
 )
 def test_places_that_cannot_be_written(tmp_path, name, message):
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(UsageError, match=message):
         check_writable(tmp_path / name)
+
+
+def test_the_longest_name(tmp_path):
+    assert picture().save(tmp_path / f"{'a' * 251}.png").is_file()
+
+
+def test_a_full_disk_is_told_before_any_work(tmp_path, monkeypatch):
+    def fail(**_options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.mkstemp", fail)
+    with pytest.raises(UsageError, match="No space left on device; choose another"):
+        check_writable(tmp_path / "a.png")
 
 
 def test_files_without_a_record(tmp_path):

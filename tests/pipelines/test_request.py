@@ -1,10 +1,13 @@
+import json
 import warnings
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mindone_tcd.errors import UsageError
 from mindone_tcd.pipelines.plan import plan
-from mindone_tcd.pipelines.recipes import Recipe
+from mindone_tcd.pipelines.recipes import SHAPES_FOLDER, Recipe
 from mindone_tcd.pipelines.request import make_request
 from mindone_tcd.pipelines.text_to_image import TextToImage
 
@@ -22,9 +25,10 @@ def test_the_recipe_fills_in_what_is_not_said():
 
 
 def test_what_is_said_counts():
-    made = request(seed=5, count=3, steps=8, guidance_scale=2, eta=0, size=(192, 64))
+    made = request(seed=5, count=3, steps=8, guidance_scale=2, eta=0, size=[192, np.int64(96)])
     assert (made.seeds, made.steps, made.guidance_scale, made.eta) == ((5, 6, 7), 8, 2.0, 0.0)
-    assert (made.width, made.height) == (192, 64)
+    assert (made.width, made.height) == (192, 96)
+    assert json.dumps(made.as_record())
 
 
 @pytest.mark.parametrize(
@@ -45,7 +49,9 @@ def test_what_is_said_counts():
         ({"size": 100}, r"size 100 is not divisible by 8, the autoencoder's scale; try 96 or 104"),
         ({"size": (128, 3)}, r"size 3 is not divisible by 8.*try 8$"),
         ({"size": 0}, r"size is 0"),
+        ({"size": (8, 8, 8)}, r"size is \(8, 8, 8\); expected a number of pixels, or a width and a height"),
         ({"prompt": 7}, r"prompt is 7; expected a text"),
+        ({"negative_prompt": ["a"]}, r"negative_prompt is \['a'\]; expected a text"),
         ({"method": "lcm", "eta": 0.3}, r"lcm has no eta"),
     ],
 )
@@ -57,6 +63,20 @@ def test_what_cannot_work_is_refused(options, message):
 def test_unknown_words_are_said_with_the_known_ones():
     with pytest.warns(UserWarning, match=r"never saw 'dragon'; it knows: circle, square.*red, green.*small"):
         request(prompt="a red dragon")
+
+
+@pytest.mark.parametrize("size", [64, 256, (128, 88)])
+def test_sizes_that_the_shipped_model_never_saw_are_said(size):
+    with pytest.warns(UserWarning, match=r"learned pictures of 128x128; on .* take sides of 96 to 192"):
+        request(size=size)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        request(size=(96, 192))
+
+
+def test_an_empty_prompt_is_said():
+    with pytest.warns(UserWarning, match="the prompt is empty"):
+        request(prompt=" ")
 
 
 def test_a_negative_prompt_that_nothing_heeds_is_said():
@@ -72,6 +92,8 @@ def test_a_negative_prompt_that_nothing_heeds_is_said():
     [
         (("shapes", "ddim", None), "unknown method 'ddim'; choose one of: tcd, lcm"),
         (("shapes", "tcd", "nonsense"), "no LoRA 'nonsense'"),
+        (("shapes", "tcd", 5), "lora is 5; expected a folder"),
+        ((None, "tcd", None), "model is None; expected a folder"),
     ],
 )
 def test_plans_that_cannot_work(arguments, message):
@@ -83,6 +105,12 @@ def test_published_loras_go_with_the_base():
     assert plan("stabilityai/stable-diffusion-xl-base-1.0", "tcd", None)[1].lora == "h1t/TCD-SDXL-LoRA"
     assert plan("runwayml/stable-diffusion-v1-5", "lcm", None)[1].lora == "latent-consistency/lcm-lora-sdv1-5"
     assert plan("shapes", "tcd", "none")[1].lora is None
+
+
+def test_paths_serve_as_names_and_become_absolute(monkeypatch):
+    monkeypatch.chdir(SHAPES_FOLDER)
+    found, chosen = plan(Path("."), "tcd", Path("lcm_lora"))
+    assert (found.location, chosen.lora) == (str(SHAPES_FOLDER), str(SHAPES_FOLDER / "lcm_lora"))
 
 
 @pytest.mark.parametrize("batch_size", [0, -1, 1.5, True, "4"])
