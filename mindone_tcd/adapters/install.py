@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import ip_adapter, lora, motion
+from . import ip_adapter, lora, motion, records
 
 _MARK = "_mindone_tcd"
 
@@ -18,11 +18,13 @@ def install() -> None:
     """
     from mindone.diffusers.loaders import lora_pipeline
     from mindone.diffusers.loaders.ip_adapter import IPAdapterMixin
+    from mindone.diffusers.loaders.peft import PeftAdapterMixin
     from mindone.diffusers.models.unets.unet_motion_model import MotionAdapter
 
     for mixin in (lora_pipeline.StableDiffusionLoraLoaderMixin, lora_pipeline.StableDiffusionXLLoraLoaderMixin):
         _replace(mixin, "load_lora_weights", _lora)
     _replace(IPAdapterMixin, "load_ip_adapter", _ip_adapter)
+    _replace(PeftAdapterMixin, "unload_lora", _unload)
     if "extract_init_dict" not in MotionAdapter.__dict__:
         MotionAdapter.extract_init_dict = motion.extract_init_dict(MotionAdapter.extract_init_dict)
 
@@ -45,6 +47,14 @@ def _lora(original: Callable) -> Callable:
 
     load_lora_weights.__doc__ = lora.load_lora_weights.__doc__
     return load_lora_weights
+
+
+def _unload(original: Callable) -> Callable:
+    def unload_lora(self: Any) -> None:
+        records.keep_fused(self)
+        original(self)
+
+    return unload_lora
 
 
 def _ip_adapter(original: Callable) -> Callable:

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import UsageError
 from . import files
 from .lora_plan import Module, Plan, describe, make_plan
-from .records import LoadedLora, adapter_names, distillation, remember
+from .records import LoadedLora, adapter_names, distillation, remember, telling_names
 
 _TEXT_ENCODERS = ("text_encoder", "text_encoder_2")
 
@@ -68,7 +68,7 @@ def load_lora_weights(
         path = files.find(source, weight_name, subfolder, "LoRA", **hub)
         tensors, metadata = files.read_safetensors(path)
         label = str(source)
-        names = [path.name, Path(label).name, path.parent.name, adapter_name]
+        names = telling_names(path, label, adapter_name)
     models = {name: model for name in pipe._lora_loadable_modules if (model := getattr(pipe, name, None)) is not None}
     shapes = {name: lora_shapes(model) for name, model in models.items()}
     plan = make_plan(tensors, metadata, shapes, _layers_per_block(pipe.unet))

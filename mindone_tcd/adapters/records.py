@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 _ATTRIBUTE = "_mindone_tcd_loras"
-_METHOD = re.compile(r"(?<![a-z])(lcm|tcd)(?![a-z])", re.IGNORECASE)
+_FUSED = "_mindone_tcd_fused_loras"
+_METHOD = re.compile(r"(?<![a-z0-9])(lcm|tcd)(?![a-z0-9])", re.IGNORECASE)
+_GENERIC = {"pytorch", "diffusion", "adapter", "model", "lora", "weights", "unet", "sd15", "sdxl", "fp16"}
 _TELLING = ("modelspec.title", "modelspec.architecture", "ss_output_name", "ss_training_comment", "title", "name")
 
 
@@ -20,7 +23,8 @@ class LoadedLora:
         name: the adapter's name in the pipeline.
         source: the folder, file or hub id that it came from; "a dict" for tensors that were handed over.
         layouts: the key layouts of its file ("kohya", "PEFT", …).
-        distillation: "lcm" or "tcd" if its metadata, file, folder, hub id or adapter name says so, else None.
+        distillation: "lcm" or "tcd" if its metadata, file or adapter name says so, or, for a file with a name such as
+            pytorch_lora_weights.safetensors, its folder or hub id; else None.
         modules: how many modules it changes, by component ("unet", "text_encoder", "text_encoder_2").
         left_out: keys of its file that were not loaded, because strict=False allowed it.
     """
@@ -47,6 +51,20 @@ def distillation(metadata: Mapping[str, str], names: Iterable[str]) -> str | Non
     return None
 
 
+def telling_names(path: Path, source: str, adapter_name: str) -> list[str]:
+    """The names that may tell what a LoRA distils, the most telling one first.
+
+    A folder's name says it only if the file's says nothing at all: a project on TCD holds style LoRAs too.
+
+    Args:
+        path: of the file.
+        source: the folder, file or hub id that the user gave.
+        adapter_name: under which it is loaded.
+    """
+    generic = set(re.split(r"[\W_]+", path.stem.lower())) <= _GENERIC
+    return [path.name, *((path.parent.name, Path(source).name) if generic else ()), adapter_name]
+
+
 def remember(pipe: Any, record: LoadedLora) -> None:
     """Keep a record with the pipeline's UNet, so that pipelines which share the UNet share it."""
     records = dict(getattr(pipe.unet, _ATTRIBUTE, {}))
@@ -66,6 +84,41 @@ def loaded_loras(pipe: Any) -> dict[str, LoadedLora]:
     records = getattr(getattr(pipe, "unet", None), _ATTRIBUTE, {})
     present = adapter_names(pipe)
     return {name: record for name, record in records.items() if name in present}
+
+
+def keep_fused(model: Any) -> None:
+    """Note which LoRAs are fused into a model's weights, before they are unloaded, which leaves them there.
+
+    Args:
+        model: a model of mindone; one without records of LoRAs is passed over.
+    """
+    records = getattr(model, _ATTRIBUTE, {})
+    fused = {name for layer in lora_layers(model) for name in layer.merged_adapters} if records else set()
+    kept = [record for name, record in records.items() if name in fused]
+    object.__setattr__(model, _FUSED, (*getattr(model, _FUSED, ()), *kept))
+
+
+def acting_loras(pipe: Any) -> list[LoadedLora]:
+    """The LoRAs that change what a pipeline's UNet does now: active with a weight, or fused, or fused and unloaded.
+
+    Args:
+        pipe: a pipeline; one without a UNet has none.
+    """
+    unet = getattr(pipe, "unet", None)
+    loaded = loaded_loras(pipe)
+    acting = set()
+    for layer in lora_layers(unet) if loaded else ():
+        if not layer.disable_adapters:
+            weighted = {name for name in layer.active_adapters if layer.scaling.get(name)}
+            acting |= {*weighted, *layer.merged_adapters}
+    return [*getattr(unet, _FUSED, ()), *(record for name, record in loaded.items() if name in acting)]
+
+
+def lora_layers(model: Any) -> Iterator[Any]:
+    """The layers of a model that carry LoRAs."""
+    from mindone.peft.tuners.tuners_utils import BaseTunerLayer
+
+    return (cell for _, cell in model.cells_and_names() if isinstance(cell, BaseTunerLayer))
 
 
 def adapter_names(pipe: Any) -> set[str]:

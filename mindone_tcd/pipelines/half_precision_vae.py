@@ -1,52 +1,82 @@
-"""float16 autoencoders whose decoder overflows: noticed, and decoded in float32.
+"""float16 autoencoders that overflow: noticed, and run in float32.
 
-SDXL's own autoencoder has activations beyond float16's 65504, and then every pixel is NaN: a black picture. mindone
-guards against it only where the configuration says ``force_upcast``.
+SDXL's own autoencoder has activations beyond float16's 65504, and then every pixel, or every latent of a given picture,
+is NaN: a black picture. mindone guards against it only where the configuration says ``force_upcast``.
 """
 
 from __future__ import annotations
 
 import functools
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import mindspore as ms
 import numpy as np
 
 _MENDED = "_mindone_tcd_half_precision"
-_OVERFLOWS = "_mindone_tcd_overflows"
+_OVERFLOWS = "_mindone_tcd_overflows_in_"
 
 
 def install(cls: type) -> None:
-    """Let ``cls.decode`` (an AutoencoderKL's) fall back to float32; may be called again."""
-    decode = cls.decode
+    """Let ``decode`` and ``encode`` of ``cls`` (AutoencoderKL) fall back to float32; may be called again.
+
+    They warn when they first do, and ``decode`` also of latents that are not finite before it begins.
+    """
+    decode, encode = cls.decode, cls.encode
     if hasattr(decode, _MENDED):
         return
 
     @functools.wraps(decode)
     def decode_or_upcast(self: Any, z: ms.Tensor, *args: Any, **kwargs: Any) -> Any:
-        half = self.dtype == ms.float16
-        if not getattr(self, _OVERFLOWS, False):
-            decoded = decode(self, z, *args, **kwargs)
-            if not half or _finite(decoded[0]) or not _finite(z):
-                return decoded
-            object.__setattr__(self, _OVERFLOWS, True)
+        if not _finite(z):
             warnings.warn(
-                "the autoencoder overflows in float16 (black pictures): it decodes in float32 from here on; "
-                "an autoencoder made for float16, such as madebyollin/sdxl-vae-fp16-fix, saves the memory and the time",
-                stacklevel=3,
+                "the latents are not finite (NaN or infinite) before the autoencoder decodes them, so the picture will "
+                "be black: the UNet or the scheduler made them so, not the autoencoder; try float32, and look at the "
+                "weights, the LoRA scales and the scheduler's prediction_type",
+                stacklevel=2,
             )
-        if not half:
             return decode(self, z, *args, **kwargs)
-        self.to(ms.float32)
-        try:
-            return decode(self, z.astype(ms.float32), *args, **kwargs)
-        finally:
-            self.to(ms.float16)
+        return _or_upcast(self, decode, z, args, kwargs)
 
-    setattr(decode_or_upcast, _MENDED, True)
-    cls.decode = decode_or_upcast
+    @functools.wraps(encode)
+    def encode_or_upcast(self: Any, x: ms.Tensor, *args: Any, **kwargs: Any) -> Any:
+        result = _or_upcast(self, encode, x, args, kwargs)
+        moments = result[0]
+        if self.dtype != ms.float16 or moments.dtype == ms.float16:
+            return result
+        # Pipelines mix the latents with noise in float16 and hand both to the UNet as they are.
+        moments = moments.astype(ms.float16)
+        return (moments,) if isinstance(result, tuple) else type(result)(moments)
+
+    for wrapper in (decode_or_upcast, encode_or_upcast):
+        setattr(wrapper, _MENDED, True)
+    cls.decode, cls.encode = decode_or_upcast, encode_or_upcast
+
+
+def _or_upcast(vae: Any, method: Callable, values: ms.Tensor, args: tuple, kwargs: dict) -> Any:
+    """``method`` of a float16 autoencoder, in float32 once its result was not finite; of another one as it is."""
+    if vae.dtype != ms.float16:
+        return method(vae, values, *args, **kwargs)
+    overflows = _OVERFLOWS + method.__name__
+    if not getattr(vae, overflows, False):
+        result = method(vae, values, *args, **kwargs)
+        if _finite(result[0]) or not _finite(values):
+            return result
+        object.__setattr__(vae, overflows, True)
+        warnings.warn(
+            f"the autoencoder overflows in float16 (black pictures): it {method.__name__}s in float32 from here on; "
+            "an autoencoder made for float16, such as madebyollin/sdxl-vae-fp16-fix, saves the memory and the time",
+            stacklevel=3,
+        )
+    vae.to(ms.float32)
+    try:
+        return method(vae, values.astype(ms.float32), *args, **kwargs)
+    finally:
+        vae.to(ms.float16)
 
 
 def _finite(values: ms.Tensor) -> bool:
+    if values.dtype == ms.bfloat16:  # which NumPy does not have
+        values = values.astype(ms.float32)
     return bool(np.isfinite(values.asnumpy()).all())

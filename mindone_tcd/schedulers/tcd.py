@@ -10,6 +10,8 @@ from ..random import Generators
 from .base import FewStepScheduler, Row
 from .timesteps import fraction
 
+DEFAULT_ETA = 0.3
+
 
 class TCDScheduler(FewStepScheduler):
     """Few-step sampler for models distilled with TCD, such as TCD-SDXL-LoRA.
@@ -72,10 +74,10 @@ class TCDScheduler(FewStepScheduler):
         return np.arange(int(len(self) * strength), dtype=np.int64)
 
     def _tabulate(self) -> None:
-        self._eta, self._rows = 0.3, self._table(0.3)
+        self._eta, self._rows = DEFAULT_ETA, self._table(DEFAULT_ETA)
 
-    def _rows_for(self, eta: float) -> list[Row]:
-        eta = fraction(eta, "eta", zero=True)
+    def _rows_for(self, eta: float | None) -> list[Row]:
+        eta = DEFAULT_ETA if eta is None else fraction(eta, "eta", zero=True)
         if eta != self._eta:
             self._eta, self._rows = eta, self._table(eta)
         return self._rows
@@ -97,7 +99,7 @@ class TCDScheduler(FewStepScheduler):
         quiet = len(rows) - 1 if eta > 0 else 0
         return rows[:quiet] + [(a, b, 1.0, None) for a, b, *_ in rows[quiet:]]
 
-    def coefficients(self, eta: float = 0.3) -> tuple[tuple[float, float, float], ...]:
+    def coefficients(self, eta: float | None = DEFAULT_ETA) -> tuple[tuple[float, float, float], ...]:
         """(A, B, C) of each step from the begin index on, for `affine_step`.
 
         Args:
@@ -114,7 +116,7 @@ class TCDScheduler(FewStepScheduler):
         model_output: ms.Tensor,
         timestep: int | ms.Tensor,
         sample: ms.Tensor,
-        eta: float = 0.3,
+        eta: float | None = DEFAULT_ETA,
         generator: Generators = None,
         return_dict: bool = False,
         *,
@@ -131,7 +133,8 @@ class TCDScheduler(FewStepScheduler):
             model_output: shape (batch, …), what the model says at `timestep`.
             timestep: one of `scheduler.timesteps`.
             sample: x_t, the same shape as `model_output`.
-            eta: η in [0, 1]: 0 is deterministic, 1 goes back to pure x0 and renews all noise.
+            eta: η in [0, 1]: 0 is deterministic, 1 goes back to pure x0 and renews all noise. None is the default of
+                0.3: the LatentConsistencyModel pipelines, which know no eta, hand on None.
             generator: one NumPy generator, or one for each image. It is not touched where no noise is added.
             return_dict: whether to return a `TCDSchedulerOutput` instead of a tuple.
             noise: standard normals to use in place of the generator's, float array of the shape of `sample`.

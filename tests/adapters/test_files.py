@@ -116,7 +116,7 @@ def test_only_tensors():
         ({"ss_output_name": "my_tcd_v2"}, ["lcm.safetensors"], "tcd"),
         ({"modelspec.title": "papercut"}, ["papercut.safetensors", "default_0"], None),
         ({}, ["style.safetensors", "folder", "tcd"], "tcd"),
-        ({}, ["calcmap.safetensors"], None),
+        ({}, ["calcmap.safetensors", "sdxl4tcd", "tcdv2"], None),
         ({}, ["lcm-and-tcd.safetensors", "tcd"], None),
     ],
 )

@@ -1,11 +1,13 @@
 """What a pipeline's call is checked for before any work starts, and what it is completed with."""
 
+import inspect
 import warnings
 
 import numpy as np
 import pytest
 
-from mindone_tcd import SHAPES_FOLDER, LCMScheduler, TCDScheduler, UsageError
+import mindone_tcd
+from mindone_tcd import LCMScheduler, TCDScheduler, UsageError
 
 PROMPT = "a red circle on a blue background"
 
@@ -23,13 +25,13 @@ def pipe():
     return pipe
 
 
+def stop(*_, **__):
+    raise Untouched
+
+
 @pytest.fixture
 def idle(pipe, monkeypatch):
     """The pipeline, stopped where it would start to work."""
-
-    def stop(*_, **__):
-        raise Untouched
-
     monkeypatch.setattr(pipe, "encode_prompt", stop, raising=True)
     return pipe
 
@@ -119,12 +121,53 @@ def test_strength_that_leaves_no_step(img2img):
         assert np.isfinite(run(img2img, image=image, num_inference_steps=4, **options).asnumpy()).all()
 
 
+def test_parts_of_the_steps_that_leave_none(img2img, monkeypatch):
+    monkeypatch.setattr(img2img, "encode_prompt", stop)
+    image = np.zeros((1, 128, 128, 3), np.float32)
+
+    def refused(message, **options):
+        with pytest.raises(UsageError, match=message):
+            run(img2img, **{"image": image, "num_inference_steps": 4} | options)
+
+    # The steps are at 999, 759, 499 and 259.
+    leaves = r"denoising_start 0\.9999 of 4 steps leaves no step to take; use a denoising_start of at most 0\.74"
+    refused(leaves, denoising_start=0.9999)
+    refused(leaves.replace("9999", "741"), denoising_start=0.741)
+    refused(
+        "denoising_start 0.1 of 1 steps leaves no step to take; use more", denoising_start=0.1, num_inference_steps=1
+    )
+    for start in (0, 0.0, 1.0, 1, "half"):
+        refused("denoising_start is .*; expected None, or a float above 0 and below 1", denoising_start=start)
+    refused(r"denoising_end 0\.2 leaves .* at least 0\.501", denoising_start=0.5, denoising_end=0.2)
+    refused(r"denoising_end 0\.2 leaves .* at least 0\.501", strength=0.5, denoising_end=0.2)
+    for options in ({"denoising_start": 0.74}, {"denoising_start": 0.4, "denoising_end": 0.501}):
+        with pytest.raises(Untouched):
+            run(img2img, image=image, num_inference_steps=4, **options)
+
+
+def test_the_last_start_that_is_allowed_takes_one_step(img2img):
+    image = np.zeros((1, 128, 128, 3), np.float32)
+    assert np.isfinite(run(img2img, image=image, num_inference_steps=4, denoising_start=0.74).asnumpy()).all()
+    assert img2img.scheduler.begin_index == 3
+
+
 @pytest.mark.parametrize("scale", [0, 0.5, 1])
 def test_a_negative_prompt_without_effect(idle, scale):
     message = f"no effect at guidance_scale {scale:g}; it needs a scale above 1"
-    with pytest.warns(UserWarning, match=message) as seen, pytest.raises(Untouched):
-        run(idle, negative_prompt="a star", guidance_scale=scale)
-    assert seen[0].filename == __file__
+    for given in (
+        {"negative_prompt": "a star"},
+        {"negative_prompt_2": ["a star"]},
+        {"negative_prompt": ["", "a star"]},
+    ):
+        with pytest.warns(UserWarning, match=message), pytest.raises(Untouched):
+            run(idle, guidance_scale=scale, **given)
+
+
+def test_a_warning_names_the_line_of_the_call(idle):
+    with pytest.warns(UserWarning, match="no effect") as seen, pytest.raises(Untouched):
+        idle(PROMPT, negative_prompt="a star", guidance_scale=0)
+    called = inspect.currentframe().f_lineno - 1
+    assert (seen[0].filename, seen[0].lineno) == (__file__, called)
 
 
 def test_a_negative_prompt_and_an_embedded_guidance_scale(idle, monkeypatch):
@@ -137,29 +180,28 @@ def test_no_warning_where_all_is_well(idle):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         with pytest.raises(Untouched):
-            run(idle, negative_prompt="a star", guidance_scale=3)
+            run(idle, negative_prompt="a star", negative_prompt_2="a heart", guidance_scale=3)
+        for given in ({}, {"negative_prompt": ""}, {"negative_prompt": [""]}, {"negative_prompt_2": ["", ""]}):
+            with pytest.raises(Untouched):
+                run(idle, **given)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "ignored", "taken"),
+    [("EulerDiscreteScheduler", [0.3, 1], [0, 0.0, None]), ("DDIMScheduler", [], [0.0, 0.3, 1])],
+)
+def test_eta_and_the_schedulers_of_mindone(with_scheduler, scheduler, ignored, taken):
+    pipe = with_scheduler(getattr(mindone_tcd, scheduler))
+    for eta in ignored:
+        with pytest.raises(UsageError, match=f"eta is {eta}, but {scheduler} has no eta; leave it out, or use TCD"):
+            run(pipe, eta=eta)
+    for eta in taken:
         with pytest.raises(Untouched):
-            run(idle)
+            run(pipe, eta=eta)
 
 
-def test_other_schedulers_are_left_alone(pipe, monkeypatch):
-    from mindone.diffusers import EulerDiscreteScheduler
-
-    monkeypatch.setattr(pipe, "scheduler", EulerDiscreteScheduler.from_config(pipe.scheduler.config))
-    assert np.isfinite(run(pipe, num_inference_steps=3, eta=0.3).asnumpy()).all()
-
-
-def test_a_lora_with_the_other_scheduler(pipe, monkeypatch):
-    pipe.load_lora_weights(str(SHAPES_FOLDER / "lcm_lora"), adapter_name="mine")
-    try:
-        with pytest.warns(UserWarning, match=r"'mine' was distilled for LCM, .* use pipe\.scheduler = LCMSch"):
-            run(pipe, num_inference_steps=1)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)
-            with monkeypatch.context() as patch:
-                patch.setattr(pipe, "scheduler", LCMScheduler.from_config(pipe.scheduler.config))
-                run(pipe, num_inference_steps=1)
-            pipe.disable_lora()
-            run(pipe, num_inference_steps=1)
-    finally:
-        pipe.unload_lora_weights()
+def test_steps_and_names_are_not_looked_at_with_schedulers_of_mindone(with_scheduler):
+    pipe = with_scheduler(mindone_tcd.EulerDiscreteScheduler)
+    for options in ({"num_inference_steps": 51}, {"no_such_name": 1}):
+        with pytest.raises(Untouched):
+            run(pipe, **options)

@@ -105,6 +105,10 @@ def test_eta_belongs_to_the_step(scheduler, sample, output):
         fresh.set_timesteps(4)
     default = scheduler.step(output, 759, sample, generator=generator(3))[0]
     assert np.array_equal(default.asnumpy(), ours.asnumpy())
+    scheduler.step(output, 759, sample, eta=0.0)  # None is the default, not what the step before had
+    none = scheduler.step(output, 759, sample, eta=None, generator=generator(3))[0]
+    assert np.array_equal(none.asnumpy(), ours.asnumpy())
+    assert scheduler.coefficients(None) == scheduler.coefficients(0.3)
 
 
 def test_second_result_is_the_sample_at_s(scheduler, sample, output):
@@ -146,7 +150,7 @@ def test_noise_can_be_given(scheduler, sample, output):
     assert np.array_equal(drawn, given.asnumpy())
 
 
-@pytest.mark.parametrize("eta", [-0.1, 1.1, float("nan"), "0.3", None, True])
+@pytest.mark.parametrize("eta", [-0.1, 1.1, float("nan"), "0.3", True])
 def test_eta_out_of_range_is_refused(scheduler, sample, output, eta):
     with pytest.raises(ValueError, match=r"eta is .*expected a number within \[0, 1\]"):
         scheduler.step(output, 999, sample, eta=eta)
