@@ -1,4 +1,4 @@
-"""``from_pretrained`` of mindone's classes: only whole weights, and reasons that help."""
+"""``from_pretrained`` of mindone's classes: only options that are known, only whole weights, and reasons that help."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from . import missing_weights, placed_keys
+from . import known_options, missing_weights, placed_keys
 
 _MARK = "_mindone_tcd"
 _HUB_ID = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)?")
@@ -19,6 +19,7 @@ _HUB_ID = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)?")
 _strict: ContextVar[bool] = ContextVar("strict", default=True)
 """Whether keys without a place are an error; a pipeline hands it on to the models that it loads."""
 
+Check = Callable[[type, Callable, Any, dict[str, Any]], None]
 Load = Callable[[Callable, type, tuple, dict[str, Any]], Any]
 
 
@@ -32,10 +33,10 @@ def install() -> None:
     from mindone.transformers.models.clip.modeling_clip import CLIPPreTrainedModel
     from mindone.transformers.models.dpt.modeling_dpt import DPTPreTrainedModel
 
-    _install(diffusers.DiffusionPipeline, _load_as_it_is)
-    _install(diffusers.ModelMixin, _load_model)
+    _install(diffusers.DiffusionPipeline, _load_as_it_is, known_options.check_pipeline)
+    _install(diffusers.ModelMixin, _load_model, known_options.check_model)
     for owner in (CLIPPreTrainedModel, DPTPreTrainedModel):
-        _install(owner, _load_whole)
+        _install(owner, _load_whole, known_options.check_transformers_model)
     for owner in (
         diffusers.AutoPipelineForText2Image,
         diffusers.AutoPipelineForImage2Image,
@@ -46,19 +47,21 @@ def install() -> None:
     placed_keys.quiet_motion_modules()
 
 
-def _install(owner: type, load: Load) -> None:
+def _install(owner: type, load: Load, check: Check | None = None) -> None:
     original = owner.from_pretrained.__func__
     if not (hasattr(original, _MARK) and "from_pretrained" in vars(owner)):
-        owner.from_pretrained = classmethod(_checked(original, load))
+        owner.from_pretrained = classmethod(_checked(original, load, check))
 
 
-def _checked(original: Callable, load: Load) -> Callable:
+def _checked(original: Callable, load: Load, check: Check | None) -> Callable:
     name = list(inspect.signature(original).parameters)[1]
 
     @functools.wraps(original)
     def from_pretrained(cls: type, *args: Any, **options: Any) -> Any:
         strict = options.pop("strict", _strict.get())
         source = args[0] if args else options.get(name)
+        if check is not None:
+            check(cls, original, source, options)
         token = _strict.set(strict)
         try:
             return load(original, cls, args, options)

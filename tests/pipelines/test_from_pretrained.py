@@ -1,9 +1,10 @@
-"""Whole weights and reasons that help: what ``from_pretrained`` of mindone is given."""
+"""Whole weights, known options and reasons that help: what ``from_pretrained`` of mindone is given."""
 
 import logging
 import shutil
 import warnings
 
+import mindspore as ms
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
@@ -254,3 +255,54 @@ def test_text_encoder_of_another_variant(tmp_path):
     where, kind, _ = part("text_encoder", tmp_path)
     with pytest.raises(UsageError, match="no weights of the variant 'fp16', but others: leave variant out"):
         get(kind).from_pretrained(str(where), variant="fp16")
+
+
+# ----- options --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("StableDiffusionXLPipeline", ""),
+        ("DiffusionPipeline", ""),
+        ("AutoPipelineForText2Image", ""),
+        ("UNet2DConditionModel", "unet"),
+        ("AutoencoderKL", "vae"),
+        ("CLIPTextModel", "text_encoder"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("option", "meant"),
+    [({"varient": "fp16"}, "variant"), ({"torch_dtype": ms.float32}, "mindspore_dtype")],
+    ids=["varient", "torch_dtype"],
+)
+def test_options_that_nothing_takes(name, folder, option, meant):
+    with pytest.raises(UsageError, match=f"no option '{next(iter(option))}' and would ignore it; use {meant}$"):
+        get(name).from_pretrained(str(SHAPES_FOLDER / folder), **option)
+
+
+def test_an_option_like_no_other():
+    with pytest.raises(UsageError, match="no option 'colour' and would ignore it; leave it out"):
+        get("AutoencoderKL").from_pretrained(str(SHAPES_FOLDER / "vae"), colour="blue")
+
+
+def test_known_options_pass(tmp_path):
+    here = str(SHAPES_FOLDER)
+    vae = get("AutoencoderKL").from_pretrained(here, subfolder="vae", mindspore_dtype=ms.float16, scaling_factor=0.5)
+    assert vae.dtype == ms.float16
+    assert vae.config.scaling_factor == 0.5
+    text = get("CLIPTextModel").from_pretrained(f"{here}/text_encoder", local_files_only=True, output_attentions=True)
+    assert text.config.output_attentions
+    unet = get("UNet2DConditionModel").from_pretrained(here, subfolder="unet", use_safetensors=True)
+    scheduler = get("EulerDiscreteScheduler")()
+    pipe = get("DiffusionPipeline").from_pretrained(
+        here, unet=unet, vae=vae, text_encoder=text, scheduler=scheduler, add_watermarker=False, revision="main"
+    )
+    assert pipe.unet is unet
+    assert pipe.vae is vae
+    assert pipe.text_encoder is text
+    assert pipe.scheduler is scheduler
+    net = get("ControlNetModel").from_unet(unet)
+    auto = get("AutoPipelineForText2Image").from_pretrained(here, controlnet=net, unet=unet, vae=None)
+    assert type(auto).__name__ == "StableDiffusionXLControlNetPipeline"
+    assert auto.controlnet is net
