@@ -32,7 +32,7 @@ def quiet_motion_modules() -> None:
 def check(model: Any, info: dict[str, list], where: str, strict: bool) -> None:
     """Make sure that a model has got all its weights, and that none was left over.
 
-    A model of transformers may be one tower of the model that the file is of; then what is left over is not its own.
+    A model of transformers may be one tower of the model that the file is of; then the other towers are left over.
 
     Args:
         model: as loaded.
@@ -47,9 +47,9 @@ def check(model: Any, info: dict[str, list], where: str, strict: bool) -> None:
     unused = _UNUSED.get(kind)
     missing = [key for key in info["missing_keys"] if not (unused and unused.match(key))]
     unexpected = [key for key in info["unexpected_keys"] if not _BUFFERS.search(key)]
-    architectures = getattr(model.config, "architectures", None)
-    if architectures and kind not in architectures:
-        unexpected = []
+    if kind not in (getattr(model.config, "architectures", [kind]) or []):
+        towers = {name.partition(".")[0] for name, _ in model.parameters_and_names()}
+        unexpected = [key for key in unexpected if key.partition(".")[0] in towers]
     shapes = [_shape(*entry) for entry in info["mismatched_keys"]]
     if not (missing or unexpected or shapes):
         return

@@ -1,5 +1,6 @@
 """Whole weights, known options and reasons that help: what ``from_pretrained`` of mindone is given."""
 
+import json
 import logging
 import shutil
 import warnings
@@ -163,12 +164,15 @@ def test_position_ids_of_old_text_encoders(tmp_path):
 def test_one_tower_of_a_clip_model(tmp_path):
     """Text encoders are also taken from the files of a whole CLIP."""
     where, kind, _ = part("text_encoder", tmp_path)
-    config = where / "config.json"
-    config.write_text(config.read_text().replace('"CLIPTextModel"', '"CLIPModel"'))
-    change(where, lambda t: t.update({"vision_model.pre_layrnorm.weight": np.zeros(3, np.float32)}))
+    config = json.loads((where / "config.json").read_text())
+    del config["architectures"]
+    whole = {"architectures": ["CLIPModel"], "model_type": "clip", "text_config": config, "vision_config": {}}
+    (where / "config.json").write_text(json.dumps(whole))
+    others = ("vision_model.pre_layrnorm.weight", "text_projection.weight", "logit_scale")
+    change(where, lambda tensors: tensors.update(dict.fromkeys(others, np.zeros(3, np.float32))))
     get(kind).from_pretrained(str(where))
-    change(where, lose("text_model.final_layer_norm.bias"))
-    with pytest.raises(UsageError, match=r"1 missing \(text_model\.final_layer_norm\.bias\); fetch"):
+    change(where, lambda tensors: tensors.update({"text_model.foo": np.zeros(3, np.float32)}))
+    with pytest.raises(UsageError, match=r"do not fit CLIPTextModel: 1 unexpected \(text_model\.foo\); fetch"):
         get(kind).from_pretrained(str(where))
 
 
