@@ -128,7 +128,7 @@ def _in_folder(folder: Path, weight_name: str | None, subfolder: str | None, wha
         )
     if weight_name is None:
         _refuse_pickles(inner, what)
-        return lora_file(inner)
+        return lora_file(inner, f"name the {what}'s file with weight_name")
     for candidate in (folder / weight_name, inner / weight_name):
         if candidate.is_file():
             return candidate

@@ -220,6 +220,8 @@ class _Encoder:
             return CLIPVisionModelWithProjection.from_pretrained(
                 str(self.source), subfolder=self.folder, mindspore_dtype=dtype, use_safetensors=True, **options
             )
+        except UsageError as error:
+            raise UsageError(f"the image encoder {self.source}/{self.folder} cannot be loaded: {error}") from error
         except (OSError, ValueError) as error:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise UsageError(

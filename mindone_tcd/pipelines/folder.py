@@ -156,11 +156,21 @@ def check_lora(name: str) -> None:
         raise UsageError(f"no LoRA {name!r}: expected a folder, a .safetensors file, a hub id (owner/name) or 'none'")
 
 
-def lora_file(folder: Path) -> Path:
-    """The LoRA in a folder: ``pytorch_lora_weights.safetensors``, or its only safetensors file."""
+def lora_file(folder: Path, remedy: str = "name the LoRA's file itself") -> Path:
+    """The LoRA in a folder: ``pytorch_lora_weights.safetensors``, or its only safetensors file.
+
+    Args:
+        folder: where to look.
+        remedy: what to do where there are several, for the message.
+
+    Raises:
+        UsageError: if there are none, or several of which none has that name.
+    """
     standard = folder / "pytorch_lora_weights.safetensors"
     files = [standard] if standard.is_file() else sorted(folder.glob("*.safetensors"))
-    if len(files) != 1:
-        what = f"{len(files)} safetensors files" if files else "no safetensors file"
-        raise UsageError(f"{folder} holds {what}; name the LoRA's file itself")
+    if not files:
+        raise UsageError(f"{folder} holds no safetensors file; expected one: fetch it again, or name another folder")
+    if len(files) > 1:
+        names = ", ".join(path.name for path in files)
+        raise UsageError(f"{folder} holds {len(files)} safetensors files; {remedy}: {names}")
     return files[0]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from ..environment import require_mindspore
 from ..errors import UsageError
@@ -62,33 +63,27 @@ def _load(model: Model, chosen: Recipe, dtype: str | None) -> TextToImage:
         raise UsageError("dtype bfloat16 does not run on a CPU; choose float32 or float16")
     dtype = dtype or ("float32" if cpu.needed() else "float16")
     pipeline_class = mindone_parts.get("DiffusionPipeline")
-    logging.getLogger("mindone").setLevel(logging.ERROR)
-    pipe: Any = _from_pretrained(pipeline_class, model, mindspore_dtype=getattr(ms, dtype))
-    scheduler = schedulers.TCDScheduler if chosen.method == "tcd" else schedulers.LCMScheduler
-    pipe.scheduler = scheduler.from_config(pipe.scheduler.config)
-    if chosen.lora is not None:
-        pipe.load_lora_weights(chosen.lora, adapter_name=_adapter_name(chosen.lora))
+    with _errors_only(logging.getLogger("mindone")):
+        pipe = pipeline_class.from_pretrained(model.location, use_safetensors=True, mindspore_dtype=getattr(ms, dtype))
+        scheduler = schedulers.TCDScheduler if chosen.method == "tcd" else schedulers.LCMScheduler
+        pipe.scheduler = scheduler.from_config(pipe.scheduler.config)
+        if chosen.lora is not None:
+            pipe.load_lora_weights(chosen.lora, adapter_name=_adapter_name(chosen.lora))
     pipe.set_progress_bar_config(desc=f"{chosen.method} steps", leave=False)
     return TextToImage(pipe, model, chosen, dtype)
 
 
-def _from_pretrained(pipeline_class: Any, model: Model, **options: Any) -> Any:
+@contextlib.contextmanager
+def _errors_only(logger: logging.Logger) -> Iterator[None]:
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     try:
-        return pipeline_class.from_pretrained(model.location, use_safetensors=True, **options)
-    except OSError as error:
-        if model.local:
-            raise
-        raise UsageError(
-            f"there is no folder {model.name!r}, and it cannot be fetched as a hub id ({_first_line(error)}); "
-            "with no network, download it elsewhere and give its folder"
-        ) from error
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _adapter_name(lora: str) -> str:
     path = Path(lora)
     # PEFT's names of adapters have no dots.
     return re.sub(r"\W+", "_", path.stem if path.suffix == ".safetensors" else path.name)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

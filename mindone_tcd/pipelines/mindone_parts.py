@@ -46,8 +46,8 @@ def _install_checks() -> None:
     from mindone.diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from mindone.diffusers.pipelines.pipeline_utils import DiffusionPipeline
 
-    from . import checked_call, half_precision_vae, missing_weights
+    from . import checked_call, from_pretrained, half_precision_vae
 
-    missing_weights.install()
+    from_pretrained.install()
     checked_call.install(DiffusionPipeline)
     half_precision_vae.install(AutoencoderKL)

@@ -2,43 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from ..errors import UsageError
 from .folder import check_weights, read_json
 
-_MARK = "_mindone_tcd"
 _WEIGHTS = re.compile(r"(?:diffusion_pytorch_model|model)(?:\.(?P<variant>[^.-]+))?(?:-\d+-of-\d+)?\.safetensors")
-
-
-def install() -> None:
-    """Make ``from_pretrained`` of mindone's pipelines and models explain its failures; idempotent."""
-    from mindone.diffusers import DiffusionPipeline, ModelMixin
-
-    for owner in (DiffusionPipeline, ModelMixin):
-        original = owner.__dict__["from_pretrained"].__func__
-        if not hasattr(original, _MARK):
-            owner.from_pretrained = classmethod(_explained(original))
-
-
-def _explained(original: Any) -> Any:
-    @functools.wraps(original)
-    def from_pretrained(cls: type, pretrained_model_name_or_path: Any, *args: Any, **options: Any) -> Any:
-        try:
-            return original(cls, pretrained_model_name_or_path, *args, **options)
-        except Exception as error:
-            # mindone loads the parts in no fixed order, so the part named first varied: explain() goes by the index.
-            folder = Path(str(pretrained_model_name_or_path)).expanduser() / (options.get("subfolder") or "")
-            if folder.is_dir():
-                explain(folder, options.get("variant"), given=options)
-            raise error
-
-    setattr(from_pretrained, _MARK, original)
-    return from_pretrained
 
 
 def explain(folder: Path, variant: str | None, given: Collection[str] = ()) -> None:

@@ -122,3 +122,12 @@ def test_only_tensors():
 )
 def test_which_distillation(metadata, names, method):
     assert distillation(metadata, names) == method
+
+
+@pytest.mark.parametrize("what", ["LoRA", "IP-Adapter"])
+def test_several_files_in_a_folder(what, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.safetensors").write_bytes(b"")
+    expected = rf"2 safetensors files; name the {what}'s file with weight_name: one\.safetensors, two\.safetensors$"
+    with pytest.raises(UsageError, match=expected):
+        find(tmp_path, None, None, what)

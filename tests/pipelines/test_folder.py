@@ -116,7 +116,7 @@ def test_lora_files(tmp_path):
     save_file({"a": np.zeros(2, np.float32)}, tmp_path / "one.safetensors")
     assert lora_file(tmp_path).name == "one.safetensors"
     save_file({"a": np.zeros(2, np.float32)}, tmp_path / "two.safetensors")
-    with pytest.raises(UsageError, match="2 safetensors files; name the LoRA's file"):
+    with pytest.raises(UsageError, match=r"2 safetensors files; name the LoRA's file itself: one\.safetensors, two\.s"):
         check_lora(str(tmp_path))
     (tmp_path / "old.bin").write_bytes(b"")
     with pytest.raises(UsageError, match="only safetensors are loaded"):

@@ -1,0 +1,135 @@
+"""``from_pretrained`` of mindone's classes: only options that are known, only whole weights, and reasons that help."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from . import known_options, missing_weights, placed_keys
+
+_MARK = "_mindone_tcd"
+_HUB_ID = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)?")
+
+_strict: ContextVar[bool] = ContextVar("strict", default=True)
+"""Whether keys without a place are an error; a pipeline hands it on to the models that it loads."""
+
+Check = Callable[[type, Callable, Any, dict[str, Any]], None]
+Load = Callable[[Callable, type, tuple, dict[str, Any]], Any]
+
+
+def install() -> None:
+    """Put the checks in place, on mindone's base classes; a second call changes nothing.
+
+    ``from_pretrained`` then takes one option more, ``strict``: False makes missing and unexpected keys a warning.
+    """
+    from mindone import diffusers
+    from mindone.transformers import DPTImageProcessor
+    from mindone.transformers.models.clip.modeling_clip import CLIPPreTrainedModel
+    from mindone.transformers.models.dpt.modeling_dpt import DPTPreTrainedModel
+
+    _install(diffusers.DiffusionPipeline, _load_as_it_is, known_options.check_pipeline)
+    _install(diffusers.ModelMixin, _load_model, known_options.check_model)
+    for owner in (CLIPPreTrainedModel, DPTPreTrainedModel):
+        _install(owner, _load_whole, known_options.check_transformers_model)
+    for owner in (
+        diffusers.AutoPipelineForText2Image,
+        diffusers.AutoPipelineForImage2Image,
+        diffusers.AutoPipelineForInpainting,
+        DPTImageProcessor,
+    ):
+        _install(owner, _load_as_it_is)
+    placed_keys.quiet_motion_modules()
+
+
+def _install(owner: type, load: Load, check: Check | None = None) -> None:
+    original = owner.from_pretrained.__func__
+    if not (hasattr(original, _MARK) and "from_pretrained" in vars(owner)):
+        owner.from_pretrained = classmethod(_checked(original, load, check))
+
+
+def _checked(original: Callable, load: Load, check: Check | None) -> Callable:
+    name = list(inspect.signature(original).parameters)[1]
+
+    @functools.wraps(original)
+    def from_pretrained(cls: type, *args: Any, **options: Any) -> Any:
+        strict = options.pop("strict", _strict.get())
+        source = args[0] if args else options.get(name)
+        if check is not None:
+            check(cls, original, source, options)
+        token = _strict.set(strict)
+        try:
+            return load(original, cls, args, options)
+        except Exception as error:
+            _explain(cls, source, options, error)
+            raise
+        finally:
+            _strict.reset(token)
+
+    setattr(from_pretrained, _MARK, original)
+    return from_pretrained
+
+
+def _load_as_it_is(original: Callable, cls: type, args: tuple, options: dict[str, Any]) -> Any:
+    return original(cls, *args, **options)
+
+
+def _load_model(original: Callable, cls: type, args: tuple, options: dict[str, Any]) -> Any:
+    # Asked to ignore wrong shapes, mindone lists them all; otherwise it fails at the first.
+    return _load_whole(original, cls, args, options, ignore_mismatched_sizes=True)
+
+
+def _load_whole(original: Callable, cls: type, args: tuple, options: dict[str, Any], **own: Any) -> Any:
+    where = "/".join(str(part) for part in (*args[:1], options.get("subfolder")) if part)
+    own["output_loading_info"] = True
+    try:
+        model, info = original(cls, *args, **{**options, **own})
+    except RuntimeError as error:
+        placed_keys.explain_shapes(error, where, cls.__name__)
+        raise
+    allowed = {"mismatched_keys": []} if options.get("ignore_mismatched_sizes") else {}
+    placed_keys.check(model, {**info, **allowed}, where, strict=_strict.get())
+    return (model, info) if options.get("output_loading_info") else model
+
+
+def _explain(cls: type, source: Any, options: dict[str, Any], error: Exception) -> None:
+    """Raise a UsageError if one can be found that says more than this error."""
+    if source is None:
+        return
+    path, subfolder = Path(str(source)).expanduser(), options.get("subfolder") or ""
+    if (path / subfolder).is_dir():
+        _explain_folder(cls, path / subfolder, options)
+    elif isinstance(error, UsageError):
+        return
+    elif path.is_dir():
+        raise UsageError(
+            f"{path} has no folder {subfolder}; expected the model there: name another subfolder"
+        ) from error
+    elif path.is_file():
+        raise UsageError(f"{source} is a file; expected the folder of a model, or a hub id (owner/name)") from error
+    elif not _HUB_ID.fullmatch(str(source)):
+        raise UsageError(f"there is no folder {str(source)!r}; expected one, or a hub id (owner/name)") from error
+    elif isinstance(error, OSError):
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise UsageError(
+            f"there is no folder {str(source)!r}, and it cannot be fetched as a hub id ({reason}); "
+            "with no network, download it elsewhere and give its folder"
+        ) from error
+
+
+def _explain_folder(cls: type, folder: Path, options: dict[str, Any]) -> None:
+    index = folder / "model_index.json"
+    if not hasattr(cls, "config_name") and not hasattr(cls, "config_class"):  # an image processor: no weights
+        return
+    wanted = getattr(cls, "config_name", "config.json")
+    if wanted == index.name and not index.is_file() and "dduf_file" not in options:
+        raise UsageError(f"{folder} has no {wanted}; expected the folder of a whole pipeline, as saved by it")
+    if wanted != index.name and index.is_file():
+        raise UsageError(f"{folder} is a whole pipeline; expected one model: name its folder there as subfolder")
+    # mindone loads the parts in no fixed order, so the part named first varied: explain() goes by the index.
+    missing_weights.explain(folder, options.get("variant"), given=options)

@@ -1,0 +1,109 @@
+"""Options of ``from_pretrained`` that nothing takes: mindone drops them with a line in its log.
+
+What is known is read from mindone itself: the names that its functions take out of their keyword arguments, and the
+arguments of the class that is made. Where that cannot be read, nothing is refused.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from .folder import read_json
+
+_TAKEN = re.compile(r"""kwargs\.(?:pop|get)\(\s*["'](\w+)["']""")
+_INSTEAD = {"torch_dtype": "mindspore_dtype", "dtype": "mindspore_dtype"}
+
+
+def check_pipeline(cls: type, original: Callable, source: Any, options: Iterable[str]) -> None:
+    """Refuse the options that a pipeline would ignore; its parts by name are none of these.
+
+    Args:
+        cls: the class whose ``from_pretrained`` is called.
+        original: that of mindone.
+        source: the folder or hub id; its index names the class to be made if ``cls`` is for any.
+        options: their names.
+
+    Raises:
+        UsageError: naming the first unknown option and the nearest known one.
+    """
+    from mindone import diffusers
+
+    made: Any = cls
+    if cls is diffusers.DiffusionPipeline:
+        index = Path(str(source)).expanduser() / "model_index.json"
+        made = getattr(diffusers, str(read_json(index).get("_class_name")), None) if index.is_file() else None
+    own = _taken(original)
+    # Without the class (a hub id, custom code) or with further pipelines in the same call, the parts are not known.
+    if not own or "custom_pipeline" in options or getattr(made, "_load_connected_pipes", False):
+        return
+    if made is None:
+        options = [option for option in options if option in _INSTEAD]
+    else:
+        own |= _taken(cls.load_config) | _taken(cls.download) | _arguments(made)
+    _refuse_unknown(cls, options, own)
+
+
+def check_model(cls: type, original: Callable, source: Any, options: Iterable[str]) -> None:
+    """Refuse the options that a model of mindone.diffusers would ignore.
+
+    Raises:
+        UsageError: naming the first unknown option and the nearest known one.
+    """
+    own = _taken(original)
+    if own:
+        deprecated = set(getattr(cls, "_deprecated_kwargs", ()))
+        _refuse_unknown(cls, options, own | _taken(cls.load_config) | _arguments(cls) | deprecated)
+
+
+def check_transformers_model(cls: type, original: Callable, source: Any, options: Iterable[str]) -> None:
+    """Refuse the options of a model of mindone.transformers that are meant for torch, or misspelt.
+
+    What is like no other option is left to the configuration and to the model, which fail with what they do not know.
+
+    Raises:
+        UsageError: naming the first such option and the one that is meant.
+    """
+    own = _taken(original)
+    if not own:
+        return
+    own |= set(inspect.signature(original).parameters)
+    config = cls.config_class()
+    suspects = [o for o in options if o == "torch_dtype" or not hasattr(config, o)]
+    _refuse_unknown(cls, [o for o in suspects if o in own or _meant(o, own)], own)
+
+
+def _refuse_unknown(cls: type, options: Iterable[str], known: set[str]) -> None:
+    for option in options:
+        if option not in known:
+            meant = _meant(option, known)
+            remedy = f"use {meant}" if meant else "leave it out"
+            raise UsageError(f"{cls.__name__}.from_pretrained has no option {option!r} and would ignore it; {remedy}")
+
+
+def _meant(option: str, known: set[str]) -> str | None:
+    near = difflib.get_close_matches(option, sorted(known), n=1, cutoff=0.7)
+    return _INSTEAD.get(option) or (near[0] if near else None)
+
+
+@functools.cache
+def _taken_by(function: Callable) -> frozenset[str]:
+    try:
+        return frozenset(_TAKEN.findall(inspect.getsource(inspect.unwrap(function))))
+    except OSError:  # no source here
+        return frozenset()
+
+
+def _taken(function: Callable) -> set[str]:
+    """The keyword arguments that a function takes by name; empty if they cannot be told."""
+    return set(_taken_by(getattr(function, "__func__", function)))
+
+
+def _arguments(cls: type) -> set[str]:
+    return set(inspect.signature(cls.__init__).parameters) - {"self", "args", "kwargs"}

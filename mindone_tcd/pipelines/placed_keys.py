@@ -1,0 +1,99 @@
+"""Every key of a weights file has its place in the model, and every parameter of the model its key."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+from ..errors import UsageError
+
+_BUFFERS = re.compile(r"(?:^|\.)(?:position_ids|num_batches_tracked|pos_embed\.pe)$")
+"""What torch writes to the file, and the model here computes by itself."""
+
+_UNUSED = {"DPTForDepthEstimation": re.compile(r"neck\.fusion_stage\.layers\.0\.residual_layer1\.")}
+"""Parameters that never take part, by class: the published DPT files do without the first layer's residual."""
+
+_WRONG_SHAPE = re.compile(r"size mismatch for (\S+): .*?shape (\(.*?\)) from checkpoint, .*? is (\(.*?\))")
+_OWN_NAMES = {"embedding_table": "weight", "gamma": "weight", "beta": "bias"}
+_SHOWN = 5
+
+
+def quiet_motion_modules() -> None:
+    """Spare motion modules the warning that lists every ``pos_embed.pe``, which they compute by themselves."""
+    from mindone.diffusers import MotionAdapter, UNetMotionModel
+
+    for cls in (MotionAdapter, UNetMotionModel):
+        if not cls._keys_to_ignore_on_load_unexpected:
+            cls._keys_to_ignore_on_load_unexpected = [r"pos_embed\.pe$"]
+
+
+def check(model: Any, info: dict[str, list], where: str, strict: bool) -> None:
+    """Make sure that a model has got all its weights, and that none was left over.
+
+    A model of transformers may be one tower of the model that the file is of; then the other towers are left over.
+
+    Args:
+        model: as loaded.
+        info: mindone's ``loading_info``.
+        where: the folder or hub id, for the message.
+        strict: False for a warning where keys are missing or unexpected; a wrong shape always is an error.
+
+    Raises:
+        UsageError: listing what is missing, unexpected or of another shape.
+    """
+    kind = type(model).__name__
+    unused = _UNUSED.get(kind)
+    missing = [key for key in info["missing_keys"] if not (unused and unused.match(key))]
+    unexpected = [key for key in info["unexpected_keys"] if not _BUFFERS.search(key)]
+    if kind not in (getattr(model.config, "architectures", [kind]) or []):
+        towers = {name.partition(".")[0] for name, _ in model.parameters_and_names()}
+        unexpected = [key for key in unexpected if key.partition(".")[0] in towers]
+    shapes = [_shape(*entry) for entry in info["mismatched_keys"]]
+    if not (missing or unexpected or shapes):
+        return
+    message = _message(where, kind, map(_in_the_file, missing), unexpected, shapes)
+    if strict or shapes:
+        raise UsageError(message + _remedy(bool(shapes)))
+    warnings.warn(message + "; missing ones are left at random", stacklevel=5)
+
+
+def explain_shapes(error: RuntimeError, where: str, kind: str) -> None:
+    """Turn mindone's error for wrong shapes into a UsageError; another one is left alone.
+
+    Raises:
+        UsageError: if the error lists parameters of another shape.
+    """
+    shapes = [_shape(*found) for found in _WRONG_SHAPE.findall(str(error))]
+    if shapes:
+        raise UsageError(_message(where, kind, [], [], shapes) + _remedy(True)) from error
+
+
+def _remedy(shapes: bool) -> str:
+    choice = "ignore_mismatched_sizes=True to leave such parts at random" if shapes else "strict=False for a warning"
+    return f"; fetch the weights and config.json again, both of the same model, or pass {choice}"
+
+
+def _message(where: str, kind: str, missing: Iterable[str], unexpected: Iterable[str], shapes: Iterable[str]) -> str:
+    parts = (("missing", missing), ("unexpected", unexpected), ("of another shape", shapes))
+    told = [_listed(what, sorted(keys)) for what, keys in parts]
+    return f"the weights of {where} do not fit {kind}: {', '.join(text for text in told if text)}"
+
+
+def _listed(what: str, keys: list[str]) -> str:
+    if not keys:
+        return ""
+    more = ", …" if len(keys) > _SHOWN else ""
+    return f"{len(keys)} {what} ({', '.join(keys[:_SHOWN])}{more})"
+
+
+def _shape(key: str, found: Any, wanted: Any) -> str:
+    found, wanted = (str(value if isinstance(value, str) else tuple(value)) for value in (found, wanted))
+    return f"{_in_the_file(key)} is {found} instead of {wanted}"
+
+
+def _in_the_file(key: str) -> str:
+    """A parameter's name as torch writes it."""
+    owner, dot, last = key.rpartition(".")
+    return f"{owner}{dot}{_OWN_NAMES.get(last, last)}"
