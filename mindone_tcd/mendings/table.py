@@ -10,6 +10,7 @@ from . import (
     generators,
     gif,
     image_generators,
+    ip_adapter_config,
     local_lora_file,
     lora_fusing,
     parameter_names,
@@ -124,5 +125,12 @@ MENDINGS: tuple[Mending, ...] = (
         "one picture for several images is not repeated",
         "image-to-image and inpainting with one generator for each image",
         image_generators.REPLACED,
+    ),
+    Mending(
+        "unloaded IP-Adapter",
+        "diffusers/loaders/ip_adapter.py: IPAdapterMixin.unload_ip_adapter",
+        "the UNet's configuration still asks for an IP-Adapter",
+        "save_pretrained after unload_ip_adapter: the folder can be loaded by nobody",
+        ip_adapter_config.REPLACED,
     ),
 )
