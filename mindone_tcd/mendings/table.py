@@ -30,8 +30,7 @@ class Mending:
         defect: what is broken.
         met: how a user meets it.
         replaced: the remedy, from "module:attribute" to the function that makes the replacement from the original.
-            It returns the original where the defect is not there.
-        versions: how a version of mindone begins that has the defect; a later one that mends it wins.
+        versions: of mindone, in which the defect was seen; any other runs as it is, so that one that mends it wins.
     """
 
     name: str
@@ -39,10 +38,10 @@ class Mending:
     defect: str
     met: str
     replaced: Mapping[str, Callable]
-    versions: tuple[str, ...] = ("0.5.",)
+    versions: tuple[str, ...] = ("0.5.0",)
 
 
-ANY = ("",)
+ANY = ()
 """Every version: for what is wanted beside the mending, our classes in the place of mindone's."""
 
 MENDINGS: tuple[Mending, ...] = (
