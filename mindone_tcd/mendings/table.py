@@ -63,7 +63,8 @@ MENDINGS: tuple[Mending, ...] = (
     ),
     Mending(
         "parameter names",
-        "diffusers/models/unets/unet_2d_blocks.py: UNetMidBlock2DCrossAttn.construct; "
+        "diffusers/models/unets/unet_2d_blocks.py: construct of UNetMidBlock2DCrossAttn and "
+        "UNetMidBlock2DSimpleCrossAttn; "
         "unet_motion_model.py: UNetMidBlockCrossAttnMotion.construct; "
         "diffusers/utils/peft_utils.py: recurse_remove_peft_layers; "
         "diffusers/loaders/unet.py: UNet2DConditionLoadersMixin._load_ip_adapter_weights; "
