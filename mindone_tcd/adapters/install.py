@@ -1,10 +1,16 @@
-"""Our loaders in the place of mindone's, on mindone's own classes, so that each of its pipelines has them."""
+"""Our loaders in the place of mindone's, on mindone's own classes, so that each of its pipelines has them.
+
+They are more than a mending (every layout, every key checked before anything changes, records of what is loaded), so
+they are there with every version of mindone, where `mendings` looks at the version first.
+"""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
+from ..mendings import lora_fusing
 from . import ip_adapter, lora, motion, records
 
 _MARK = "_mindone_tcd"
@@ -43,7 +49,15 @@ def _lora(original: Callable) -> Callable:
     def load_lora_weights(self: Any, pretrained_model_name_or_path_or_dict: Any, *args: Any, **options: Any) -> None:
         if not hasattr(self, "unet"):  # aMUSEd, whose transformer is none of our models
             return original(self, pretrained_model_name_or_path_or_dict, *args, **options)
-        return lora.load_lora_weights(self, pretrained_model_name_or_path_or_dict, *args, **options)
+        fused, names = lora_fusing.fused_adapters(self), records.adapter_names(self)
+        with warnings.catch_warnings():
+            # One for the pipeline below, instead of one for each of its models.
+            warnings.simplefilter("ignore", lora_fusing.FusedLoraTakenOut)
+            lora.load_lora_weights(self, pretrained_model_name_or_path_or_dict, *args, **options)
+        lost = [name for name in fused if name not in lora_fusing.fused_adapters(self)]
+        if lost:
+            warnings.warn(lora_fusing.taken_out(lost, sorted(records.adapter_names(self) - names)), stacklevel=2)
+        return None
 
     load_lora_weights.__doc__ = lora.load_lora_weights.__doc__
     return load_lora_weights

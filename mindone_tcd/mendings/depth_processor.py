@@ -7,7 +7,6 @@ judge without it, so that is judged here.
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -15,9 +14,6 @@ from ..errors import UsageError
 
 
 def _without_padding(original: Callable) -> Callable:
-    if "size_divisibility" in inspect.signature(original).parameters:
-        return original
-
     @functools.wraps(original)
     def validate_preprocess_arguments(
         *args: Any, do_pad: bool | None = None, size_divisibility: int | None = None, **kwargs: Any

@@ -3,16 +3,80 @@
 mindone's `unmerge` subtracts from a local name, so where `-=` makes a new tensor (on CPU) the fused weights stay. Its
 way back also takes the adapter's scale of the day, not the one that it was fused with, and a fused layer passes over
 every other adapter. Here a layer remembers the scale of each fused adapter, and every active adapter acts once, fused
-or not. `unload_lora_weights()` keeps what is fused, as in diffusers; deleting or disabling an adapter takes it out.
+or not. `unload_lora_weights()` keeps what is fused, as in diffusers; deleting or disabling an adapter takes it out, and
+so does loading another one, with one warning. What mindone passes over (names that are not loaded, a second scale) or
+what ends in an error of MindSpore (fusing while disabled) is refused before a weight is changed.
 """
 
 from __future__ import annotations
 
+import functools
+import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..errors import UsageError
+
+
+class FusedLoraTakenOut(UserWarning):
+    """Another adapter has become the active one, and a fused one does not act any more."""
+
+
+def taken_out(fused: Iterable[str], active: Iterable[str]) -> FusedLoraTakenOut:
+    """The warning for fused adapters that were taken out when others became active."""
+    fused, active = list(fused), list(active)
+    return FusedLoraTakenOut(
+        f"the fused LoRA {_listed(fused)} was taken out, for a newly loaded LoRA acts alone (now {_listed(active)}); "
+        f"set_adapters({[*fused, *active]}) lets all of them act"
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, names)) or "none"
+
+
+def layers_of(model: Any) -> list[Any]:
+    """The layers of a model that carry adapters."""
+    from mindone.peft.tuners.tuners_utils import BaseTunerLayer
+
+    return [cell for _, cell in model.cells_and_names() if isinstance(cell, BaseTunerLayer)]
+
+
+def _models(pipe: Any) -> dict[str, Any]:
+    """The models of a pipeline that can take LoRAs, by component."""
+    models = {name: getattr(pipe, name, None) for name in pipe._lora_loadable_modules}
+    return {name: model for name, model in models.items() if model is not None}
+
+
+def fused_adapters(pipe: Any) -> list[str]:
+    """The names of the adapters that are fused into some layer of a pipeline."""
+    names = (name for model in _models(pipe).values() for layer in layers_of(model) for name in layer.merged_adapters)
+    return list(dict.fromkeys(names))
+
+
+def _check_names(pipe: Any, names: Sequence[str], call: str) -> None:
+    loaded = {name for model in _models(pipe).values() for name in getattr(model, "peft_config", None) or {}}
+    unknown = [name for name in names if name not in loaded]
+    if unknown:
+        raise UsageError(f"{call} names {_listed(unknown)}; expected loaded adapters: {_listed(sorted(loaded))}")
+
+
+def _check_fusing(layers: Sequence[Any], scale: float, names: Sequence[str] | None) -> None:
+    for layer in layers:
+        if layer.disable_adapters:
+            raise UsageError("fuse_lora() while the LoRAs are disabled; call enable_lora() first")
+        for name in layer.active_adapters if names is None else names:
+            if name not in layer.merged_adapters or name not in layer.scaling:
+                continue
+            asked = layer.scaling[name] * scale
+            fused = layer._caches.get(f"{name}-fused-scaling", asked)
+            if not math.isclose(fused, asked):
+                unit = layer.lora_alpha[name] / layer.r[name]
+                raise UsageError(
+                    f"adapter {name!r} is fused with the weight {fused / unit:g}, and fuse_lora() asks for "
+                    f"{asked / unit:g}; call unfuse_lora() first"
+                )
 
 
 def _add(parameter: Any, change: Any, check: bool = False) -> None:
@@ -115,13 +179,18 @@ def _construct(original: Callable) -> Callable:
 
 
 def _fuse(original: Callable) -> Callable:
-    def fuse_lora(model: Any, *args: Any, **kwargs: Any) -> None:
-        from mindone.peft.tuners.tuners_utils import BaseTunerLayer
-
-        layers = [cell for _, cell in model.cells_and_names() if isinstance(cell, BaseTunerLayer)]
+    def fuse_lora(
+        model: Any, lora_scale: float = 1.0, safe_fusing: bool = False, adapter_names: list[str] | None = None
+    ) -> None:
+        layers = layers_of(model)
+        _check_fusing(layers, lora_scale, adapter_names)
         before = [(dict(layer.scaling), list(layer.merged_adapters)) for layer in layers]
+        for layer in layers:  # mindone scales the active ones only
+            for name in set(adapter_names or ()) - set(layer.active_adapters):
+                if name in layer.scaling:
+                    layer.scaling[name] *= lora_scale
         try:
-            original(model, *args, **kwargs)
+            original(model, lora_scale, safe_fusing=safe_fusing, adapter_names=adapter_names)
         except Exception:
             for layer, (_, merged) in zip(layers, before, strict=True):
                 for name in [name for name in layer.merged_adapters if name not in merged]:
@@ -132,6 +201,55 @@ def _fuse(original: Callable) -> Callable:
                 layer.scaling.update(scaling)
 
     return fuse_lora
+
+
+def _check_before_fusing(original: Callable) -> Callable:
+    @functools.wraps(original)
+    def fuse_lora(
+        self: Any,
+        components: Sequence[str] = (),
+        lora_scale: float = 1.0,
+        safe_fusing: bool = False,
+        adapter_names: list[str] | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if isinstance(adapter_names, str):
+            adapter_names = [adapter_names]
+        _check_names(self, adapter_names or (), "fuse_lora()")
+        # All of the components before the first one is changed.
+        for name, model in _models(self).items():
+            if name in components:
+                _check_fusing(layers_of(model), lora_scale, adapter_names)
+        original(
+            self, components, lora_scale=lora_scale, safe_fusing=safe_fusing, adapter_names=adapter_names, **kwargs
+        )
+
+    return fuse_lora
+
+
+def _check_before_deleting(original: Callable) -> Callable:
+    @functools.wraps(original)
+    def delete_adapters(self: Any, adapter_names: list[str] | str) -> None:
+        names = [adapter_names] if isinstance(adapter_names, str) else adapter_names
+        _check_names(self, names, "delete_adapters()")
+        original(self, names)
+
+    return delete_adapters
+
+
+def _set_adapter(original: Callable) -> Callable:
+    @functools.wraps(original)
+    def set_adapter(self: Any, adapter_name: str | list[str]) -> None:
+        layers = [layer for layer in layers_of(self.model) if layer.merged]
+        fused = dict.fromkeys(name for layer in layers for name in layer.merged_adapters)
+        for layer in layers:
+            unmerge(layer)
+        original(self, adapter_name)
+        if fused:
+            active = [adapter_name] if isinstance(adapter_name, str) else adapter_name
+            warnings.warn(taken_out(fused, active), stacklevel=2)
+
+    return set_adapter
 
 
 def _create_lora_config(original: Callable) -> Callable:
@@ -154,6 +272,9 @@ REPLACED: dict[str, Callable] = {
     LAYER + "LoraLayer.unfused_adapters": _take(property(_unfused_adapters)),
     LAYER + "LoraLayer.enable_adapters": _enable_adapters,
     LAYER + "LoraLayer.delete_adapter": _delete_adapter,
+    "mindone.peft.tuners.lora.model:LoraModel.set_adapter": _set_adapter,
+    "mindone.diffusers.loaders.lora_base:LoraBaseMixin.fuse_lora": _check_before_fusing,
+    "mindone.diffusers.loaders.lora_base:LoraBaseMixin.delete_adapters": _check_before_deleting,
     "mindone.diffusers.loaders.peft:PeftAdapterMixin.fuse_lora": _fuse,
     "mindone.diffusers.loaders.lora_base:fuse_text_encoder_lora": _fuse,
     "mindone.diffusers.utils.peft_utils:_create_lora_config": _create_lora_config,

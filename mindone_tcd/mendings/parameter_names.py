@@ -9,7 +9,6 @@ names twice, and `UNetMotionModel.from_unet2d` leaves what it cannot find as it 
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -70,11 +69,31 @@ def motion_mid_block(
     return hidden_states
 
 
-def _if_it_slices(replacement: Callable) -> Callable:
-    def take(original: Callable) -> Callable:
-        return replacement if "resnets[1:]" in inspect.getsource(original) else original
+def simple_mid_block(
+    self: Any,
+    hidden_states: Any,
+    temb: Any = None,
+    encoder_hidden_states: Any = None,
+    attention_mask: Any = None,
+    cross_attention_kwargs: Any = None,
+    encoder_attention_mask: Any = None,
+) -> Any:
+    """`UNetMidBlock2DSimpleCrossAttn.construct`: its attentions have one mask, by default that of the text."""
+    mask = attention_mask
+    if mask is None and encoder_hidden_states is not None:
+        mask = encoder_attention_mask
+    options = {} if cross_attention_kwargs is None else cross_attention_kwargs
+    hidden_states = self.resnets[0](hidden_states, temb)
+    for place, attention in enumerate(self.attentions):
+        hidden_states = attention(
+            hidden_states, encoder_hidden_states=encoder_hidden_states, attention_mask=mask, **options
+        )
+        hidden_states = self.resnets[place + 1](hidden_states, temb)
+    return hidden_states
 
-    return take
+
+def _take(replacement: Callable) -> Callable:
+    return lambda original: replacement
 
 
 def _and_restore_names(original: Callable) -> Callable:
@@ -90,8 +109,9 @@ def _and_restore_names(original: Callable) -> Callable:
 UNETS = "mindone.diffusers.models.unets."
 
 REPLACED: dict[str, Callable] = {
-    UNETS + "unet_2d_blocks:UNetMidBlock2DCrossAttn.construct": _if_it_slices(mid_block),
-    UNETS + "unet_motion_model:UNetMidBlockCrossAttnMotion.construct": _if_it_slices(motion_mid_block),
+    UNETS + "unet_2d_blocks:UNetMidBlock2DCrossAttn.construct": _take(mid_block),
+    UNETS + "unet_2d_blocks:UNetMidBlock2DSimpleCrossAttn.construct": _take(simple_mid_block),
+    UNETS + "unet_motion_model:UNetMidBlockCrossAttnMotion.construct": _take(motion_mid_block),
     UNETS + "unet_2d_condition:UNet2DConditionModel.set_attn_processor": _and_restore_names,
     UNETS + "unet_motion_model:UNetMotionModel.set_attn_processor": _and_restore_names,
     "mindone.diffusers.loaders.unet:UNet2DConditionLoadersMixin._load_ip_adapter_weights": _and_restore_names,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from ..environment import version
 from ..replacing import Replacing
-from .table import MENDINGS, Mending
+from .table import ANY, MENDINGS, Mending
 
 _replacing: Replacing | None = None
 
 
 def needed(installed: str | None = None) -> tuple[Mending, ...]:
     """The mendings for a version of mindone, by default the installed one."""
-    found = installed or version("mindone") or ""
-    return tuple(mending for mending in MENDINGS if found.startswith(mending.versions))
+    found = (installed or version("mindone") or "").partition("+")[0]  # a build of one's own is of that version still
+    return tuple(mending for mending in MENDINGS if mending.versions == ANY or found in mending.versions)
 
 
 def applied() -> bool:
@@ -23,7 +23,7 @@ def applied() -> bool:
 def apply() -> None:
     """Put the remedies that the installed mindone needs in place; it may be called again, before or after mindone.
 
-    It imports nothing of mindone. Where a defect is not found in the code, that code stays as it is.
+    It imports nothing of mindone. A version in which the defects were not seen is left as it is.
     """
     global _replacing
     if _replacing is None:

@@ -10,6 +10,7 @@ from . import (
     generators,
     gif,
     image_generators,
+    ip_adapter_config,
     local_lora_file,
     lora_fusing,
     parameter_names,
@@ -29,8 +30,7 @@ class Mending:
         defect: what is broken.
         met: how a user meets it.
         replaced: the remedy, from "module:attribute" to the function that makes the replacement from the original.
-            It returns the original where the defect is not there.
-        versions: how a version of mindone begins that has the defect; a later one that mends it wins.
+        versions: of mindone, in which the defect was seen; any other runs as it is, so that one that mends it wins.
     """
 
     name: str
@@ -38,10 +38,10 @@ class Mending:
     defect: str
     met: str
     replaced: Mapping[str, Callable]
-    versions: tuple[str, ...] = ("0.5.",)
+    versions: tuple[str, ...] = ("0.5.0",)
 
 
-ANY = ("",)
+ANY = ()
 """Every version: for what is wanted beside the mending, our classes in the place of mindone's."""
 
 MENDINGS: tuple[Mending, ...] = (
@@ -63,7 +63,8 @@ MENDINGS: tuple[Mending, ...] = (
     ),
     Mending(
         "parameter names",
-        "diffusers/models/unets/unet_2d_blocks.py: UNetMidBlock2DCrossAttn.construct; "
+        "diffusers/models/unets/unet_2d_blocks.py: construct of UNetMidBlock2DCrossAttn and "
+        "UNetMidBlock2DSimpleCrossAttn; "
         "unet_motion_model.py: UNetMidBlockCrossAttnMotion.construct; "
         "diffusers/utils/peft_utils.py: recurse_remove_peft_layers; "
         "diffusers/loaders/unet.py: UNet2DConditionLoadersMixin._load_ip_adapter_weights; "
@@ -124,5 +125,12 @@ MENDINGS: tuple[Mending, ...] = (
         "one picture for several images is not repeated",
         "image-to-image and inpainting with one generator for each image",
         image_generators.REPLACED,
+    ),
+    Mending(
+        "unloaded IP-Adapter",
+        "diffusers/loaders/ip_adapter.py: IPAdapterMixin.unload_ip_adapter",
+        "the UNet's configuration still asks for an IP-Adapter",
+        "save_pretrained after unload_ip_adapter: the folder can be loaded by nobody",
+        ip_adapter_config.REPLACED,
     ),
 )

@@ -1,5 +1,7 @@
 """Fused and taken out again, with scales, twice, on top of each other; UNet and both text encoders."""
 
+import warnings
+
 import mindspore as ms
 import numpy as np
 import pytest
@@ -124,16 +126,90 @@ def test_an_adapter_beside_a_fused_one(loaded):
     assert_same(outputs(loaded), both)
 
 
+def test_a_scale_for_an_adapter_that_is_not_active(loaded):
+    loaded.set_adapters(["first", "second"], [1.0, 0.5])
+    both = outputs(loaded)
+    loaded.set_adapters(["first", "second"])  # a weight stays, active or not
+    loaded.set_adapters("first")
+    loaded.fuse_lora(adapter_names=["second"], lora_scale=0.5)
+    assert_same(outputs(loaded), both)
+
+
+def test_another_scale_is_refused(loaded):
+    loaded.fuse_lora(lora_scale=0.5)
+    half = outputs(loaded)
+    with pytest.raises(
+        UsageError, match=r"'first' is fused with the weight 0\.5, and .* asks for 1; .*unfuse_lora\(\)"
+    ):
+        loaded.fuse_lora()
+    with pytest.raises(UsageError, match=r"asks for 1; call unfuse_lora\(\) first"):
+        loaded.unet.fuse_lora()
+    loaded.set_adapters("first", 0.7)
+    with pytest.raises(UsageError, match=r"asks for 0\.35; "):
+        loaded.fuse_lora(lora_scale=0.5)
+    assert_same(outputs(loaded), half, 0)
+
+
+def test_a_refusal_leaves_every_model_alone(loaded):
+    before = outputs(loaded)
+    loaded.fuse_lora(components=["text_encoder_2"], lora_scale=0.5)
+    with pytest.raises(UsageError, match="unfuse_lora"):
+        loaded.fuse_lora()
+    assert loaded.unet.mid_block.attentions[0].proj_in.merged_adapters == []
+    loaded.unfuse_lora()
+    loaded.fuse_lora()
+    assert_same(outputs(loaded), before)
+
+
+def test_fusing_while_disabled_is_refused(loaded, base):
+    before = outputs(loaded)
+    loaded.disable_lora()
+    with pytest.raises(UsageError, match=r"call enable_lora\(\) first"):
+        loaded.fuse_lora()
+    assert_same(outputs(loaded), base)
+    loaded.enable_lora()
+    loaded.fuse_lora()
+    assert_same(outputs(loaded), before)
+
+
+@pytest.mark.parametrize("names", ["frist", ["first", "frist"]])
+@pytest.mark.parametrize("call", ["fuse_lora", "delete_adapters"])
+def test_names_that_are_not_loaded(loaded, call, names):
+    before = outputs(loaded)
+    with pytest.raises(UsageError, match=rf"{call}\(\) names 'frist'; expected loaded adapters: 'first', 'second'"):
+        getattr(loaded, call)(adapter_names=names)
+    assert loaded.get_list_adapters() == {part: ["first", "second"] for part in PARTS}
+    assert_same(outputs(loaded), before, 0)
+
+
+def test_one_name_is_a_name(loaded):
+    before = outputs(loaded)
+    loaded.fuse_lora(adapter_names="first")
+    assert loaded.unet.mid_block.attentions[0].proj_in.merged_adapters == ["first"]
+    assert_same(outputs(loaded), before)
+
+
 def test_loading_on_top_of_a_fused_lora_takes_it_out(pipe, folders, base):
-    """As peft does it, with a warning: one adapter is active after loading, the new one."""
+    """As in diffusers: one adapter is active after loading, the new one. One warning a model says so."""
     load(pipe, folders, "second")
     alone = outputs(pipe)
+    load(pipe, folders, "first")
+    pipe.set_adapters(["first", "second"])
+    both = outputs(pipe)
     pipe.unload_lora_weights()
     load(pipe, folders, "first")
     pipe.fuse_lora()
-    with pytest.warns(UserWarning, match="merged"):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
         load(pipe, folders, "second")
+    said = [str(warning.message) for warning in caught if "fused LoRA" in str(warning.message)]
+    assert len(said) == 3
+    assert "'first' was taken out" in said[0]
+    assert "set_adapters(['first', 'second'])" in said[0]
+    assert not any("merged" in str(warning.message) for warning in caught)
     assert_same(outputs(pipe), alone)
+    pipe.set_adapters(["first", "second"])
+    assert_same(outputs(pipe), both)
     pipe.unload_lora_weights()
     assert_same(outputs(pipe), base)
 

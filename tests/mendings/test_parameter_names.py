@@ -38,6 +38,24 @@ def test_forward_pass_renames_nothing(unet):
     assert misnamed(unet) == []
 
 
+def test_forward_pass_with_a_simple_mid_block_renames_nothing():
+    from mindone.diffusers import UNet2DConditionModel
+
+    simple = {**models.UNET, "mid_block_type": "UNetMidBlock2DSimpleCrossAttn"}
+    unet = models.refill(UNet2DConditionModel(**simple), 4)
+    block, seen = unet.mid_block, []
+    x, temb, text = (ms.Tensor(models.normal(*shape)) for shape in ((1, 16, 4, 4), (1, 32), (1, 6, 24)))
+    mask = ms.Tensor(np.float32([[[0, 0, -1e4, 0, 0, 0]]]))
+    for options in ({}, {"encoder_attention_mask": mask}, {"attention_mask": mask}):
+        found = block(x, temb, encoder_hidden_states=text, **options).asnumpy()
+        states = block.resnets[0](x, temb)
+        states = block.attentions[0](states, encoder_hidden_states=text, attention_mask=mask if options else None)
+        np.testing.assert_array_equal(found, block.resnets[1](states, temb).asnumpy())
+        seen.append(found)
+    assert np.abs(seen[0] - seen[1]).max() > 1e-3
+    assert misnamed(unet) == []
+
+
 def load_and_unload(unet, folder):
     save_file(models.lora(unet, "unet", 0), folder / "lora.safetensors")
     unet.load_lora_adapter(str(folder), weight_name="lora.safetensors", adapter_name="style", prefix="unet")
