@@ -1,4 +1,4 @@
-"""A short film from a prompt: AnimateDiff with a motion adapter, a TCD-LoRA and, if you like, a motion LoRA.
+"""A short film from a prompt: AnimateDiff with a motion adapter, a TCD-LoRA and a motion LoRA.
 
     python examples/animatediff.py
     python examples/animatediff.py --model frankjoshua/toonyou_beta6 --lora h1t/TCD-SD15-LoRA \\
@@ -16,7 +16,7 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("--model", help="a folder or a hub id, Stable Diffusion 1.5 (default: a stand-in)")
 parser.add_argument("--lora", help="a folder or a hub id (default: a stand-in)")
 parser.add_argument("--motion", help="the motion adapter: a folder or a hub id (default: a stand-in)")
-parser.add_argument("--motion-lora", help="a folder or a hub id (default: none)")
+parser.add_argument("--motion-lora", help="a folder or a hub id (default: a stand-in)")
 parser.add_argument("--prompt", default="waves on a pebble beach, evening light")
 parser.add_argument("--frames", type=int, default=8)
 args = parser.parse_args()
@@ -25,9 +25,8 @@ adapter = MotionAdapter.from_pretrained(args.motion or on_the_spot("motion-adapt
 pipe = AnimateDiffPipeline.from_pretrained(args.model or on_the_spot("sd15"), motion_adapter=adapter)
 pipe.scheduler = TCDScheduler.from_config(pipe.scheduler.config)
 pipe.load_lora_weights(args.lora or on_the_spot("lora-sd15"), adapter_name="tcd")
-if args.motion_lora:
-    pipe.load_lora_weights(args.motion_lora, adapter_name="motion")
-    pipe.set_adapters(["tcd", "motion"], adapter_weights=[1.0, 1.2])
+pipe.load_lora_weights(args.motion_lora or on_the_spot("motion-lora"), adapter_name="motion")
+pipe.set_adapters(["tcd", "motion"], adapter_weights=[1.0, 1.2])
 
 frames = pipe(
     prompt=args.prompt,

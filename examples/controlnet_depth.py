@@ -39,7 +39,7 @@ else:
     drawn = draw(parse("a white star on a blue background"), 64, np.random.default_rng(0))
     picture = Image.fromarray((drawn * 255).astype(np.uint8))
 
-dpt = args.dpt or on_the_spot("dpt")
+dpt = args.dpt or on_the_spot("dpt-hybrid")
 pixels = DPTImageProcessor.from_pretrained(dpt)(images=picture, return_tensors="np")["pixel_values"]
 depth = DPTForDepthEstimation.from_pretrained(dpt)(ms.Tensor(pixels))[0].asnumpy()[0]
 depth = (depth - depth.min()) / max(float(np.ptp(depth)), 1e-6)

@@ -7,19 +7,34 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from mindone_tcd.standins import make
+
 SCRIPTS = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*.py"))
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_it_runs(script, tmp_path, monkeypatch, capfd):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", [script.name])
+    check(script, [], tmp_path, monkeypatch, capfd)
+
+
+def test_several_controlnets(tmp_path, monkeypatch, capfd):
+    several = [str(make("controlnet-sdxl", tmp_path / f"net-{seed}", seed=seed)) for seed in (0, 1)]
+    script = next(path for path in SCRIPTS if path.stem == "controlnet_canny")
+    (tmp_path / "work").mkdir()
+    options = [part for folder in several for part in ("--controlnet", folder)]
+    check(script, options, tmp_path / "work", monkeypatch, capfd)
+
+
+def check(script, options, folder, monkeypatch, capfd):
+    """The script, run in this empty folder, prints at last the names of the pictures that it leaves there."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", [script.name, *options])
     runpy.run_path(str(script), run_name="__main__")
     said = capfd.readouterr().out.splitlines()
-    written = sorted(path.name for path in tmp_path.iterdir())
+    written = sorted(path.name for path in folder.iterdir())
     assert sorted(said[-1].split()) == written
     for name in written:
-        with Image.open(tmp_path / name) as image:
+        with Image.open(folder / name) as image:
             low, high = image.convert("L").getextrema()
             assert high > low, f"{name} is one flat colour"
     if "on_the_spot" in script.read_text(encoding="utf-8"):

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 
 _EMBEDDINGS = ("token_embedding.weight", "position_embedding.weight", "position_embeddings")
-_GAINS = {"lora_B": 0.3, "conv_out": 0.3}
+_GAINS = {"lora_B": 0.3, "up": 0.3, "conv_out": 0.3}
 """A LoRA is a change, not another model; and a picture should mostly lie inside [0, 1]: clipping hides differences."""
 
 

@@ -14,6 +14,7 @@ from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
 PIXELS, LATENT, GROUPS = 64, 8, 8
 TEXT, TEXT_2, PROJECTED, TIME = 32, 48, 40, 8
 SD_CHANNELS, XL_CHANNELS = (32, 32, 64, 64), (32, 64, 64)
+MOTION = {"block_out_channels": SD_CHANNELS, "motion_num_attention_heads": 4, "motion_norm_num_groups": GROUPS}
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 LORA_TARGETS = [
     *("to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2"),
@@ -165,9 +166,26 @@ def t2i_adapter_sdxl(folder: Path) -> None:
 
 
 def motion_adapter(folder: Path) -> None:
-    diffusers.MotionAdapter(
-        block_out_channels=SD_CHANNELS, motion_num_attention_heads=4, motion_norm_num_groups=GROUPS
-    ).save_pretrained(folder)
+    diffusers.MotionAdapter(**MOTION).save_pretrained(folder)
+
+
+def motion_lora(folder: Path) -> None:
+    """As animatediff-motion-lora-zoom-in: the attentions of the motion modules, in the old processors' names."""
+    import torch
+
+    adapter = diffusers.MotionAdapter(**MOTION)
+    unet = diffusers.UNetMotionModel.from_unet2d(unet_sd(), adapter)
+    tensors = {}
+    for name, module in unet.named_modules():
+        if "motion_modules" not in name or not name.endswith(("to_q", "to_k", "to_v", "to_out.0")):
+            continue
+        attention, part = name.removesuffix(".0").rsplit(".", 1)
+        stem = f"unet.{attention}.processor.{part}_lora"
+        tensors |= {
+            f"{stem}.down.weight": torch.zeros(4, module.in_features),
+            f"{stem}.up.weight": torch.zeros(module.out_features, 4),
+        }
+    save_file(tensors, folder / "diffusion_pytorch_model.safetensors", metadata={"format": "pt"})
 
 
 def image_encoder(width: int, projected: int) -> transformers.CLIPVisionModelWithProjection:
@@ -229,23 +247,51 @@ def ip_adapter(folder: Path) -> None:
     _ip_adapter_file(folder / "models" / "ip-adapter_sd15.safetensors", unet_sd(), 16, plus=False)
 
 
-def dpt(folder: Path) -> None:
+def _dpt(folder: Path, pixels: int, **more) -> None:
     config = transformers.DPTConfig(
         hidden_size=32,
         num_hidden_layers=4,
         num_attention_heads=4,
         intermediate_size=64,
-        image_size=32,
-        patch_size=8,
+        image_size=pixels,
         backbone_out_indices=[0, 1, 2, 3],
         neck_hidden_sizes=[16, 16, 32, 32],
         fusion_hidden_size=16,
-        is_hybrid=False,
+        **more,
     )
     transformers.DPTForDepthEstimation(config).save_pretrained(folder)
-    size = {"height": 32, "width": 32}
+    size = {"height": pixels, "width": pixels}
     processor = transformers.DPTImageProcessor(size=size, image_mean=[0.5] * 3, image_std=[0.5] * 3)
     processor.save_pretrained(folder)
+
+
+def dpt(folder: Path) -> None:
+    _dpt(folder, 32, patch_size=8, is_hybrid=False)
+
+
+def dpt_hybrid(folder: Path) -> None:
+    """As dpt-hybrid-midas: patches are the features of a BiT of three stages, whose first two feed the neck too."""
+    backbone = {
+        "model_type": "bit",
+        "embedding_size": 16,
+        "hidden_sizes": [16, 16, 32],
+        "depths": [1, 1, 1],
+        "layer_type": "bottleneck",
+        "global_padding": "same",
+        "embedding_dynamic_padding": True,
+        "num_groups": 4,
+        "out_features": ["stage1", "stage2", "stage3"],
+    }
+    _dpt(
+        folder,
+        64,
+        patch_size=16,
+        is_hybrid=True,
+        backbone_config=backbone,
+        backbone_featmap_shape=[1, 32, 4, 4],
+        reassemble_factors=[1, 1, 1, 0.5],
+        neck_ignore_stages=[0, 1],
+    )
 
 
 def _lora(folder: Path, pipeline_class: type, unet: diffusers.UNet2DConditionModel) -> None:
@@ -272,7 +318,7 @@ BUILDERS = {
     f.__name__.replace("_", "-"): f
     for f in (
         sdxl, lcm_sdxl, sdxl_inpainting, sd15, sd21, lcm_sd15, controlnet_sd15, controlnet_sdxl, t2i_adapter_sdxl,
-        ip_adapter, motion_adapter, dpt, lora_sdxl, lora_sd15, lora_sd21,
+        ip_adapter, motion_adapter, motion_lora, dpt, dpt_hybrid, lora_sdxl, lora_sd15, lora_sd21,
     )
 }  # fmt: skip
 """What saves each stand-in in an empty folder, by its name."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -50,6 +51,40 @@ class Photo:
         pixels = np.where(disc, front, back) * (0.6 + 0.4 * np.sin(7 * (x + tilt * y)))[..., None]
         return Image.fromarray((pixels * 255).astype(np.uint8))
 
+    def heights(self) -> np.ndarray:
+        """The picture's brightness taken as nearness, smoothed; in [0, 1]."""
+        # Of bytes, the smoothing is exact on every machine, as are the stored references then.
+        near = cv2.GaussianBlur(np.asarray(Photo.image(self).convert("L")), (5, 5), 0).astype(np.float64)
+        return (near - near.min()) / np.ptp(near)
+
+
+class Canny(Photo):
+    """A photo's edges, white on black."""
+
+    def image(self) -> Image.Image:
+        return _grey(cv2.Canny(np.asarray(super().image()), 50, 100))
+
+
+class Depth(Photo):
+    """A depth map: white is near."""
+
+    def image(self) -> Image.Image:
+        return _grey((self.heights() * 255).astype(np.uint8))
+
+
+class Normals(Photo):
+    """A normal map of the surface of those depths: red faces left, green up, blue the viewer."""
+
+    def image(self) -> Image.Image:
+        down, right = np.gradient(self.heights() * self.size / 4)
+        normals = np.stack([right, down, np.ones_like(down)], axis=-1)
+        normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
+        return Image.fromarray(((normals + 1) * 127.5).astype(np.uint8))
+
+
+def _grey(pixels: np.ndarray) -> Image.Image:
+    return Image.fromarray(np.stack([pixels] * 3, axis=-1))
+
 
 @dataclass(frozen=True)
 class Mask:
@@ -84,6 +119,7 @@ class Case:
         parts: models that are loaded first and given to ``from_pretrained``; a list for several.
         setup: calls on the loaded pipeline: name of the method, arguments, keyword arguments.
         call: keyword arguments of the pipeline; num_inference_steps and output_type="np" are defaults.
+        left_out: keyword arguments that our package's users may leave out and diffusers must be given.
         seeds: of the noise streams, one for each picture; or one number for a single stream.
         keep: of a picture every so many pixels are stored.
     """
@@ -96,6 +132,7 @@ class Case:
     parts: dict[str, Any] = field(default_factory=dict)
     setup: tuple[tuple[str, tuple, dict], ...] = ()
     call: dict[str, Any] = field(default_factory=dict)
+    left_out: dict[str, Any] = field(default_factory=dict)
     seeds: tuple[int, ...] | int = (3,)
     keep: int = 4
 
@@ -106,7 +143,13 @@ class Case:
 
 
 class Framework(Protocol):
-    """What a case asks of mindone or diffusers."""
+    """What a case asks of mindone or diffusers.
+
+    Attributes:
+        told_all: whether its pipelines must be given what our package fills in by itself.
+    """
+
+    told_all: bool
 
     def get(self, name: str) -> Any: ...
     def tensor(self, array: np.ndarray) -> Any: ...
@@ -116,6 +159,8 @@ class Framework(Protocol):
 
 class Mindone:
     """mindone's pipelines as users get them: from our package."""
+
+    told_all = False
 
     def get(self, name: str) -> Any:
         import mindone_tcd
@@ -147,7 +192,8 @@ class Runner:
     def __call__(self, case: Case) -> np.ndarray:
         """What the case's pipeline gives, with its noise drawn from PCG64 streams: float32."""
         pipe = self.loaded(case)
-        call = {"num_inference_steps": 3, "output_type": "np"} | _resolve(case.call, self.framework, self.folders)
+        given = case.call | (case.left_out if self.framework.told_all else {})
+        call = {"num_inference_steps": 3, "output_type": "np"} | _resolve(given, self.framework, self.folders)
         with self.framework.noise():
             out = pipe(generator=streams(case.seeds), **call)[0]
         return np.asarray(self.framework.array(out), np.float32)
@@ -171,10 +217,14 @@ class Runner:
         return pipe
 
 
-def depth(framework: Framework, folders: Folders, seed: int = 9) -> np.ndarray:
-    """The depth of two pictures of noise by the DPT stand-in: (2, 32, 32), float32."""
-    model = _resolve(Model("DPTForDepthEstimation", Folder("dpt")), framework, folders)
-    pixels = _resolve(Numbers(seed, (2, 3, 32, 32)), framework, folders)
+DEPTHS = {"dpt": 32, "dpt-hybrid": 64}
+"""The stand-ins of DPT, and the size of their pictures."""
+
+
+def depth(framework: Framework, folders: Folders, name: str, seed: int = 9) -> np.ndarray:
+    """The depth of two pictures of noise by one of the DPT stand-ins: (2, size, size), float32."""
+    model = _resolve(Model("DPTForDepthEstimation", Folder(name)), framework, folders)
+    pixels = _resolve(Numbers(seed, (2, 3, DEPTHS[name], DEPTHS[name])), framework, folders)
     return framework.array(model(pixel_values=pixels, return_dict=True).predicted_depth)
 
 

@@ -1,9 +1,10 @@
 """Pictures that follow another picture (ControlNet, T2I-Adapter, IP-Adapter), and AnimateDiff."""
 
-from parity_case import Case, Folder, Model, Photo
-from parity_text_to_image import NEGATIVE, PROMPT, PROMPTS, lcm, lora, tcd
+from parity_case import Canny, Case, Depth, Folder, Model, Normals, Photo
+from parity_text_to_image import EMBEDDED, ETA, NEGATIVE, PROMPT, PROMPTS, SD_EMBEDDED, XL_EMBEDDED, lcm, lora, tcd
 
-FROM_TCD, FROM_LCM = {"prompt": PROMPT, "guidance_scale": 0, "eta": 0.3}, {"prompt": PROMPT, "guidance_scale": 1.0}
+FROM_TCD, FROM_LCM = {"prompt": PROMPT, "guidance_scale": 0, "eta": ETA}, {"prompt": PROMPT, "guidance_scale": 1.0}
+FROM_EMBEDDED = {"prompt": PROMPT, "guidance_scale": 8.0, "num_inference_steps": 2}
 
 
 def control(base: str, seed: int = 0) -> Model:
@@ -17,6 +18,8 @@ ADAPTER_PARTS = {"adapter": Model("T2IAdapter", Folder("t2i-adapter-sdxl"))}
 IP = {"use": "IP-Adapter", "pipeline": "StableDiffusionXLPipeline", "base": "sdxl"}
 MOTION = {"use": "AnimateDiff", "pipeline": "AnimateDiffPipeline", "base": "sd15"}
 MOTION_PARTS = {"motion_adapter": Model("MotionAdapter", Folder("motion-adapter"))}
+MOTION_FILE = {"weight_name": "diffusion_pytorch_model.safetensors", "adapter_name": "motion"}
+MOTION_LORA = ("load_lora_weights", (Folder("motion-lora"),), MOTION_FILE)
 
 
 def ip_adapter(
@@ -34,16 +37,16 @@ CASES = {
         **XL,
         **tcd("sdxl"),
         parts={"controlnet": control("sdxl")},
-        call=FROM_TCD | {"image": Photo(4), "controlnet_conditioning_scale": 0.5},
+        call=FROM_TCD | {"image": Canny(4), "controlnet_conditioning_scale": 0.5},
     ),
     "sdxl-controlnet-lcm": Case(
-        **XL, **lcm("sdxl"), parts={"controlnet": control("sdxl")}, call=FROM_LCM | {"image": Photo(4)}
+        **XL, **lcm("sdxl"), parts={"controlnet": control("sdxl")}, call=FROM_LCM | {"image": Depth(4)}
     ),
     "sdxl-two-controlnets-tcd": Case(
         **XL,
         **tcd("sdxl"),
         parts={"controlnet": [control("sdxl"), control("sdxl", 1)]},
-        call=FROM_TCD | {"image": [Photo(4), Photo(5)], "controlnet_conditioning_scale": [0.4, 0.7]},
+        call=FROM_TCD | {"image": [Canny(4), Depth(4)], "controlnet_conditioning_scale": [0.4, 0.7]},
     ),
     "sdxl-controlnet-tcd-batch": Case(
         **XL,
@@ -53,14 +56,20 @@ CASES = {
         | {"image": [Photo(4), Photo(5)], "num_inference_steps": 2},
         seeds=(3, 11),
     ),
+    "sdxl-controlnet-guidance-embedding": Case(
+        **XL,
+        **EMBEDDED,
+        parts={"controlnet": control("sdxl")} | XL_EMBEDDED,
+        call=FROM_EMBEDDED | {"image": Canny(4)},
+    ),
     "sd15-controlnet-lcm": Case(
-        **SD, **lcm("sd15"), parts={"controlnet": control("sd15")}, call=FROM_LCM | {"image": Photo(4)}
+        **SD, **lcm("sd15"), parts={"controlnet": control("sd15")}, call=FROM_LCM | {"image": Normals(4)}
     ),
     "sd15-controlnet-tcd-part-of-the-steps": Case(
         **SD,
         **tcd("sd15"),
         parts={"controlnet": control("sd15")},
-        call=FROM_TCD | {"image": Photo(4), "control_guidance_start": 0.3, "control_guidance_end": 0.9},
+        call=FROM_TCD | {"image": Normals(4), "control_guidance_start": 0.3, "control_guidance_end": 0.9},
     ),
     "sd15-controlnet-guess-mode": Case(
         **SD,
@@ -72,13 +81,19 @@ CASES = {
         **SD,
         **lcm("sd15"),
         parts={"controlnet": [control("sd15"), control("sd15", 1)]},
-        call=FROM_LCM | {"image": [Photo(4), Photo(5)], "controlnet_conditioning_scale": [1.0, 0.5]},
+        call=FROM_LCM | {"image": [Canny(4), Normals(4)], "controlnet_conditioning_scale": [1.0, 0.5]},
+    ),
+    "sd15-controlnet-guidance-embedding": Case(
+        **SD,
+        **EMBEDDED,
+        parts={"controlnet": control("sd15")} | SD_EMBEDDED,
+        call=FROM_EMBEDDED | {"image": Canny(4)},
     ),
     "sdxl-controlnet-img2img-tcd": Case(
         **XL | {"pipeline": "StableDiffusionXLControlNetImg2ImgPipeline"},
         **tcd("sdxl"),
         parts={"controlnet": control("sdxl")},
-        call=FROM_TCD | {"image": Photo(1), "control_image": Photo(4), "strength": 0.7, "num_inference_steps": 4},
+        call=FROM_TCD | {"image": Photo(1), "control_image": Depth(1), "strength": 0.7, "num_inference_steps": 4},
     ),
     "sdxl-controlnet-img2img-batch-of-streams": Case(
         **XL | {"pipeline": "StableDiffusionXLControlNetImg2ImgPipeline"},
@@ -93,7 +108,7 @@ CASES = {
         **ADAPTER,
         **lcm("sdxl"),
         parts=ADAPTER_PARTS,
-        call=FROM_LCM | {"image": Photo(4), "adapter_conditioning_scale": 0.8},
+        call=FROM_LCM | {"image": Canny(4), "adapter_conditioning_scale": 0.8},
     ),
     "t2i-adapter-lcm-guided": Case(
         **ADAPTER,
@@ -108,6 +123,9 @@ CASES = {
         **lcm("sdxl"),
         parts=ADAPTER_PARTS,
         call=FROM_LCM | {"image": Photo(4), "adapter_conditioning_factor": 0.5},
+    ),
+    "t2i-adapter-guidance-embedding": Case(
+        **ADAPTER, **EMBEDDED, parts=ADAPTER_PARTS | XL_EMBEDDED, call=FROM_EMBEDDED | {"image": Canny(4)}
     ),
     "ip-adapter": Case(
         **IP, **ip_adapter("ip-adapter_sdxl.safetensors", 0.6), call=FROM_TCD | {"ip_adapter_image": Photo(6)}
@@ -153,5 +171,12 @@ CASES = {
         parts=MOTION_PARTS,
         call={"prompt": PROMPT, "negative_prompt": NEGATIVE, "guidance_scale": 3.0, "eta": 0.3}
         | {"num_frames": 3, "num_inference_steps": 2},
+    ),
+    "animatediff-motion-lora": Case(
+        **MOTION,
+        method="TCD-LoRA, motion LoRA",
+        setup=(lora("sd15", 1, "tcd"), MOTION_LORA, ("set_adapters", (["tcd", "motion"], [1.0, 1.2]), {})),
+        parts=MOTION_PARTS,
+        call=FROM_TCD | {"num_frames": 3, "num_inference_steps": 2},
     ),
 }

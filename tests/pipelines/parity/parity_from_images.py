@@ -1,7 +1,7 @@
 """Image-to-image and inpainting."""
 
 from parity_case import Case, Mask, Photo
-from parity_text_to_image import EMBEDDED, NEGATIVE, PROMPT, PROMPTS, lcm, tcd
+from parity_text_to_image import EMBEDDED, ETA, NEGATIVE, PROMPT, PROMPTS, SD_EMBEDDED, XL_EMBEDDED, lcm, tcd
 
 IMAGE = {"use": "image-to-image"}
 XL = {**IMAGE, "pipeline": "StableDiffusionXLImg2ImgPipeline", "base": "sdxl"}
@@ -16,7 +16,8 @@ WITHIN = {"prompt": PROMPT, "image": Photo(1), "mask_image": Mask(), "num_infere
 TWO_PHOTOS = {"prompt": PROMPTS, "image": [Photo(1), Photo(2)]}
 TWO = TWO_PHOTOS | {"negative_prompt": [NEGATIVE] * 2}
 GUIDED = {"guidance_scale": 3.0, "eta": 0.3}
-PLAIN_TCD, PLAIN_LCM = {"guidance_scale": 0, "eta": 0.3}, {"guidance_scale": 1.0}
+PLAIN_TCD, PLAIN_LCM = {"guidance_scale": 0, "eta": ETA}, {"guidance_scale": 1.0}
+FROM_EMBEDDED = {"guidance_scale": 8.0, "num_inference_steps": 3}
 
 CASES = {
     "sdxl-img2img-tcd": Case(**XL, **tcd("sdxl"), call=FROM | PLAIN_TCD),
@@ -26,6 +27,7 @@ CASES = {
         **XL, **tcd("sdxl"), call=FROM | TWO_PHOTOS | PLAIN_TCD | {"num_images_per_prompt": 2}, seeds=(3, 11, 5, 2)
     ),
     "sdxl-img2img-lcm": Case(**XL, **lcm("sdxl"), call=FROM | PLAIN_LCM),
+    "sdxl-img2img-guidance-embedding": Case(**XL, **EMBEDDED, parts=XL_EMBEDDED, call=FROM | FROM_EMBEDDED),
     "sd15-img2img-lcm": Case(**SD, **lcm("sd15"), call=FROM | PLAIN_LCM),
     "sd15-img2img-tcd": Case(**SD, **tcd("sd15"), call=FROM | PLAIN_TCD),
     "sd15-img2img-several-images": Case(
@@ -34,6 +36,7 @@ CASES = {
     "sd15-img2img-several-images-of-streams": Case(
         **SD, **tcd("sd15"), call=FROM | PLAIN_TCD | {"num_images_per_prompt": 2}, seeds=(3, 11)
     ),
+    "sd15-img2img-guidance-embedding": Case(**SD, **EMBEDDED, parts=SD_EMBEDDED, call=FROM | FROM_EMBEDDED),
     "lcm-img2img": Case(
         **IMAGE,
         **EMBEDDED | {"scheduler": None},
@@ -52,6 +55,9 @@ CASES = {
     "auto-img2img-lcm": Case(**AUTO, **lcm("sd15"), base="sd15", call=FROM | PLAIN_LCM),
     "auto-img2img-tcd": Case(**AUTO, **tcd("sdxl"), base="sdxl", call=FROM | PLAIN_TCD),
     "auto-img2img-lcm-pipeline": Case(**AUTO, **EMBEDDED, base="lcm-sd15", call=FROM | {"guidance_scale": 4.0}),
+    "auto-img2img-guidance-embedding": Case(
+        **AUTO, **EMBEDDED, base="sdxl", parts=XL_EMBEDDED, call=FROM | FROM_EMBEDDED
+    ),
     "sdxl-inpaint-9-channels-tcd": Case(**NINE, **tcd("sdxl"), call=WITHIN | PLAIN_TCD),
     "sdxl-inpaint-9-channels-tcd-batch": Case(
         **NINE, **tcd("sdxl"), call=WITHIN | TWO | GUIDED | {"mask_image": [Mask(), Mask()]}, seeds=7
@@ -68,6 +74,7 @@ CASES = {
         **FOUR, **tcd("sdxl"), call=WITHIN | PLAIN_TCD | {"strength": 0.5, "num_images_per_prompt": 2}, seeds=(3, 11)
     ),
     "sdxl-inpaint-lcm": Case(**FOUR, **lcm("sdxl"), call=WITHIN | PLAIN_LCM),
+    "sdxl-inpaint-guidance-embedding": Case(**FOUR, **EMBEDDED, parts=XL_EMBEDDED, call=WITHIN | FROM_EMBEDDED),
     "sd15-inpaint-lcm": Case(
         **PAINT, **lcm("sd15"), pipeline="StableDiffusionInpaintPipeline", base="sd15", call=WITHIN | PLAIN_LCM
     ),

@@ -4,6 +4,8 @@ from parity_case import Case, Folder, Model, Numbers
 
 PROMPT, NEGATIVE = "a red circle on a blue background", "a green square"
 PROMPTS = [PROMPT, "a small white star in the top left on a black background"]
+ETA = 0.7
+"""Not the scheduler's own 0.3, so that a pipeline that drops the caller's eta is found out."""
 LORA_FILE = "pytorch_lora_weights.safetensors"
 
 
@@ -25,6 +27,8 @@ SD = {"use": "text-to-image, SD 1.5 and 2.1", "pipeline": "StableDiffusionPipeli
 SD21 = {**SD, "base": "sd21"}
 LCM = {"use": SD["use"], "pipeline": "LatentConsistencyModelPipeline", "base": "lcm-sd15"}
 EMBEDDED = {"method": "guidance embedding", "scheduler": "LCMScheduler"}
+XL_EMBEDDED = {"unet": Model("UNet2DConditionModel", Folder("lcm-sdxl"))}
+SD_EMBEDDED = {"unet": Model("UNet2DConditionModel", Folder("lcm-sd15"), {"subfolder": "unet"})}
 SEVERAL = {"use": "several adapters", "pipeline": "StableDiffusionXLPipeline", "base": "sdxl"}
 
 
@@ -38,12 +42,18 @@ def weighted(*more: tuple[str, tuple, dict]) -> tuple:
     return lora("sdxl", 1, "tcd"), lora("sdxl", 3, "style"), ("set_adapters", (both, [1.0, 0.6]), {}), *more
 
 
+PLAIN = {"prompt": PROMPT, "guidance_scale": 0, "eta": 0.3}
+FUSED = ("fuse_lora", (), {"adapter_names": ["tcd", "style"], "lora_scale": 0.7})
+
 CASES = {
-    "sdxl-tcd": Case(**XL, **tcd("sdxl"), call={"prompt": PROMPT, "guidance_scale": 0, "eta": 0.3}),
+    "sdxl-tcd": Case(**XL, **tcd("sdxl"), call=PLAIN),
     "sdxl-tcd-4-steps-eta-0": Case(
         **XL, **tcd("sdxl"), call={"prompt": PROMPT, "guidance_scale": 0, "eta": 0.0, "num_inference_steps": 4}
     ),
     "sdxl-tcd-eta-1": Case(**XL, **tcd("sdxl"), call={"prompt": PROMPT, "guidance_scale": 1.0, "eta": 1.0}),
+    "sdxl-tcd-eta-left-out": Case(
+        **XL, **tcd("sdxl"), call={"prompt": PROMPT, "guidance_scale": 0}, left_out={"eta": 0.3}
+    ),
     "sdxl-tcd-negative-prompts": Case(
         **XL,
         **tcd("sdxl"),
@@ -108,17 +118,21 @@ CASES = {
     "sdxl-lcm-negative-prompt": Case(
         **XL, **lcm("sdxl"), call={"prompt": PROMPT, "negative_prompt": NEGATIVE, "guidance_scale": 2.0}
     ),
+    # The boundary scalings of LCM count at timestep 1, and are 0 and 1 within 1e-7 from 259 on.
+    "sdxl-lcm-own-timesteps": Case(
+        **XL, **lcm("sdxl"), call={"prompt": PROMPT, "guidance_scale": 1.0, "timesteps": [999, 259, 1]}
+    ),
     "sdxl-guidance-embedding": Case(
         **XL,
         **EMBEDDED,
-        parts={"unet": Model("UNet2DConditionModel", Folder("lcm-sdxl"))},
+        parts=XL_EMBEDDED,
         call={"prompt": PROMPTS, "guidance_scale": 8.0, "num_inference_steps": 4},
         seeds=(3, 11),
     ),
     "sdxl-guidance-embedding-tcd-scheduler": Case(
         **XL,
         method="guidance embedding",
-        parts={"unet": Model("UNet2DConditionModel", Folder("lcm-sdxl"))},
+        parts=XL_EMBEDDED,
         call={"prompt": PROMPT, "guidance_scale": 3.0, "eta": 0.3},
     ),
     "sd15-lcm": Case(**SD, **lcm("sd15"), call={"prompt": PROMPT, "guidance_scale": 1.0, "num_inference_steps": 4}),
@@ -128,7 +142,7 @@ CASES = {
         call={"prompt": PROMPTS, "negative_prompt": [NEGATIVE] * 2, "guidance_scale": 2.0},
         seeds=(3, 11),
     ),
-    "sd15-tcd": Case(**SD, **tcd("sd15"), call={"prompt": PROMPT, "guidance_scale": 0, "eta": 0.3}),
+    "sd15-tcd": Case(**SD, **tcd("sd15"), call={"prompt": PROMPT, "guidance_scale": 0, "eta": ETA}),
     "sd15-tcd-prompt-embeds": Case(
         **SD,
         **tcd("sd15"),
@@ -140,6 +154,12 @@ CASES = {
             "num_images_per_prompt": 2,
         },
         seeds=(3, 11),
+    ),
+    "sd15-guidance-embedding": Case(
+        **SD,
+        **EMBEDDED,
+        parts=SD_EMBEDDED,
+        call={"prompt": PROMPT, "guidance_scale": 8.0},
     ),
     "sd21-lcm": Case(**SD21, **lcm("sd21"), call={"prompt": PROMPT, "guidance_scale": 1.0}),
     "sd21-tcd": Case(**SD21, **tcd("sd21"), call={"prompt": PROMPT, "guidance_scale": 3.0, "eta": 0.3}),
@@ -158,7 +178,16 @@ CASES = {
         **SEVERAL,
         method="TCD-LoRA, style LoRA",
         setup=weighted(),
-        call={"prompt": PROMPT, "guidance_scale": 0, "eta": 0.3},
+        call=PLAIN,
+    ),
+    "two-adapters-one-deleted": Case(
+        **SEVERAL, method="TCD-LoRA, style LoRA", setup=weighted(("delete_adapters", ("style",), {})), call=PLAIN
+    ),
+    "two-adapters-disabled": Case(
+        **SEVERAL, method="TCD-LoRA, style LoRA", setup=weighted(("disable_lora", (), {})), call=PLAIN
+    ),
+    "two-adapters-unloaded": Case(
+        **SEVERAL, method="TCD-LoRA, style LoRA", setup=weighted(("unload_lora_weights", (), {})), call=PLAIN
     ),
     "two-adapters-lcm": Case(
         **SEVERAL,
@@ -167,10 +196,11 @@ CASES = {
         setup=(lora("sdxl", 2, "lcm"), lora("sdxl", 3, "style"), ("set_adapters", (["lcm", "style"], [1.0, 0.8]), {})),
         call={"prompt": PROMPT, "guidance_scale": 1.0},
     ),
-    "two-adapters-fused": Case(
+    "two-adapters-fused": Case(**SEVERAL, method="TCD-LoRA, style LoRA", setup=weighted(FUSED), call=PLAIN),
+    "two-adapters-fused-and-unfused": Case(
         **SEVERAL,
         method="TCD-LoRA, style LoRA",
-        setup=weighted(("fuse_lora", (), {"adapter_names": ["tcd", "style"], "lora_scale": 0.7})),
-        call={"prompt": PROMPT, "guidance_scale": 0, "eta": 0.3},
+        setup=weighted(FUSED, ("unfuse_lora", (), {}), ("set_adapters", ("tcd",), {})),
+        call=PLAIN,
     ),
 }

@@ -9,14 +9,18 @@ from parity_cases import CASES
 from parity_text_to_image import lora
 from test_equal_to_diffusers import TOLERANCE
 
-
-@pytest.fixture(scope="module")
-def base():
-    return CASES["sdxl-tcd"]
+TCD, LCM, LCM_TO_THE_END = "sdxl-tcd", "sdxl-lcm", "sdxl-lcm-own-timesteps"
 
 
-def moved(case: parity_case.Case, run, stored) -> float:
-    return float(np.abs(parity_case.kept(case, run(case)) - stored["sdxl-tcd"]).max())
+@pytest.fixture
+def moved(run, stored):
+    """How far from what is stored for the case of that name the pictures of a case, or of a changed one, are."""
+
+    def largest(name, **changes) -> float:
+        case = replace(CASES[name], **changes)
+        return float(np.abs(parity_case.kept(case, run(case)) - stored[name]).max())
+
+    return largest
 
 
 @pytest.mark.parametrize(
@@ -32,29 +36,62 @@ def moved(case: parity_case.Case, run, stored) -> float:
     ],
     ids=["seed", "eta", "steps", "prompt", "scheduler", "no LoRA", "another LoRA"],
 )
-def test_pictures_move(base, change, run, stored):
-    call = base.call | change.get("call", {})
+def test_pictures_move(change, moved):
+    call = CASES[TCD].call | change.get("call", {})
     if change.get("scheduler") == "LCMScheduler":
         call.pop("eta")
-    assert moved(replace(base, **change | {"call": call}), run, stored) > 50 * TOLERANCE
+    assert moved(TCD, **change | {"call": call}) > 50 * TOLERANCE
 
 
 @pytest.mark.parametrize(
-    ("constant", "value", "least"),
+    "name", ["sdxl-tcd-negative-prompts", "sdxl-img2img-tcd-batch-of-streams", "t2i-adapter-lcm-guided"]
+)
+def test_streams_in_another_order_move_them(name, moved):
+    assert moved(name, seeds=CASES[name].seeds[::-1]) > 50 * TOLERANCE
+
+
+class FirstTwoSwapped(np.random.Generator):
+    """A stream that gives its second draw first."""
+
+    kept: np.ndarray | None = None
+    started = False
+
+    def standard_normal(self, size=None, **options):
+        if self.started:
+            kept, self.kept = self.kept, None
+            return super().standard_normal(size, **options) if kept is None else kept
+        self.kept, self.started = super().standard_normal(size, **options), True
+        return super().standard_normal(size, **options)
+
+
+@pytest.mark.parametrize("name", ["sdxl-img2img-tcd", "sdxl-inpaint-4-channels-tcd-half"])
+def test_two_draws_swapped_move_them(name, moved, monkeypatch):
+    assert moved(name) < TOLERANCE
+    monkeypatch.setattr(
+        parity_case, "streams", lambda seeds: [FirstTwoSwapped(np.random.PCG64(seed)) for seed in seeds]
+    )
+    assert moved(name) > 50 * TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("name", "constant", "value", "least"),
     [
-        ("beta_start", 0.00086, 3),
-        ("beta_start", 0.0001, 50),
-        ("beta_end", 0.02, 50),
-        ("beta_schedule", "linear", 50),
-        ("prediction_type", "v_prediction", 50),
-        ("original_inference_steps", 49, 50),
+        (TCD, "beta_start", 0.00086, 3),
+        (TCD, "beta_start", 0.0001, 50),
+        (TCD, "beta_end", 0.02, 50),
+        (TCD, "beta_schedule", "linear", 50),
+        (TCD, "prediction_type", "v_prediction", 50),
+        (TCD, "original_inference_steps", 49, 50),
+        (LCM, "beta_end", 0.0125, 50),
+        (LCM, "original_inference_steps", 49, 50),
+        (LCM_TO_THE_END, "timestep_scaling", 1.0, 50),
     ],
 )
-def test_a_schedulers_constant_moves_them(base, constant, value, least, run, stored):
-    pipe = run.loaded(base)
+def test_a_schedulers_constant_moves_them(name, constant, value, least, moved, run):
+    pipe = run.loaded(CASES[name])
     kept = pipe.scheduler
     pipe.scheduler = type(kept).from_config(kept.config, **{constant: value})
     try:
-        assert moved(base, run, stored) > least * TOLERANCE
+        assert moved(name) > least * TOLERANCE
     finally:
         pipe.scheduler = kept
