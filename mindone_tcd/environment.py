@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import importlib.util
 import platform
@@ -13,7 +14,7 @@ TESTED = ("2.7", "2.8", "2.9")
 """MindSpore's minor versions that the test suite was run on (with device target CPU)."""
 
 INSTALL = (
-    'on a CPU: pip install "mindone-tcd[cpu]" (mindspore==2.7.1); '
+    "on a CPU: pip install mindspore==2.7.1; "
     "on Ascend: the MindSpore that matches your CANN, 2.7.1 where you can choose"
 )
 
@@ -41,7 +42,12 @@ def require_mindspore() -> None:
         raise UsageError('mindone is not installed; pip install "mindone==0.5.*"')
     found = version("mindspore") or version("mindspore-dev") or "of unknown version"
     if not found.startswith(tuple(f"{minor}." for minor in TESTED)):
-        warnings.warn(f"MindSpore {found} is not one of {', '.join(TESTED)}, tested here; {INSTALL}", stacklevel=2)
+        _warn_of_untested(found)
+
+
+@functools.cache
+def _warn_of_untested(found: str) -> None:
+    warnings.warn(f"MindSpore {found} is not one of {', '.join(TESTED)}, tested here; {INSTALL}", stacklevel=3)
 
 
 def versions() -> dict[str, str]:

@@ -8,9 +8,12 @@ not depend on the batch it was made in. The streams are those of mindone's `rand
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import mindspore as ms
 import numpy as np
+
+if TYPE_CHECKING:
+    import mindspore as ms
 
 Generators = np.random.Generator | Sequence[np.random.Generator] | None
 
@@ -64,9 +67,11 @@ def standard_normal(shape: Sequence[int], generator: Generators = None) -> np.nd
     return generator.standard_normal(shape)
 
 
-def randn(shape: Sequence[int], generator: Generators = None, dtype: ms.Type = ms.float32) -> ms.Tensor:
-    """`standard_normal` as a tensor of `dtype`; same arguments, same errors."""
-    return ms.Tensor(standard_normal(shape, generator), dtype=dtype)
+def randn(shape: Sequence[int], generator: Generators = None, dtype: ms.Type | None = None) -> ms.Tensor:
+    """`standard_normal` as a tensor of `dtype` (None: float32); same arguments, same errors."""
+    import mindspore as ms
+
+    return ms.Tensor(standard_normal(shape, generator), dtype=dtype or ms.float32)
 
 
 def check_generators(generator: Generators, count: int) -> None:

@@ -1,6 +1,12 @@
 import importlib.util
+import os
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
+import numpy as np
+import PIL
 import pytest
 
 import mindone_tcd
@@ -48,3 +54,44 @@ def test_an_unknown_name_is_an_attribute_error():
 def test_our_schedulers_are_not_mindones():
     assert mindone_tcd.TCDScheduler.__mro__[0].__module__ != "mindone.diffusers.schedulers.scheduling_tcd"
     assert hasattr(mindone_tcd.TCDScheduler(), "coefficients")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from mindone_tcd import load; load()",
+        "from mindone_tcd import TextToImage, TCDScheduler",
+        "from mindone_tcd import StableDiffusionXLPipeline",
+        "from mindone_tcd.schedulers import affine_step",
+        "import mindone_tcd.cpu",
+    ],
+)
+def test_without_mindspore_every_door_says_what_to_install(tmp_path, code):
+    done = _without_mindspore(tmp_path, f"import mindone_tcd.random\n{code}")
+    assert done.returncode == 1
+    assert "mindone_tcd.errors.UsageError: MindSpore is not installed; on a CPU: pip install minds" in done.stderr
+
+
+def test_without_mindspore_the_command_says_what_to_install(tmp_path):
+    code = "from mindone_tcd.cli import main; raise SystemExit(main(['generate', 'a red circle', '--out', 'a.png']))"
+    done = _without_mindspore(tmp_path, code)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "mindone-tcd: error: MindSpore is not installed; on a CPU: pip install mindspore==2.7.1" in done.stderr
+
+
+def _without_mindspore(folder: Path, code: str) -> subprocess.CompletedProcess:
+    """Run code in a Python that sees no packages but NumPy, Pillow and this one."""
+    for package in (np, PIL, mindone_tcd):
+        source = Path(package.__file__).parent
+        for each in (source, *source.parent.glob(f"{source.name}.libs"), *source.parent.glob("[Pp]illow.libs")):
+            link = folder / each.name
+            if not link.exists():
+                link.symlink_to(each)
+    return subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(folder)},
+    )

@@ -5,7 +5,11 @@
 and refuse what they cannot honour; float16 works and is slow, bfloat16 has no matrix product on CPU.
 """
 
-from .switch import disable, enable, enabled, needed, table
-from .table import REPLACEMENTS
+from ..environment import require_mindspore
+
+require_mindspore()
+
+from .switch import disable, enable, enabled, needed, table  # noqa: E402
+from .table import REPLACEMENTS  # noqa: E402
 
 __all__ = ["REPLACEMENTS", "disable", "enable", "enabled", "needed", "table"]

@@ -1,9 +1,13 @@
 """Samplers for 1 to 8 steps. Importing them also registers them with mindone, so that saved pipelines load again."""
 
-from .affine import affine_step
-from .lcm import LCMScheduler
-from .registration import register
-from .tcd import TCDScheduler
+from ..environment import require_mindspore
+
+require_mindspore()
+
+from .affine import affine_step  # noqa: E402
+from .lcm import LCMScheduler  # noqa: E402
+from .registration import register  # noqa: E402
+from .tcd import TCDScheduler  # noqa: E402
 
 __all__ = ["LCMScheduler", "TCDScheduler", "affine_step", "register"]
 
