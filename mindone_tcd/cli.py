@@ -180,6 +180,8 @@ def _info(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.picture} is a grid of pictures; make each again from its own file")
     out = args.out or args.picture.with_name(f"{args.picture.stem}-again.png")
     check_writable(out)
+    if out.exists() and out.samefile(args.picture):
+        raise UsageError(f"--out {out} is the picture itself; give another name, so that the two can be compared")
     request, seeds, lora = _request_of(record, args.picture)
     pipe = _load(record["model"], record["method"], lora, record["dtype"])
     pictures = {picture.record["seed"]: picture for picture in pipe.make_batch(request, seeds)}

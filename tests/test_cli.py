@@ -94,6 +94,7 @@ def test_info_refuses_what_it_cannot_use(capsys, tmp_path):
         (["info", tmp_path], "is a folder"),
         (["info", sheet, "--again"], "is a grid of pictures; make each again from its own file"),
         (["info", damaged, "--again"], "a seed is 'x'"),
+        (["info", path, "--again", "--out", path], "is the picture itself; give another name"),
     ):
         code, out, err = run(capsys, *arguments)
         assert (code, out) == (2, "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
-from ..pipelines.folder import check_safetensors, lora_file
+from ..hub import HUB_ID, fetch_file, hub_errors
+from ..pipelines.folder import check_safetensors, local_path, lora_file
 
 HUB_OPTIONS = ("cache_dir", "force_download", "proxies", "local_files_only", "token", "revision")
 """Keyword arguments that go to huggingface_hub as they are."""
 
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _DTYPES = {
     "F64": np.float64,
     "F32": np.float32,
@@ -103,8 +103,8 @@ def find(name: Any, weight_name: str | None, subfolder: str | None, what: str, *
         )
     if not isinstance(name, (str, Path)):
         raise UsageError(f"no {what} {name!r}: expected a folder, a .safetensors file, or a hub id (owner/name)")
-    path = Path(name).expanduser()
-    if path.is_file():
+    path = local_path(str(name))
+    if os.path.isfile(path):
         if path.suffix != ".safetensors":
             raise UsageError(
                 f"{path} is not a .safetensors file; only safetensors are loaded, nothing is unpickled: "
@@ -113,9 +113,9 @@ def find(name: Any, weight_name: str | None, subfolder: str | None, what: str, *
         if weight_name not in (None, path.name):
             raise UsageError(f"{path} is a file, so weight_name={weight_name!r} names another; leave one of them out")
         return path
-    if path.is_dir():
+    if os.path.isdir(path):
         return _in_folder(path, weight_name, subfolder, what)
-    if not _HUB_ID.fullmatch(str(name)):
+    if not HUB_ID.fullmatch(str(name)):
         raise UsageError(f"no {what} {str(name)!r}: expected a folder, a .safetensors file, or a hub id (owner/name)")
     return fetch(str(name), weight_name, subfolder, what, hub)
 
@@ -164,8 +164,8 @@ def fetch(name: str, file: str | None, subfolder: str | None, what: str, hub: di
     import huggingface_hub as hf
     from huggingface_hub.constants import HF_HUB_OFFLINE
 
-    try:
-        if file is None:
+    if file is None:
+        with hub_errors(name, what):
             if HF_HUB_OFFLINE or hub.get("local_files_only"):
                 options = {key: hub[key] for key in ("cache_dir", "revision") if key in hub}
                 here = Path(hf.snapshot_download(name, local_files_only=True, **options))
@@ -173,15 +173,7 @@ def fetch(name: str, file: str | None, subfolder: str | None, what: str, hub: di
             options = {key: hub[key] for key in ("token", "revision") if key in hub}
             siblings = hf.model_info(name, **options).siblings or []
             file = _only_one(name, (s.rfilename for s in siblings), subfolder, what)
-        return Path(hf.hf_hub_download(name, file, subfolder=subfolder, **hub))
-    except UsageError:
-        raise
-    except (OSError, ValueError) as error:  # every error of huggingface_hub is one of these
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise UsageError(
-            f"cannot fetch the {what} {name!r} ({reason}); there is no such folder here either: with no network, "
-            "download it elsewhere and give its folder"
-        ) from error
+    return fetch_file(name, file, subfolder, what, **hub)
 
 
 def _only_one(name: str, files: Iterable[str], subfolder: str | None, what: str) -> str:

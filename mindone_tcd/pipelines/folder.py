@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
+from ..hub import HUB_ID, fetch_file
 from .recipes import SHAPES, SHAPES_FOLDER
-
-_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 
 @dataclass(frozen=True)
@@ -21,17 +21,23 @@ class Model:
         name: as the user gave it.
         location: a folder, absolute, or a hub id.
         local: whether ``location`` is a folder here.
-        pipeline_class: from ``model_index.json``; for a hub id not known before it is fetched, then None.
-        vae_scale: pixels a latent in each direction, None if not known.
-        sample_size: default width and height in pixels, None if not known.
+        pipeline_class: from ``model_index.json``.
+        vae_scale: pixels a latent in each direction.
+        sample_size: default width and height in pixels, None if the UNet's configuration does not say.
+        cross_attention_dim: width of the prompt's embeddings: 768 in SD 1.5, 1024 in SD 2, 2048 in SDXL.
+        prediction_type: of the scheduler, None if its configuration does not say.
+        guidance_embedded: whether the UNet itself takes the guidance scale, as latent consistency models do.
     """
 
     name: str
     location: str
     local: bool
-    pipeline_class: str | None = None
-    vae_scale: int | None = None
+    pipeline_class: str
+    vae_scale: int = 8
     sample_size: int | None = None
+    cross_attention_dim: int | None = None
+    prediction_type: str | None = None
+    guidance_embedded: bool = False
 
     @property
     def shipped(self) -> bool:
@@ -98,15 +104,18 @@ def find_model(name: str) -> Model:
     Args:
         name: ``shapes``, a folder, or a hub id such as ``stabilityai/stable-diffusion-xl-base-1.0``.
 
+    Of a hub id only the configurations are fetched here.
+
     Raises:
-        UsageError: for an unknown name, a folder without ``model_index.json``, and weights that are missing or damaged.
+        UsageError: for an unknown name, a folder without ``model_index.json``, weights that are missing or damaged,
+            and a hub id whose configurations are neither in the cache nor to be had.
     """
-    folder = SHAPES_FOLDER if name == SHAPES else Path(name).expanduser()
-    if not folder.is_dir():
-        if folder.exists():
+    folder = SHAPES_FOLDER if name == SHAPES else local_path(name)
+    if not os.path.isdir(folder):
+        if os.path.exists(folder):
             raise UsageError(f"{name} is a file; expected the folder of a model, or {SHAPES!r}, or a hub id")
-        if _HUB_ID.fullmatch(name):
-            return Model(name, name, local=False)
+        if HUB_ID.fullmatch(name):
+            return _describe(name, name, False, lambda part, file: fetch_file(name, file, part, "model"))
         raise UsageError(f"no model {name!r}: expected {SHAPES!r}, an existing folder, or a hub id (owner/name)")
     index_path = folder / "model_index.json"
     if not index_path.is_file():
@@ -118,11 +127,45 @@ def find_model(name: str) -> Model:
         if not (folder / part).is_dir():
             raise UsageError(f"{folder} lacks the folder {part}/ that model_index.json names; fetch the model again")
         _check_part(folder / part)
-    blocks = read_json(folder / "vae" / "config.json").get("block_out_channels", [0] * 4)
+    return _describe(name, str(folder.resolve()), True, lambda part, file: folder / (part or "") / file)
+
+
+def local_path(name: str) -> Path:
+    """``name`` as a path, ``~`` filled in.
+
+    Raises:
+        UsageError: for the home of somebody who is not there.
+    """
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"there is no home directory for {name!r}; give the path without ~") from error
+
+
+def _describe(name: str, location: str, local: bool, find: Callable[[str | None, str], Path]) -> Model:
+    """What a model's configurations tell; ``find`` gives the place of a part's file."""
+    index = find(None, "model_index.json")
+    pipeline_class = read_json(index).get("_class_name")
+    if not isinstance(pipeline_class, str):
+        raise UsageError(f"{index} names no pipeline as _class_name, but {pipeline_class!r}; fetch the model again")
+    vae = find("vae", "config.json")
+    blocks = read_json(vae).get("block_out_channels", [0] * 4)
+    if not isinstance(blocks, list) or not blocks:
+        raise UsageError(f"{vae} should list block_out_channels, not {blocks!r}; fetch the model again")
     scale = 2 ** (len(blocks) - 1)
-    latent = read_json(folder / "unet" / "config.json").get("sample_size")
-    size = latent * scale if isinstance(latent, int) else None
-    return Model(name, str(folder.resolve()), True, index.get("_class_name"), scale, size)
+    unet = read_json(find("unet", "config.json"))
+    latent = unet.get("sample_size")
+    return Model(
+        name,
+        location,
+        local,
+        pipeline_class,
+        scale,
+        latent * scale if isinstance(latent, int) else None,
+        unet.get("cross_attention_dim"),
+        read_json(find("scheduler", "scheduler_config.json")).get("prediction_type"),
+        unet.get("time_cond_proj_dim") is not None,
+    )
 
 
 def _check_part(folder: Path) -> None:
@@ -145,14 +188,14 @@ def check_lora(name: str) -> None:
     Raises:
         UsageError: if it is not there, holds no or several safetensors files, or is damaged.
     """
-    path = Path(name).expanduser()
-    if path.is_dir():
+    path = local_path(name)
+    if os.path.isdir(path):
         check_safetensors(lora_file(path))
-    elif path.is_file():
+    elif os.path.isfile(path):
         if path.suffix != ".safetensors":
             raise UsageError(f"{path} is not a .safetensors file; only safetensors are loaded: convert the LoRA")
         check_safetensors(path)
-    elif not _HUB_ID.fullmatch(name):
+    elif not HUB_ID.fullmatch(name):
         raise UsageError(f"no LoRA {name!r}: expected a folder, a .safetensors file, a hub id (owner/name) or 'none'")
 
 

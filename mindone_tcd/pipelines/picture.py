@@ -14,6 +14,9 @@ from ..errors import UsageError
 
 _KEY = "mindone-tcd"
 
+_ROOM = 1 << 16
+"""Bytes that should be free before any work: about what a small picture takes."""
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -43,10 +46,16 @@ class Picture:
                 self.image.save(stream, "PNG", pnginfo=text)
             os.chmod(name, 0o666 & ~_umask())
             os.replace(name, path)
-        except BaseException:
+        except BaseException as error:
             Path(name).unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise _cannot_write(path, error) from error
             raise
         return path
+
+
+def _cannot_write(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"cannot write {path}: {error.strerror or error}; choose another name or place with --out")
 
 
 def _hidden_file(folder: Path) -> tuple[int, str]:
@@ -78,12 +87,15 @@ def check_writable(path: Path) -> None:
             raise UsageError(
                 f"cannot write {path}: no permission to write to {target}; choose another place with --out"
             )
-        # Only an attempt tells of a full or an unusual file system.
+        # Only an attempt tells of an unusual file system, or of one that has no room even for this.
         handle, name = _hidden_file(path.parent)
-        os.close(handle)
-        os.unlink(name)
+        try:
+            os.write(handle, bytes(_ROOM))
+        finally:
+            os.close(handle)
+            os.unlink(name)
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}; choose another name or place with --out") from error
+        raise _cannot_write(path, error) from error
 
 
 def read_record(path: str | Path) -> dict:
@@ -93,14 +105,14 @@ def read_record(path: str | Path) -> dict:
         UsageError: if the file is missing, no picture, or carries no record.
     """
     path = Path(path)
-    if not path.is_file():
-        what = f"{path} is a folder" if path.is_dir() else f"no file {path}"
+    if not os.path.isfile(path):  # False, not an error, for a name that is too long
+        what = f"{path} is a folder" if os.path.isdir(path) else f"no file {path}"
         raise UsageError(f"{what}; give a PNG that mindone-tcd made")
     try:
         with Image.open(path) as image:
             image.load()
             text = getattr(image, "text", {}).get(_KEY)
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
         raise UsageError(f"{path} cannot be read as a picture ({error}); give a PNG that mindone-tcd made") from error
     try:
         record = json.loads(text) if text is not None else None

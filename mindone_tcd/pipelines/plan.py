@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import UsageError
-from .folder import Model, check_lora, find_model
-from .recipes import Recipe, recipe
+from .folder import Model, check_lora, find_model, local_path
+from .recipes import Recipe, lora_of, recipe
 
 
 def plan(model: str | Path, method: str, lora: str | Path | None) -> tuple[Model, Recipe]:
-    """Find the model and its recipe without loading anything.
+    """Find the model and its recipe without loading any weights.
 
     Args:
         model: ``shapes``, a folder, or a hub id.
@@ -23,18 +23,13 @@ def plan(model: str | Path, method: str, lora: str | Path | None) -> tuple[Model
         UsageError: for whatever cannot work.
     """
     found = find_model(_name(model, "model"))
-    # A hub id's class is known only once it is fetched; both families' ids tell it well enough for the LoRA.
-    guess = "StableDiffusionXLPipeline" if "xl" in found.location.lower() else "StableDiffusionPipeline"
-    chosen = recipe(method, found.pipeline_class or guess, found.shipped)
-    if lora is not None:
-        lora = _name(lora, "lora")
-        there = Path(lora).expanduser()
-        chosen = replace(
-            chosen, lora=None if lora.lower() == "none" else str(there.resolve()) if there.exists() else lora
-        )
-    if chosen.lora is not None:
-        check_lora(chosen.lora)
-    return found, chosen
+    chosen = recipe(method, found)
+    wanted = lora_of(method, found) if lora is None else _name(lora, "lora")
+    if wanted is None or wanted.lower() == "none":
+        return found, chosen
+    check_lora(wanted)
+    there = local_path(wanted)
+    return found, replace(chosen, lora=str(there.resolve()) if os.path.exists(there) else wanted)
 
 
 def _name(value: object, argument: str) -> str:

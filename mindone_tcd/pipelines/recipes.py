@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from .folder import Model
 
 SHAPES = "shapes"
 """The name of the model that ships in the package."""
@@ -41,30 +45,58 @@ class Recipe:
             raise UsageError(f"unknown method {self.method!r}; choose one of: {', '.join(METHODS)}")
 
 
-LORAS: dict[tuple[str, str], str] = {
-    ("StableDiffusionXLPipeline", "tcd"): "h1t/TCD-SDXL-LoRA",
-    ("StableDiffusionXLPipeline", "lcm"): "latent-consistency/lcm-lora-sdxl",
-    ("StableDiffusionPipeline", "tcd"): "h1t/TCD-SD15-LoRA",
-    ("StableDiffusionPipeline", "lcm"): "latent-consistency/lcm-lora-sdv1-5",
+PIPELINES = ("StableDiffusionXLPipeline", "StableDiffusionPipeline", "LatentConsistencyModelPipeline")
+"""What makes pictures from text alone."""
+
+LORAS: dict[tuple[str, int, str], str] = {
+    ("StableDiffusionXLPipeline", 2048, "tcd"): "h1t/TCD-SDXL-LoRA",
+    ("StableDiffusionXLPipeline", 2048, "lcm"): "latent-consistency/lcm-lora-sdxl",
+    ("StableDiffusionPipeline", 768, "tcd"): "h1t/TCD-SD15-LoRA",
+    ("StableDiffusionPipeline", 768, "lcm"): "latent-consistency/lcm-lora-sdv1-5",
+    ("StableDiffusionPipeline", 1024, "tcd"): "h1t/TCD-SD21-base-LoRA",
 }
-"""The published LoRA for a pipeline class and a method."""
+"""The published LoRA for a pipeline class, the width of its prompt's embeddings, and a method. All of them were
+distilled from models that predict the noise."""
 
 
-def recipe(method: str, pipeline_class: str, shipped: bool) -> Recipe:
-    """The recipe of a method for a model.
+def recipe(method: str, model: Model) -> Recipe:
+    """The recipe of a method for a model, still without LoRA.
 
     Args:
         method: ``tcd`` or ``lcm``.
-        pipeline_class: the class that the model's ``model_index.json`` names.
-        shipped: whether it is the model in this package, which has LoRAs of its own.
+        model: as :func:`~mindone_tcd.pipelines.folder.find_model` describes it.
 
     Raises:
-        UsageError: for another method, or a pipeline class that has no published LoRA.
+        UsageError: for another method, a pipeline that needs more than a prompt, and a latent consistency model with
+            another method than ``lcm``.
     """
     chosen = Recipe(method, None, eta=0.3 if method == "tcd" else None)
-    if shipped:
-        return replace(chosen, lora=str(SHAPES_FOLDER / f"{method}_lora"))
-    if (pipeline_class, method) not in LORAS:
-        known = ", ".join(sorted({name for name, _ in LORAS}))
-        raise UsageError(f"no {method} recipe for a {pipeline_class}; there are recipes for {known}")
-    return replace(chosen, lora=LORAS[pipeline_class, method])
+    if model.pipeline_class not in PIPELINES:
+        raise UsageError(
+            f"{model.name} is a {model.pipeline_class}; this makes pictures from text alone, with one of "
+            f"{', '.join(PIPELINES)}: take the pipeline itself, by its name from mindone_tcd"
+        )
+    if not model.guidance_embedded:
+        return chosen
+    if method != "lcm":
+        raise UsageError(f"{model.name} is a latent consistency model; choose the method lcm")
+    return replace(chosen, guidance_scale=8.0)
+
+
+def lora_of(method: str, model: Model) -> str | None:
+    """The LoRA that makes a model fit for a method: a folder or a hub id; None if the model needs none.
+
+    Raises:
+        UsageError: if none is published for such a model.
+    """
+    if model.shipped:
+        return str(SHAPES_FOLDER / f"{method}_lora")
+    if model.guidance_embedded:
+        return None
+    lora = LORAS.get((model.pipeline_class, model.cross_attention_dim or 0, method))
+    if lora is None or model.prediction_type not in (None, "epsilon"):
+        raise UsageError(
+            f"no {method} LoRA is known for {model.name} (a {model.pipeline_class}, cross_attention_dim "
+            f"{model.cross_attention_dim}, prediction_type {model.prediction_type}); name one with lora, or 'none'"
+        )
+    return lora

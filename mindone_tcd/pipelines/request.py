@@ -6,6 +6,7 @@ import math
 import operator
 import warnings
 from dataclasses import asdict, dataclass
+from numbers import Real
 
 from ..errors import UsageError
 from ..shapes.grammar import COLOURS, POSITIONS, RELATIONS, SHAPES, SIZES, unknown_words
@@ -13,6 +14,10 @@ from .folder import Model
 from .recipes import ORIGINAL_STEPS, Recipe
 
 DTYPES = ("float32", "float16", "bfloat16")
+
+MOST_PICTURES = 10_000
+MOST_PIXELS_A_SIDE = 8192
+"""Beyond these a call is a slip of the keyboard; it would fill the memory before anything says so."""
 
 
 @dataclass(frozen=True)
@@ -56,23 +61,35 @@ def whole_number(value: object, name: str, least: int, most: int | None = None) 
 
 def _real(value: object, name: str, least: float, most: float = math.inf) -> float:
     expected = f"a number of {least:g} or more" if most == math.inf else f"a number from {least:g} to {most:g}"
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise UsageError(f"{name} is {value!r}; expected {expected}") from None
-    if not least <= number <= most or math.isinf(number):
+    if not isinstance(value, Real) or isinstance(value, bool) or not least <= value <= most or math.isinf(value):
         raise UsageError(f"{name} is {value!r}; expected {expected}")
-    return number
+    return float(value)
+
+
+def _text(value: object, name: str) -> None:
+    if not isinstance(value, str):
+        raise UsageError(f"{name} is {value!r}; expected a text")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{name} holds {value[error.start]!r}, which is no character; write it in UTF-8") from None
+
+
+def heeds_negative_prompt(model: Model, guidance_scale: float) -> bool:
+    """Whether there is classifier-free guidance, which a negative prompt needs."""
+    return guidance_scale > 1 and not model.guidance_embedded
 
 
 def _size(value: int | tuple[int, int] | None, model: Model) -> tuple[int, int]:
-    if value is None:
-        value = model.sample_size if model.sample_size is not None else 1024
+    if value is None and model.sample_size is None:
+        raise UsageError(f"{model.name} does not say for which size it was trained; give a size")
+    value = model.sample_size if value is None else value
     pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
     if len(pair) != 2:
         raise UsageError(f"size is {value!r}; expected a number of pixels, or a width and a height")
-    scale = model.vae_scale or 8
-    width, height = (whole_number(length, "size", 1) for length in pair)
+    # Whatever the autoencoder's scale, the pipelines take multiples of 8 only.
+    scale = max(model.vae_scale, 8)
+    width, height = (whole_number(length, "size", 1, MOST_PIXELS_A_SIDE) for length in pair)
     for length in (width, height):
         if length % scale:
             low = max(scale, length // scale * scale)
@@ -120,14 +137,13 @@ def make_request(
         UserWarning: for words and sizes the shipped model never saw, an empty prompt, and a negative prompt that
             nothing heeds.
     """
-    if not isinstance(prompt, str):
-        raise UsageError(f"prompt is {prompt!r}; expected a text")
-    if not isinstance(negative_prompt, str | None):
-        raise UsageError(f"negative_prompt is {negative_prompt!r}; expected a text")
+    _text(prompt, "prompt")
+    if negative_prompt is not None:
+        _text(negative_prompt, "negative_prompt")
     if not prompt.strip():
         warnings.warn("the prompt is empty: the picture will be of nothing in particular", stacklevel=3)
     first = whole_number(seed, "seed", 0)
-    seeds = tuple(first + k for k in range(whole_number(count, "count", 1)))
+    seeds = tuple(first + k for k in range(whole_number(count, "count", 1, MOST_PICTURES)))
     steps = recipe.steps if steps is None else whole_number(steps, "steps", 1, ORIGINAL_STEPS)
     guidance_scale = _real(recipe.guidance_scale if guidance_scale is None else guidance_scale, "guidance", 0)
     if eta is None:
@@ -137,11 +153,15 @@ def make_request(
     else:
         eta = _real(eta, "eta", 0, 1)
     width, height = _size(size, model)
-    if negative_prompt and guidance_scale <= 1:
-        warnings.warn(
-            f"the negative prompt has no effect at guidance {guidance_scale:g}; it needs guidance above 1", stacklevel=3
+    heeded = heeds_negative_prompt(model, guidance_scale)
+    if negative_prompt and not heeded:
+        why = (
+            "with this model"
+            if model.guidance_embedded
+            else f"at guidance {guidance_scale:g}; it needs guidance above 1"
         )
+        warnings.warn(f"the negative prompt has no effect {why}", stacklevel=3)
     if model.shipped:
         _warn_of_strange_size(width, height, model.sample_size)
-        _warn_of_unknown_words(prompt)
+        _warn_of_unknown_words(f"{prompt} {negative_prompt}" if negative_prompt and heeded else prompt)
     return Request(prompt, negative_prompt, seeds, steps, guidance_scale, eta, width, height)

@@ -9,8 +9,8 @@ from ..environment import versions
 from ..random import generator
 from .folder import Model
 from .picture import Picture
-from .recipes import Recipe
-from .request import Request, make_request, whole_number
+from .recipes import Recipe, lora_of
+from .request import Request, heeds_negative_prompt, make_request, whole_number
 
 
 class TextToImage:
@@ -43,7 +43,8 @@ class TextToImage:
 
         Args:
             prompt: what they are to show.
-            negative_prompt: what they are not to show; heeded with a guidance scale above 1 only.
+            negative_prompt: what they are not to show; heeded with a guidance scale above 1 only, and not by UNets that
+                take the guidance scale themselves.
             seed: of the first picture, 0 or more; the next ones have the numbers that follow.
             count: how many.
             steps: number of inference steps, 1 to 50; None for the recipe's.
@@ -81,10 +82,11 @@ class TextToImage:
 
     def make_batch(self, request: Request, seeds: tuple[int, ...]) -> list[Picture]:
         """The pictures of these seeds, computed together."""
-        options = {} if request.eta is None else {"eta": request.eta}
+        options: dict[str, Any] = {} if request.eta is None else {"eta": request.eta}
+        if request.negative_prompt and heeds_negative_prompt(self.model, request.guidance_scale):
+            options["negative_prompt"] = request.negative_prompt
         images = self.pipeline(
             prompt=request.prompt,
-            negative_prompt=request.negative_prompt if request.guidance_scale > 1 else None,
             num_images_per_prompt=len(seeds),
             num_inference_steps=request.steps,
             guidance_scale=request.guidance_scale,
@@ -111,4 +113,4 @@ class TextToImage:
         }
 
     def _own_lora(self) -> bool:
-        return self.model.shipped and str(self.recipe.lora).startswith(self.model.location)
+        return self.model.shipped and self.recipe.lora == lora_of(self.recipe.method, self.model)

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +31,65 @@ def test_the_shipped_model_is_known_without_loading():
     model = find_model("shapes")
     assert (model.shipped, model.local, model.pipeline_class) == (True, True, "StableDiffusionXLPipeline")
     assert (model.vae_scale, model.sample_size) == (8, 128)
+    assert (model.prediction_type, model.guidance_embedded) == ("v_prediction", False)
 
 
-def test_a_folder_and_a_hub_id(folder):
-    assert find_model(str(folder)).pipeline_class == "StableDiffusionXLPipeline"
-    assert not find_model("stabilityai/stable-diffusion-xl-base-1.0").local
+def test_a_folder(folder):
+    model = find_model(str(folder))
+    assert (model.local, model.location, model.shipped) == (True, str(folder), False)
+    assert replace(model, name="shapes", location=str(SHAPES_FOLDER)) == find_model("shapes")
+
+
+def test_a_hub_id_is_described_by_its_configurations_alone(folder, monkeypatch):
+    asked = []
+
+    def download(name, file, *, subfolder):
+        assert name == "owner/model"
+        asked.append(f"{subfolder}/{file}" if subfolder else file)
+        return folder / (subfolder or "") / file
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    model = find_model("owner/model")
+    assert (model.local, model.location) == (False, "owner/model")
+    assert replace(model, local=True, location=str(folder)) == replace(find_model(str(folder)), name="owner/model")
+    parts = ["model_index.json", "scheduler/scheduler_config.json", "unet/config.json", "vae/config.json"]
+    assert sorted(asked) == parts
+
+
+def test_a_hub_id_without_a_network(monkeypatch):
+    def download(name, file, *, subfolder):
+        raise ConnectionError("Network is unreachable\nmore")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    message = (
+        r"cannot fetch the model 'owner/model' \(Network is unreachable\).*download it elsewhere and give its folder"
+    )
+    with pytest.raises(UsageError, match=message):
+        find_model("owner/model")
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value", "message"),
+    [
+        (".", "_class_name", None, r"model_index\.json names no pipeline as _class_name, but None"),
+        (".", "_class_name", ["a"], r"names no pipeline as _class_name, but \['a'\]"),
+        ("vae", "block_out_channels", 5, r"vae.config\.json should list block_out_channels, not 5"),
+        ("vae", "block_out_channels", [], r"should list block_out_channels, not \[\]"),
+    ],
+)
+def test_configurations_that_tell_nothing(folder, part, key, value, message):
+    path = folder / part / ("model_index.json" if part == "." else "config.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    with pytest.raises(UsageError, match=message):
+        find_model(str(folder))
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "~nobody-of-this-name/model"])
+def test_names_that_are_no_paths(name):
+    with pytest.raises(UsageError, match=r"no model 'a|there is no home directory for '~nobody"):
+        find_model(name)
+    with pytest.raises(UsageError, match=r"no LoRA 'a|there is no home directory for '~nobody"):
+        check_lora(name)
 
 
 def test_unknown_name():

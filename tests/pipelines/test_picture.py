@@ -2,7 +2,7 @@ import os
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from mindone_tcd.errors import UsageError
 from mindone_tcd.pipelines.picture import Picture, check_writable, grid, read_record
@@ -28,7 +28,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(Image.Image, "save", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(UsageError, match=r"cannot write .*a\.png: disk full; choose another"):
         picture().save(path)
     assert path.read_bytes() == b"before"
     assert os.listdir(tmp_path) == ["a.png"]
@@ -60,6 +60,31 @@ def test_a_full_disk_is_told_before_any_work(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.mkstemp", fail)
     with pytest.raises(UsageError, match="No space left on device; choose another"):
         check_writable(tmp_path / "a.png")
+
+
+def test_a_disk_without_room_for_a_picture_is_told_before_any_work(tmp_path, monkeypatch):
+    def write(_handle, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.write", write)
+    with pytest.raises(UsageError, match="No space left on device; choose another"):
+        check_writable(tmp_path / "a.png")
+    assert os.listdir(tmp_path) == []
+
+
+def test_pictures_that_cannot_be_opened(tmp_path, monkeypatch):
+    path = picture().save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 8)
+    with pytest.raises(UsageError, match=r"a\.png cannot be read as a picture \(Image size \(64 pixels\) exceeds"):
+        read_record(path)
+    monkeypatch.undo()
+    big = PngImagePlugin.PngInfo()
+    big.add_text("other", "x" * (PngImagePlugin.MAX_TEXT_CHUNK + 1), zip=True)
+    picture().image.save(path, pnginfo=big)
+    with pytest.raises(UsageError, match=r"a\.png cannot be read as a picture \(Decompressed data too large"):
+        read_record(path)
+    with pytest.raises(UsageError, match="no file"):
+        read_record("a" * 300)
 
 
 def test_files_without_a_record(tmp_path):

@@ -45,7 +45,13 @@ def test_what_is_said_counts():
         ({"seed": -1}, r"seed is -1; expected a whole number of 0 or more"),
         ({"seed": "x"}, r"seed is 'x'"),
         ({"seed": True}, r"seed is True"),
-        ({"count": 0}, r"count is 0; expected a whole number of 1 or more"),
+        ({"count": 0}, r"count is 0; expected a whole number from 1 to 10000"),
+        ({"count": 10**9}, r"count is 1000000000; expected a whole number from 1 to 10000"),
+        ({"size": 80000}, r"size is 80000; expected a whole number from 1 to 8192"),
+        ({"eta": True}, r"eta is True; expected a number from 0 to 1"),
+        ({"eta": "0.3"}, r"eta is '0\.3'; expected a number from 0 to 1"),
+        ({"prompt": "a red \udcff"}, r"prompt holds '\\udcff', which is no character"),
+        ({"negative_prompt": "\udcff"}, r"negative_prompt holds"),
         ({"size": 100}, r"size 100 is not divisible by 8, the autoencoder's scale; try 96 or 104"),
         ({"size": (128, 3)}, r"size 3 is not divisible by 8.*try 8$"),
         ({"size": 0}, r"size is 0"),
@@ -63,6 +69,8 @@ def test_what_cannot_work_is_refused(options, message):
 def test_unknown_words_are_said_with_the_known_ones():
     with pytest.warns(UserWarning, match=r"never saw 'dragon'; it knows: circle, square.*red, green.*small"):
         request(prompt="a red dragon")
+    with pytest.warns(UserWarning, match=r"never saw 'dragon'; it knows"):
+        request(negative_prompt="a dragon", guidance_scale=2)
 
 
 @pytest.mark.parametrize("size", [64, 256, (128, 88)])
@@ -101,10 +109,85 @@ def test_plans_that_cannot_work(arguments, message):
         plan(*arguments)
 
 
-def test_published_loras_go_with_the_base():
-    assert plan("stabilityai/stable-diffusion-xl-base-1.0", "tcd", None)[1].lora == "h1t/TCD-SDXL-LoRA"
-    assert plan("runwayml/stable-diffusion-v1-5", "lcm", None)[1].lora == "latent-consistency/lcm-lora-sdv1-5"
+SDXL, SD = "StableDiffusionXLPipeline", "StableDiffusionPipeline"
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """Makes "owner/model" a repository on the hub, with the configurations that tell what it is."""
+
+    def publish(pipeline_class, cross_attention_dim, prediction_type="epsilon", **unet):
+        files = {
+            "model_index.json": {"_class_name": pipeline_class},
+            "vae/config.json": {"block_out_channels": [128, 256, 512, 512]},
+            "unet/config.json": {"sample_size": 64, "cross_attention_dim": cross_attention_dim, **unet},
+            "scheduler/scheduler_config.json": {"prediction_type": prediction_type},
+        }
+        for name, content in files.items():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(json.dumps(content))
+        return "owner/model"
+
+    monkeypatch.setattr(
+        "huggingface_hub.hf_hub_download", lambda _name, file, *, subfolder: tmp_path / (subfolder or "") / file
+    )
+    return publish
+
+
+@pytest.mark.parametrize(
+    ("pipeline_class", "width", "method", "lora"),
+    [
+        (SDXL, 2048, "tcd", "h1t/TCD-SDXL-LoRA"),
+        (SDXL, 2048, "lcm", "latent-consistency/lcm-lora-sdxl"),
+        (SD, 768, "tcd", "h1t/TCD-SD15-LoRA"),
+        (SD, 768, "lcm", "latent-consistency/lcm-lora-sdv1-5"),
+        (SD, 1024, "tcd", "h1t/TCD-SD21-base-LoRA"),
+    ],
+)
+def test_published_loras_go_with_the_base(hub, pipeline_class, width, method, lora):
+    found, chosen = plan(hub(pipeline_class, width), method, None)
+    assert (chosen.lora, chosen.guidance_scale) == (lora, 0)
+    made = make_request(found, chosen, "a cat")
+    assert (made.width, made.height) == (512, 512)
+
+
+def test_no_lora_where_none_is_asked_for(hub):
     assert plan("shapes", "tcd", "none")[1].lora is None
+    assert plan(hub(SD, 1024, "v_prediction"), "tcd", "none")[1].lora is None
+
+
+@pytest.mark.parametrize(
+    ("model", "method", "message"),
+    [
+        (
+            (SD, 1024),
+            "lcm",
+            r"no lcm LoRA is known for owner/model \(a StableDiff.*_dim 1024.*\); name one with lora, or",
+        ),
+        ((SD, 1024, "v_prediction"), "tcd", r"no tcd LoRA is known .*prediction_type v_prediction\)"),
+        (("AnimateDiffPipeline", 768), "tcd", r"is a AnimateDiffPipeline; this makes pictures from text alone"),
+    ],
+)
+def test_models_that_no_published_lora_fits(hub, model, method, message):
+    with pytest.raises(UsageError, match=message):
+        plan(hub(*model), method, None)
+
+
+def test_latent_consistency_models_take_the_guidance_themselves(hub):
+    name = hub("LatentConsistencyModelPipeline", 768, time_cond_proj_dim=256)
+    found, chosen = plan(name, "lcm", None)
+    assert (chosen.lora, chosen.guidance_scale) == (None, 8)
+    with pytest.warns(UserWarning, match="the negative prompt has no effect with this model"):
+        make_request(found, chosen, "a cat", negative_prompt="a dog")
+    with pytest.raises(UsageError, match="owner/model is a latent consistency model; choose the method lcm"):
+        plan(name, "tcd", None)
+
+
+def test_a_model_that_does_not_say_its_size(hub):
+    found, chosen = plan(hub(SD, 768, sample_size=None), "tcd", None)
+    with pytest.raises(UsageError, match="owner/model does not say for which size it was trained; give a size"):
+        make_request(found, chosen, "a cat")
+    assert make_request(found, chosen, "a cat", size=256).width == 256
 
 
 def test_paths_serve_as_names_and_become_absolute(monkeypatch):

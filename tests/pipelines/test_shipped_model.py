@@ -116,6 +116,29 @@ def test_the_negative_prompt_matters_with_guidance(pipelines):
     assert (np.asarray(plain.image) != np.asarray(negative.image)).any()
 
 
+def test_the_record_tells_the_recipes_lora_from_one_that_was_named(tmp_path):
+    from mindone_tcd import SHAPES_FOLDER, load
+
+    for method, lora, recorded in (
+        ("tcd", SHAPES_FOLDER / "tcd_lora", "shipped"),
+        ("tcd", SHAPES_FOLDER / "lcm_lora", str(SHAPES_FOLDER / "lcm_lora")),
+    ):
+        paint = load(method=method, lora=lora)
+        paint.pipeline.set_progress_bar_config(disable=True)
+        assert paint("a red circle", steps=1)[0].record["lora"] == recorded
+
+
+def test_a_latent_consistency_model_by_the_short_form(tmp_path):
+    from mindone_tcd import load
+    from mindone_tcd.standins import make
+
+    paint = load(model=make("lcm-sd15", tmp_path / "lcm"), method="lcm")
+    paint.pipeline.set_progress_bar_config(disable=True)
+    weak, strong = (paint("a cat", steps=2, guidance_scale=scale)[0] for scale in (None, 2))
+    assert (weak.image.size, weak.record["guidance_scale"], weak.record["lora"]) == ((64, 64), 8.0, None)
+    assert (np.asarray(weak.image) != np.asarray(strong.image)).any()
+
+
 def test_float16_runs_and_stays_near(pipelines):
     from mindone_tcd import load
 
@@ -136,10 +159,7 @@ def test_what_cannot_be_loaded():
         ({"task": "text-to-song"}, "unknown task 'text-to-song'; there is: text-to-image"),
         ({"dtype": "int8"}, "unknown dtype 'int8'"),
         ({"dtype": "bfloat16"}, "bfloat16 does not run on a CPU"),
-        (
-            {"model": "nobody/nothing", "lora": "none"},
-            "no folder 'nobody/nothing', and it cannot be fetched as a hub id",
-        ),
+        ({"model": "nobody/nothing", "lora": "none"}, "cannot fetch the model 'nobody/nothing'"),
         ({"lora": "nobody/nothing"}, "cannot fetch the LoRA 'nobody/nothing'"),
     ):
         with pytest.raises(UsageError, match=message):
