@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 Row = tuple[float, float, float, float | None]
 
+_FLOATS = (ms.float32, ms.float16, ms.bfloat16, ms.float64)
+
 # Schedulers of the same kind of model: each builds from the configuration of any other.
 COMPATIBLE = [
     "TCDScheduler",
@@ -73,7 +75,7 @@ class FewStepScheduler(Trajectory, ForwardProcess, SchedulerMixin, ConfigMixin):
         count = integer(num_train_timesteps, "num_train_timesteps", least=1)
         if prediction_type not in PREDICTION_TYPES:
             raise ValueError(f"prediction_type is {prediction_type!r}; expected one of {', '.join(PREDICTION_TYPES)}")
-        self._warn_of_ignored_options()
+        self._check_options()
         betas = make_betas(count, beta_start, beta_end, beta_schedule, trained_betas)
         if rescale_betas_zero_snr:
             betas = rescale_zero_terminal_snr(betas)
@@ -96,8 +98,8 @@ class FewStepScheduler(Trajectory, ForwardProcess, SchedulerMixin, ConfigMixin):
         Raises:
             ValueError: if the configuration is of a flow-matching or EDM scheduler, whose models have no ᾱ.
         """
-        origin = config.get("_class_name") if isinstance(config, dict) else None
-        if isinstance(origin, str) and (origin.startswith("FlowMatch") or "EDM" in origin):
+        origin = _other_kind(config) if isinstance(config, dict) else None
+        if origin is not None:
             raise ValueError(
                 f"the configuration is of {origin}, whose models are not trained on a schedule of betas; "
                 f"{cls.__name__} needs a model of the Stable Diffusion 1, 2 or XL kind"
@@ -111,7 +113,7 @@ class FewStepScheduler(Trajectory, ForwardProcess, SchedulerMixin, ConfigMixin):
         found = (getattr(mindone.diffusers, name, None) for name in cls._compatibles if name != cls.__name__)
         return [cls, *(other for other in found if other is not None)]
 
-    def _warn_of_ignored_options(self) -> None:
+    def _check_options(self) -> None:
         """`leading` and an offset of 0 or 1 stand in nearly every Stable Diffusion folder: no word about these."""
         if self.config.timestep_spacing != "leading":
             self._warn("timestep_spacing", self.config.timestep_spacing, "original_inference_steps or timesteps=[…]")
@@ -168,6 +170,9 @@ class FewStepScheduler(Trajectory, ForwardProcess, SchedulerMixin, ConfigMixin):
         noise: np.ndarray | None,
     ) -> tuple[ms.Tensor, ms.Tensor]:
         """(x_next, denoised), with denoised = a·x + b·m and x_next = r·denoised + c·z."""
+        for name, tensor in (("model_output", model_output), ("sample", sample)):
+            if not isinstance(tensor, ms.Tensor) or tensor.dtype not in _FLOATS:
+                raise TypeError(f"{name} is {_kind(tensor)}; expected a MindSpore tensor of floating-point numbers")
         if model_output.shape != sample.shape:
             raise ValueError(f"model_output has the shape {model_output.shape}, but sample has {sample.shape}")
         a, b, r, c = row
@@ -194,6 +199,22 @@ class FewStepScheduler(Trajectory, ForwardProcess, SchedulerMixin, ConfigMixin):
 
     def __len__(self) -> int:
         return self.config.num_train_timesteps
+
+
+def _other_kind(config: dict) -> str | None:
+    """Which scheduler without betas a configuration is of; one that was never saved does not say its class."""
+    name = config.get("_class_name")
+    if isinstance(name, str):
+        return name if name.startswith("FlowMatch") or "EDM" in name else None
+    if config.keys() & {"beta_start", "trained_betas"}:
+        return None
+    if config.keys() & {"shift", "base_shift"}:
+        return "a flow-matching scheduler"
+    return "an EDM scheduler" if "sigma_data" in config else None
+
+
+def _kind(value: object) -> str:
+    return f"a tensor of {value.dtype}" if isinstance(value, ms.Tensor) else f"of type {type(value).__name__}"
 
 
 def _host_noise(noise: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

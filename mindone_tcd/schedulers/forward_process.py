@@ -34,7 +34,8 @@ class ForwardProcess:
             a tensor like `original_samples`, computed in float32.
 
         Raises:
-            ValueError: if there are neither 1 nor `batch` timesteps, or one that the host can see is out of range.
+            ValueError: if there are neither 1 nor `batch` timesteps, or one that the host can see is out of range; if
+                the noise has another shape.
         """
         signal, sigma = self._mixture_for(timesteps, original_samples)
         return self._mix(signal, original_samples, sigma, noise)
@@ -45,6 +46,8 @@ class ForwardProcess:
         return self._mix(-sigma, sample, signal, noise)
 
     def _mix(self, a: ms.Tensor, x: ms.Tensor, b: ms.Tensor, noise: ms.Tensor) -> ms.Tensor:
+        if noise.shape != x.shape:
+            raise ValueError(f"noise has the shape {tuple(noise.shape)}, but the samples have {tuple(x.shape)}")
         work = working_dtype(x)
         return cast(blend(a, cast(x, work), b, cast(noise, work)), x.dtype)
 

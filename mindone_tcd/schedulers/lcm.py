@@ -10,6 +10,7 @@ from mindspore import ops
 from ..random import Generators
 from .affine import blend, dynamic_threshold
 from .base import FewStepScheduler, Row
+from .timesteps import fraction, positive
 
 SIGMA_DATA = 0.5
 
@@ -59,6 +60,15 @@ class LCMScheduler(FewStepScheduler):
     - the step is found from the value of the timestep, so steps may be repeated or skipped;
     - the quantile of the thresholding is found on the device, without a wait.
     """
+
+    def _check_options(self) -> None:
+        super()._check_options()
+        positive(self.config.timestep_scaling, "timestep_scaling")
+        if self.config.thresholding:
+            fraction(self.config.dynamic_thresholding_ratio, "dynamic_thresholding_ratio", zero=True)
+            positive(self.config.sample_max_value, "sample_max_value")
+        elif self.config.clip_sample:
+            positive(self.config.clip_sample_range, "clip_sample_range")
 
     def _tabulate(self) -> None:
         """One row (a, b, r, c) a step: x̂ = a·x + b·m and x_p = r·x̂ + c·z."""
@@ -133,7 +143,7 @@ class LCMScheduler(FewStepScheduler):
         Raises:
             ValueError: before `set_timesteps`; for a timestep that is not in the trajectory, shapes that differ, a
                 list of generators that does not fit the batch, or a step that is not finite.
-            TypeError: if `noise` or a generator is of another kind.
+            TypeError: if `model_output`, `sample`, `noise` or a generator is of another kind.
         """
         place = self._locate(timestep)
         prev_sample, denoised = self._advance(

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .timesteps import fraction
+
 BETA_SCHEDULES = ("linear", "scaled_linear", "squaredcos_cap_v2")
 PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
 
@@ -45,10 +47,12 @@ def make_betas(
                 f"trained_betas has the shape {betas.shape}; expected one beta for each of the "
                 f"num_train_timesteps={num_train_timesteps} timesteps"
             )
-    elif beta_schedule == "linear":
-        betas = _linspace(beta_start, beta_end, num_train_timesteps)
-    elif beta_schedule == "scaled_linear":
-        betas = _linspace(beta_start**0.5, beta_end**0.5, num_train_timesteps) ** 2
+    elif beta_schedule in ("linear", "scaled_linear"):
+        ends = fraction(beta_start, "beta_start", zero=True), fraction(beta_end, "beta_end", zero=True)
+        if beta_schedule == "linear":
+            betas = _linspace(*ends, num_train_timesteps)
+        else:
+            betas = _linspace(*(end**0.5 for end in ends), num_train_timesteps) ** 2
     elif beta_schedule == "squaredcos_cap_v2":
         time = np.arange(num_train_timesteps + 1) / num_train_timesteps
         alphas_cumprod = np.cos((time + 0.008) / 1.008 * np.pi / 2) ** 2

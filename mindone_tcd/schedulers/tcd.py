@@ -59,8 +59,8 @@ class TCDScheduler(FewStepScheduler):
     - the step is found from the value of the timestep, so steps may be repeated or skipped.
     """
 
-    def _warn_of_ignored_options(self) -> None:
-        super()._warn_of_ignored_options()
+    def _check_options(self) -> None:
+        super()._check_options()
         if self.config.clip_sample:
             self._warn("clip_sample", True, "LCMScheduler, which clips x0")
         if self.config.thresholding:
@@ -71,6 +71,7 @@ class TCDScheduler(FewStepScheduler):
     def _origin_grid(self, original_inference_steps: int | None, strength: float) -> np.ndarray:
         if original_inference_steps is None:
             return super()._origin_grid(None, strength)
+        self._original_steps(original_inference_steps)
         return np.arange(int(len(self) * strength), dtype=np.int64)
 
     def _tabulate(self) -> None:
@@ -145,7 +146,7 @@ class TCDScheduler(FewStepScheduler):
         Raises:
             ValueError: before `set_timesteps`; for an eta outside [0, 1], a timestep that is not in the trajectory,
                 shapes that differ, a list of generators that does not fit the batch, or a step that is not finite.
-            TypeError: if `noise` or a generator is of another kind.
+            TypeError: if `model_output`, `sample`, `noise` or a generator is of another kind.
         """
         place = self._locate(timestep)
         row = self._checked(self._rows_for(eta), place)

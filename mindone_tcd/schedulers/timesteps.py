@@ -85,6 +85,13 @@ def fraction(value: object, name: str, zero: bool) -> float:
     return float(value)
 
 
+def positive(value: object, name: str) -> float:
+    """`value` as a float above 0, or a ValueError that names it."""
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value < float("inf"):
+        raise ValueError(f"{name} is {value!r}; expected a number above 0")
+    return float(value)
+
+
 class Timesteps(ms.Tensor):
     """An int64 tensor of timesteps, shape (n,), that remembers its numbers on the host.
 

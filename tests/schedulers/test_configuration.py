@@ -87,6 +87,23 @@ def test_options_of_other_schedulers_survive(kind):
     assert mindone.diffusers.EulerDiscreteScheduler.extract_init_dict(scheduler.config)[0]["use_karras_sigmas"]
 
 
+@pytest.mark.parametrize(
+    ("config", "origin"),
+    [
+        ({"num_train_timesteps": 1000, "shift": 3.0, "use_dynamic_shifting": False}, "a flow-matching scheduler"),
+        ({"sigma_min": 0.002, "sigma_max": 80.0, "sigma_data": 0.5}, "an EDM scheduler"),
+    ],
+)
+def test_configurations_without_betas_are_refused_though_they_do_not_say_whose_they_are(config, origin):
+    with pytest.raises(ValueError, match=f"the configuration is of {origin}"):
+        TCDScheduler.from_config(config)
+
+
+def test_a_fresh_scheduler_of_another_kind_is_refused():
+    with pytest.raises(ValueError, match="the configuration is of a flow-matching scheduler, whose models are not"):
+        LCMScheduler.from_config(mindone.diffusers.FlowMatchEulerDiscreteScheduler().config)
+
+
 @BOTH
 @pytest.mark.parametrize("origin", ["FlowMatchEulerDiscreteScheduler", "EDMEulerScheduler"])
 def test_models_without_alphas_are_refused(kind, origin):

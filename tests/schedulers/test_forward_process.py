@@ -91,3 +91,10 @@ def test_equal_to_diffusers(kind):
                 expected = getattr(theirs, method)(clean, noise, torch.tensor(timesteps)).numpy()
                 result = getattr(ours, method)(CLEAN, NOISE, ms.Tensor(timesteps)).asnumpy()
                 np.testing.assert_allclose(result, expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("mix", [SCHEDULER.add_noise, SCHEDULER.get_velocity])
+def test_noise_of_another_shape_is_refused(mix):
+    for clean, noise in ((CLEAN[:1], NOISE), (CLEAN, NOISE[:1])):
+        with pytest.raises(ValueError, match=r"noise has the shape \(., 4, 2, 2\), but the samples have \("):
+            mix(clean, noise, 5)

@@ -94,3 +94,26 @@ def test_epsilon_without_signal_is_refused(sample, output):
     scheduler.set_timesteps(2)
     with pytest.raises(ValueError, match=r"no finite step at timestep 999.*v_prediction"):
         scheduler.step(output, scheduler.timesteps[0], sample)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"timestep_scaling": None}, "timestep_scaling is None; expected a number above 0"),
+        ({"timestep_scaling": float("nan")}, "timestep_scaling is nan; expected a number above 0"),
+        ({"clip_sample": True, "clip_sample_range": -1}, "clip_sample_range is -1; expected a number above 0"),
+        ({"clip_sample": True, "clip_sample_range": "x"}, "clip_sample_range is 'x'"),
+        ({"thresholding": True, "sample_max_value": 0}, "sample_max_value is 0; expected a number above 0"),
+        (
+            {"thresholding": True, "dynamic_thresholding_ratio": 2},
+            r"thresholding_ratio is 2; .*within \[0, 1\]",
+        ),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        LCMScheduler(**options)
+
+
+def test_options_without_effect_are_not_looked_at():
+    LCMScheduler(clip_sample_range=-1, sample_max_value=0, dynamic_thresholding_ratio=2)

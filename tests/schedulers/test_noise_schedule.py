@@ -45,7 +45,10 @@ def test_single_timestep():
     [
         ({"beta_schedule": "sigmoid"}, "expected one of linear, scaled_linear, squaredcos_cap_v2"),
         ({"trained_betas": [0.1, 0.2]}, r"shape \(2,\); expected one beta for each of the num_train_timesteps=1000"),
-        ({"beta_schedule": "linear", "beta_end": 1.5}, "expected values within"),
+        ({"beta_schedule": "linear", "beta_end": 1.5}, r"beta_end is 1\.5; expected a number within \[0, 1\]"),
+        ({"beta_start": -1}, r"beta_start is -1; expected a number within \[0, 1\]"),
+        ({"beta_start": "a"}, "beta_start is 'a'; expected a number"),
+        ({"trained_betas": [1.5], "num_train_timesteps": 1}, "expected values within"),
         ({"num_train_timesteps": 0}, "num_train_timesteps is 0"),
         ({"num_train_timesteps": 10.5}, "num_train_timesteps is 10.5"),
         ({"prediction_type": "flow_prediction"}, "expected one of epsilon, v_prediction, sample"),

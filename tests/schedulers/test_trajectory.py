@@ -163,3 +163,25 @@ def test_before_set_timesteps_all_are_listed(kind):
     assert len(scheduler) == 100
     assert scheduler.timesteps.asnumpy().tolist() == list(range(99, -1, -1))
     assert scheduler.num_inference_steps is None
+
+
+@BOTH
+@pytest.mark.parametrize("given", [-5, "x", 9999])
+def test_grid_lengths_that_are_none_are_refused_with_timesteps_too(kind, given):
+    for options in ({"num_inference_steps": 2}, {"timesteps": [999, 500]}):
+        with pytest.raises(ValueError, match=f"original_inference_steps is {given!r}; expected"):
+            kind().set_timesteps(original_inference_steps=given, **options)
+
+
+@BOTH
+def test_what_is_no_tensor_of_floats_is_refused(kind):
+    scheduler = scheduler_for(kind, 2)
+    integers = ms.Tensor(np.ones((1, 4, 4, 4), np.int32))
+    for output, sample, message in (
+        (SAMPLE, integers, "sample is a tensor of Int32; expected a MindSpore tensor of floating-point numbers"),
+        (integers, SAMPLE, "model_output is a tensor of Int32"),
+        (SAMPLE, SAMPLE.asnumpy(), "sample is of type ndarray"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            scheduler.step(output, 999, sample)
+    assert scheduler.step_index is None
