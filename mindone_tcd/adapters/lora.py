@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
-from . import files
+from . import files, lora_swapping
 from .lora_plan import Module, Plan, describe, make_plan
 from .records import LoadedLora, adapter_names, distillation, remember, telling_names
 
@@ -36,7 +36,8 @@ def load_lora_weights(
         pipe: a pipeline of mindone with a UNet (SD 1.x, SD 2.x, SDXL, AnimateDiff).
         source: a folder, a safetensors file, a hub id (owner/name), or the tensors themselves by key.
         adapter_name: under which the LoRA is switched and weighted; by default ``default_0``, ``default_1``, …
-        hotswap: replace the weights of the adapter of this name, which must have the same modules and rank.
+        hotswap: replace the weights of the adapter of this name, which must have the same modules and ranks, be in the
+            UNet alone, and not be fused; after ``enable_lora_hotswap(target_rank=…)``, ranks up to that one fit.
         strict: whether a key that cannot be placed is an error; if False, the modules concerned are left out with a
             warning that lists them.
         weight_name: the file in the folder or repository; by default ``pytorch_lora_weights.safetensors`` or the only
@@ -47,8 +48,8 @@ def load_lora_weights(
             huggingface_hub.
 
     Raises:
-        UsageError: for a file that cannot be found, fetched or read, keys that cannot be placed, and an adapter name
-            that is in use.
+        UsageError: for a file that cannot be found, fetched or read, keys that cannot be placed, an adapter name that
+            is in use, and a hotswap that does not fit.
 
     Warns:
         UserWarning: with ``strict=False``, for what is left out.
@@ -60,7 +61,7 @@ def load_lora_weights(
         raise UsageError("use_safetensors=False asks for a pickle; only safetensors are loaded: leave it out")
     if pipe.unet is None:
         raise UsageError(f"this {type(pipe).__name__} has no UNet to load a LoRA into; give it one (unet=…)")
-    adapter_name = _free_name(pipe, adapter_name, hotswap)
+    adapter_name = lora_swapping.check_name(pipe, adapter_name) if hotswap else _free_name(pipe, adapter_name)
     if isinstance(source, Mapping):
         label, tensors, metadata = "a dict", files.as_arrays(dict(source)), {}
         names = [adapter_name]
@@ -74,8 +75,12 @@ def load_lora_weights(
     plan = make_plan(tensors, metadata, shapes, _layers_per_block(pipe.unet))
     _refuse_or_warn(plan, len(tensors), label, type(pipe).__name__, strict)
     if hotswap:
-        _check_hotswap(plan)
-    _apply(pipe, models, plan, adapter_name, hotswap)
+        lora_swapping.check(models, plan, adapter_name)
+        swapped = lora_swapping.swap(pipe.unet, plan.modules["unet"], adapter_name)
+        for option in (settings := _settings(swapped)).keys() - {"target_modules"}:
+            setattr(pipe.unet.peft_config[adapter_name], option, settings[option])
+    else:
+        _apply(pipe, models, plan, adapter_name)
     counts = {component: len(modules) for component, modules in plan.modules.items()}
     left_out = tuple(item.key for item in plan.left_out)
     remember(pipe, LoadedLora(adapter_name, label, plan.layouts, distillation(metadata, names), counts, left_out))
@@ -109,13 +114,8 @@ def _layers_per_block(unet: Any) -> int | None:
     return layers[0] if len(set(layers)) == 1 else None
 
 
-def _free_name(pipe: Any, name: str | None, hotswap: bool) -> str:
+def _free_name(pipe: Any, name: str | None) -> str:
     taken = adapter_names(pipe)
-    if hotswap:
-        if name not in taken:
-            there = ", ".join(sorted(taken)) or "none"
-            raise UsageError(f"hotswap replaces a loaded adapter, and {name!r} is none (loaded: {there}); name one")
-        return str(name)
     if name is None:
         return next(free for k in range(len(taken), 2 * len(taken) + 1) if (free := f"default_{k}") not in taken)
     if not isinstance(name, str) or not name or "." in name:
@@ -145,22 +145,7 @@ def _refuse_or_warn(plan: Plan, total: int, label: str, pipeline: str, strict: b
     warnings.warn(f"left out: {faults}", stacklevel=4)
 
 
-def _check_hotswap(plan: Plan) -> None:
-    encoders = [component for component in plan.modules if component != "unet"]
-    if encoders:
-        raise UsageError(
-            f"hotswap replaces a UNet's LoRA only, and this one is for the {' and '.join(encoders)} too; "
-            "delete_adapters() and load it again instead"
-        )
-    kinds = {(module.rank, module.alpha) for module in plan.modules["unet"].values()}
-    if len(kinds) > 1:
-        raise UsageError(
-            "hotswap takes a LoRA of one rank and one alpha, and this one's differ from module to module; "
-            "delete_adapters() and load it again instead"
-        )
-
-
-def _apply(pipe: Any, models: Mapping[str, Any], plan: Plan, adapter_name: str, hotswap: bool) -> None:
+def _apply(pipe: Any, models: Mapping[str, Any], plan: Plan, adapter_name: str) -> None:
     done = []
     try:
         for component, modules in plan.modules.items():
@@ -173,10 +158,9 @@ def _apply(pipe: Any, models: Mapping[str, Any], plan: Plan, adapter_name: str, 
                     state, text_encoder=models[component], prefix=component, lora_scale=pipe.lora_scale, **common
                 )
             else:
-                pipe.load_lora_into_unet(state, unet=models[component], hotswap=hotswap, **common)
+                pipe.load_lora_into_unet(state, unet=models[component], **common)
     except Exception:
-        if not hotswap:
-            _take_back({component: models[component] for component in done}, adapter_name)
+        _take_back({component: models[component] for component in done}, adapter_name)
         raise
 
 

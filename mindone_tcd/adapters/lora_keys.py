@@ -41,7 +41,7 @@ _OTHER_METHODS = (
     (re.compile(r"\.hada_|\.lokr_|\.oft_|\.lora_mid\.|\.(on_input|ia3)"), "LyCORIS (LoHa, LoKr, OFT, …), not LoRA"),
     (re.compile(r"\.diff(_b)?$|\.set_weight$"), "a whole weight's difference, not LoRA"),
     (
-        re.compile(r"lora_(B|up)(\.[^.]+)?\.bias$|lora\.up\.bias$"),
+        re.compile(r"(lora_(A|B|down|up)|lora(_linear_layer)?\.(down|up))(\.[^.]+)?\.bias$"),
         "a bias trained with the LoRA, which is not supported",
     ),
 )
@@ -59,10 +59,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Unplaced:
-    """A key without a place, and why."""
+    """A key without a place, and why.
+
+    Attributes:
+        module: component and path of the module that it is named after; None if that is no module that we know.
+    """
 
     key: str
     reason: str
+    module: tuple[str, str] | None = None
 
 
 class Names:
@@ -84,10 +89,10 @@ class Names:
         """Where a key of a LoRA file belongs."""
         for pattern, method in _OTHER_METHODS:
             if pattern.search(key):
-                return Unplaced(key, f"keys of {method}")
+                return Unplaced(key, f"keys of {method}", self._owner(key))
         match = _TENSOR.fullmatch(key)
         if match is None:
-            return Unplaced(key, "keys of no LoRA layout")
+            return Unplaced(key, "keys of no LoRA layout", self._owner(key))
         found = match.groupdict()
         part = ALPHA if found["alpha"] else _SIDE[found["kohya"] or found["peft"] or found["old"] or found["diffusers"]]
         stem = found["stem"]
@@ -112,6 +117,21 @@ class Names:
                 return Unplaced(key, "motion modules, which only an AnimateDiff pipeline has")
             return Unplaced(key, f"unknown modules of the {component}")
         return Place(component, path, part, layout)
+
+    def _owner(self, key: str) -> tuple[str, str] | None:
+        """The module that a key is named after, whatever the rest of the key is."""
+        for prefix, component in _KOHYA.items():
+            if key.startswith(prefix):
+                path = self._flat.get(component, {}).get(key.removeprefix(prefix).partition(".")[0])
+                return (component, path) if path is not None else None
+        component, inner = self._split(key)
+        names = inner.split(".")
+        for count in range(len(names) - 1, 0, -1):
+            stem = ".".join(names[:count])
+            path = self._path(component, stem.removesuffix("_lora"), stem.endswith("_lora"))
+            if path is not None:
+                return component, path
+        return None
 
     def _split(self, stem: str) -> tuple[str, str]:
         first, _, rest = stem.partition(".")

@@ -56,6 +56,9 @@ def make_plan(
 ) -> Plan:
     """Place every tensor of a LoRA file; what has no place is listed in ``left_out``.
 
+    A module is placed whole or not at all: beside a magnitude or a bias that we cannot use, its matrices would be
+    another LoRA than the one that was trained.
+
     Alpha is taken from the file's own alpha of the module; else from the configuration in its metadata. Where a file
     has neither, it is what diffusers takes: the file's most common alpha, and in a file without any the rank of its
     first module.
@@ -85,8 +88,11 @@ def make_plan(
         else:
             parts[place.part] = key
     whole: dict[tuple[str, str], dict[str, str]] = {}
+    in_part = {item.module for item in unplaced}
     for (component, path), parts in keys.items():
         reason = _fault({part: tensors[key] for part, key in parts.items()}, shapes[component][path])
+        if (component, path) in in_part:
+            reason = "others of the same modules"
         if reason is None:
             whole[component, path] = parts
         else:

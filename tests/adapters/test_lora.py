@@ -11,7 +11,6 @@ import tiny
 from model_modules import unet_shapes
 
 from mindone_tcd.adapters import loaded_loras
-from mindone_tcd.errors import UsageError
 
 # Both sides compute in float32 with other kernels; outputs are of size 1 to 6, and without any adapter they differ by
 # up to 2e-5. A LoRA moves them by 2 or more.
@@ -210,21 +209,6 @@ def test_another_pipeline_with_the_same_unet_knows_them_too(pipeline, lora):
     pipe.load_lora_weights(lay.kohya(lora), adapter_name="lcm")
     other = get("StableDiffusionImg2ImgPipeline")(**pipe.components, requires_safety_checker=False)
     assert loaded_loras(other)["lcm"].distillation == "lcm"
-
-
-def test_hotswap(pipeline, lora):
-    other = lay.draw(cases.shapes(tiny.SD, text=False), ("to_q",), 2, 2.0, seed=9)
-    first = {key: value for key, value in lora.items() if key[0] == "unet"}
-    pipe, merged = pipeline(tiny.SD), pipeline(tiny.SD)
-    pipe.load_lora_weights(lay.kohya(first), adapter_name="a")
-    pipe.load_lora_weights(lay.peft(other), adapter_name="a", hotswap=True)
-    merge(merged, other)
-    wanted = tiny.mindone_outputs(merged, tiny.SD)["unet"]
-    np.testing.assert_allclose(tiny.mindone_outputs(pipe, tiny.SD)["unet"], wanted, rtol=0, atol=TOLERANCE)
-    with pytest.raises(UsageError, match="hotswap replaces a loaded adapter, and 'b' is none"):
-        pipe.load_lora_weights(lay.peft(other), adapter_name="b", hotswap=True)
-    with pytest.raises(UsageError, match="hotswap replaces a UNet's LoRA only"):
-        pipe.load_lora_weights(lay.kohya(lora), adapter_name="a", hotswap=True)
 
 
 PIPELINES = [

@@ -1,6 +1,7 @@
 """Placing the keys of LoRA files: the real modules of SDXL and SD 1.5, every layout, alphas, and what has no place."""
 
 import json
+import re
 
 import cases
 import layouts as lay
@@ -190,6 +191,43 @@ def test_tensors_that_do_not_fit(changes, reason, keys):
     assert len(plan.left_out) == keys
     assert all(reason in item.reason for item in plan.left_out)
     assert len(plan.modules["unet"]) == (2 if reason == "named twice" else 1)
+
+
+@pytest.mark.parametrize("layout", [lay.kohya, lay.peft, lay.diffusers, lay.processors])
+@pytest.mark.parametrize(
+    "companion",
+    [
+        "dora_scale",
+        "lora_magnitude_vector",
+        "lora_magnitude_vector.weight",
+        "lora_magnitude_vector.default_0.weight",
+        "lora_B.bias",
+        "lora_B.default_0.bias",
+        "lora_up.bias",
+        "lora.up.bias",
+        "lora_linear_layer.up.bias",
+        "diff_b",
+        "of_tomorrow",
+    ],
+)
+def test_a_module_with_more_than_its_matrices_is_left_out_whole(layout, companion):
+    shapes = {
+        "unet": {"a.attn1.to_q": (8, 6), "a.attn1.to_out.0": (8, 6)},
+        "text_encoder": {"a.self_attn.q_proj": (8, 6), "a.self_attn.out_proj": (8, 6)},
+    }
+    lora = lay.draw(shapes, (*lay.ATTENTION, *lay.TEXT), 2, 1.0)
+    file, odd = layout(lora), set()
+    for component, path in (("unet", "a.attn1.to_out.0"), ("text_encoder", "a.self_attn.out_proj")):
+        keys = list(layout({(component, path): lora[component, path]}))
+        stem = re.sub(r"\.(lora|lora_linear_layer|lora_down|lora_A|down)\..*", "", keys[0])
+        odd |= {*keys, f"{stem}.{companion}"}
+        file[f"{stem}.{companion}"] = np.ones(8, np.float32)
+    plan = make_plan(file, {}, shapes, 2)
+    assert {item.key for item in plan.left_out} == odd
+    assert {component: list(modules) for component, modules in plan.modules.items()} == {
+        "unet": ["a.attn1.to_q"],
+        "text_encoder": ["a.self_attn.q_proj"],
+    }
 
 
 def test_alpha_0_d_1_d_and_whole_numbers():

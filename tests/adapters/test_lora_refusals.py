@@ -63,7 +63,8 @@ TO_Q = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
         (lambda f: f.pop(f"{TO_Q}.lora_up.weight"), r"2 of 80 keys .* without the up matrix \(lora_B\)"),
         (lambda f: f.update({f"{TO_Q}.lora_down.weight": np.zeros((2, 31), np.float32)}),
          r"3 of 81 keys .* of another shape, such as \(2, 31\) and \(32, 2\) where the module needs \(rank, 32\)"),
-        (lambda f: f.update({f"{TO_Q}.dora_scale": np.zeros((32, 1), np.float32)}), "1 keys of DoRA"),
+        (lambda f: f.update({f"{TO_Q}.dora_scale": np.zeros((32, 1), np.float32)}),
+         f"4 of 82 keys .* 1 keys of DoRA .*; 3 others of the same modules: '{TO_Q}.lora_down"),
         (lambda f: f.update({"lora_te2_text_model_x.alpha": np.ones((), np.float32)}),
          "keys for the text_encoder_2, which this pipeline does not have"),
     ],
@@ -117,6 +118,22 @@ def test_strict_false_leaves_out_with_a_warning(pipeline, lora):
 def test_strict_false_with_nothing_left(refused):
     refused({"odd": np.zeros(2, np.float32)}, "Nothing is left to load", strict=False)
     refused({}, "a dict holds no tensors; expected a LoRA")
+
+
+@pytest.mark.parametrize("companion", ["dora_scale", "lora_magnitude_vector.weight", "lora_up.bias"])
+def test_strict_false_loads_no_module_without_its_magnitude_or_bias(refused, pipeline, lora, companion):
+    file = lay.kohya(lora)
+    stems = [key.removesuffix(".alpha") for key in file if key.endswith(".alpha")]
+    extra = {f"{stem}.{companion}": np.ones(32, np.float32) for stem in stems}
+    refused({**file, **extra}, "Nothing is left to load", strict=False)
+    fresh = pipeline(tiny.SD)
+    with pytest.warns(UserWarning, match="left out: a dict: 4 of 82 keys"):
+        fresh.load_lora_weights({**file, f"{TO_Q}.{companion}": np.ones(32, np.float32)}, strict=False)
+    (record,) = loaded_loras(fresh).values()
+    assert sum(record.modules.values()) == len(lora) - 1
+    assert set(record.left_out) == {
+        f"{TO_Q}.{part}" for part in ("lora_down.weight", "lora_up.weight", "alpha", companion)
+    }
 
 
 def test_an_error_of_mindone_half_way_is_taken_back(pipeline, lora, monkeypatch):
