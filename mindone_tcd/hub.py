@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
+from .quiet import errors_only
 
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 """owner/name"""
@@ -37,7 +38,8 @@ def fetch_file(name: str, file: str, subfolder: str | None, what: str, **options
 def hub_errors(name: str, what: str) -> Iterator[None]:
     """Turn what huggingface_hub raises, with a network and without, into a UsageError that says what to do."""
     try:
-        yield
+        with errors_only("huggingface_hub"):
+            yield
     except UsageError:
         raise
     except (OSError, ValueError) as error:  # every error of huggingface_hub is one of these

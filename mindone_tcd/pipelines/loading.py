@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from ..environment import require_mindspore
 from ..errors import UsageError
+from ..quiet import errors_only
 from .folder import Model
 from .plan import plan
 from .recipes import SHAPES, Recipe
@@ -63,7 +61,7 @@ def _load(model: Model, chosen: Recipe, dtype: str | None) -> TextToImage:
         raise UsageError("dtype bfloat16 does not run on a CPU; choose float32 or float16")
     dtype = dtype or ("float32" if cpu.needed() else "float16")
     pipeline_class = mindone_parts.get("DiffusionPipeline")
-    with _errors_only(logging.getLogger("mindone")):
+    with errors_only("mindone"):
         pipe = pipeline_class.from_pretrained(model.location, use_safetensors=True, mindspore_dtype=getattr(ms, dtype))
         scheduler = schedulers.TCDScheduler if chosen.method == "tcd" else schedulers.LCMScheduler
         pipe.scheduler = scheduler.from_config(pipe.scheduler.config)
@@ -71,16 +69,6 @@ def _load(model: Model, chosen: Recipe, dtype: str | None) -> TextToImage:
             pipe.load_lora_weights(chosen.lora, adapter_name=_adapter_name(chosen.lora))
     pipe.set_progress_bar_config(desc=f"{chosen.method} steps", leave=False)
     return TextToImage(pipe, model, chosen, dtype)
-
-
-@contextlib.contextmanager
-def _errors_only(logger: logging.Logger) -> Iterator[None]:
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _adapter_name(lora: str) -> str:

@@ -90,9 +90,9 @@ def check_writable(path: Path) -> None:
         # Only an attempt tells of an unusual file system, or of one that has no room even for this.
         handle, name = _hidden_file(path.parent)
         try:
-            os.write(handle, bytes(_ROOM))
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(bytes(_ROOM))
         finally:
-            os.close(handle)
             os.unlink(name)
     except OSError as error:
         raise _cannot_write(path, error) from error

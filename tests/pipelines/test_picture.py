@@ -63,10 +63,11 @@ def test_a_full_disk_is_told_before_any_work(tmp_path, monkeypatch):
 
 
 def test_a_disk_without_room_for_a_picture_is_told_before_any_work(tmp_path, monkeypatch):
-    def write(_handle, content):
-        raise OSError(28, "No space left on device")
+    def full(**options):
+        (tmp_path / "part").touch()
+        return os.open("/dev/full", os.O_WRONLY), str(tmp_path / "part")
 
-    monkeypatch.setattr("os.write", write)
+    monkeypatch.setattr("tempfile.mkstemp", full)
     with pytest.raises(UsageError, match="No space left on device; choose another"):
         check_writable(tmp_path / "a.png")
     assert os.listdir(tmp_path) == []
