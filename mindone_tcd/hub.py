@@ -37,8 +37,10 @@ def fetch_file(name: str, file: str, subfolder: str | None, what: str, **options
 @contextlib.contextmanager
 def hub_errors(name: str, what: str) -> Iterator[None]:
     """Turn what huggingface_hub raises, with a network and without, into a UsageError that says what to do."""
+    import huggingface_hub.utils  # sets the level of its logger when it is imported
+
     try:
-        with errors_only("huggingface_hub"):
+        with errors_only(huggingface_hub.__name__):
             yield
     except UsageError:
         raise

@@ -55,11 +55,14 @@ def _load(model: Model, chosen: Recipe, dtype: str | None) -> TextToImage:
     import mindspore as ms
 
     from .. import cpu, schedulers
+    from ..adapters import files
     from . import mindone_parts
 
     if cpu.needed() and dtype == "bfloat16":
         raise UsageError("dtype bfloat16 does not run on a CPU; choose float32 or float16")
     dtype = dtype or ("float32" if cpu.needed() else "float16")
+    if chosen.lora is not None:
+        files.find(chosen.lora, None, None, "LoRA")  # a LoRA that cannot be had is told of before the model is read
     pipeline_class = mindone_parts.get("DiffusionPipeline")
     with errors_only("mindone"):
         pipe = pipeline_class.from_pretrained(model.location, use_safetensors=True, mindspore_dtype=getattr(ms, dtype))
