@@ -340,7 +340,8 @@ BUILDERS = {
     f.__name__.replace("_", "-"): f
     for f in (
         sdxl, lcm_sdxl, sdxl_inpainting, sd15, sd15_inpainting, sd15_safety_checker, sd21, lcm_sd15, controlnet_sd15,
-        controlnet_sdxl, t2i_adapter_sdxl, ip_adapter, motion_adapter, motion_lora, dpt, dpt_hybrid, lora_sdxl, lora_sd15, lora_sd21,
+        controlnet_sdxl, t2i_adapter_sdxl, ip_adapter, motion_adapter, motion_lora, dpt, dpt_hybrid,
+        lora_sdxl, lora_sd15, lora_sd21,
     )
 }  # fmt: skip
 """What saves each stand-in in an empty folder, by its name."""
