@@ -17,6 +17,8 @@ from collections.abc import Callable, Mapping
 from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from ..adapters.records import acting_loras
 from ..errors import UsageError
 from ..schedulers import LCMScheduler, TCDScheduler
@@ -60,7 +62,11 @@ def _wrap(cls: type) -> None:
                 bound = signature.bind(self, *args, **kwargs)
             except TypeError:
                 return call(self, *args, **kwargs)  # Python's own message names the argument
-            kwargs |= check(self, signature.parameters, bound.arguments)
+            # NumPy's numbers make arrays of the tensors that they are multiplied with.
+            plain = {name: value.item() for name, value in bound.arguments.items() if isinstance(value, np.number)}
+            bound.arguments.update(plain)
+            bound.arguments.update(check(self, signature.parameters, bound.arguments))
+            return call(*bound.args, **bound.kwargs)
         return call(self, *args, **kwargs)
 
     setattr(checked, _CHECKED, True)
@@ -237,7 +243,7 @@ def _lora(pipe: Any) -> None:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether it is a real number, one of NumPy's too; True and False are none."""
+    """Whether it is a real number; True and False are none."""
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
