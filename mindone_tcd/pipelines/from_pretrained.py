@@ -136,8 +136,9 @@ def _reason(error: BaseException) -> str:
     """Why nothing was fetched: mindone says of a hub out of reach that it lacks the file."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, ConnectionError) or type(cause).__name__ == "LocalEntryNotFoundError":
-            return "the hub cannot be reached, and what was fetched before does not hold it"
+        # By name: those of requests and of the hub's client are none of Python's own.
+        if {cls.__name__ for cls in type(cause).__mro__} & {"ConnectionError", "LocalEntryNotFoundError"}:
+            return "the hub is out of reach, or not to be asked, and what was fetched before does not hold it"
         cause = cause.__cause__ or cause.__context__
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 

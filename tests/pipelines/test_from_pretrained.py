@@ -297,9 +297,28 @@ def test_a_schedulers_hub_id_with_no_network(scheduler):
     with pytest.raises(UsageError) as caught:
         scheduler.from_pretrained("nobody/nothing", subfolder="scheduler")
     message = str(caught.value)
-    assert "'nobody/nothing', and it cannot be fetched as a hub id (the hub cannot be reached, and what" in message
+    assert "it cannot be fetched as a hub id (the hub is out of reach, or not to be asked, and what was" in message
     assert message.endswith("with no network, download it elsewhere and give its folder")
     assert "\n" not in message
+
+
+def test_the_reason_of_a_failed_connection_and_of_a_missing_file(monkeypatch):
+    class ConnectionError(OSError):
+        """Of requests, not of Python."""
+
+    kind = mindone_tcd.TCDScheduler
+    for error, reason in (
+        (OSError("Cannot load model nobody/nothing\nSee"), "(Cannot load model nobody/nothing); with"),
+        (ConnectionError("timed out"), "(the hub is out of reach, or not"),
+    ):
+
+        def fail(*_, raised=error, **__):
+            raise OSError(*raised.args) from raised
+
+        monkeypatch.setattr(kind, "load_config", fail)
+        with pytest.raises(UsageError) as caught:
+            kind.from_pretrained("nobody/nothing")
+        assert reason in str(caught.value)
 
 
 def test_the_checks_are_there_with_the_scheduler_alone():
