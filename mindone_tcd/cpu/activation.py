@@ -1,4 +1,4 @@
-"""The exponential, activations and dropout."""
+"""The exponential, rounding, activations and dropout."""
 
 import mindspore as ms
 from mindspore import ops
@@ -19,6 +19,19 @@ def exp(input):
     """
     dtype = input.dtype if input.is_floating_point() else ms.float32
     return ops.exp(input.astype(ms.float64)).astype(dtype)
+
+
+def round(input, *, decimals=0):
+    """`mint.round`: to so many decimals, half to even; a negative number rounds to tens, hundreds and so on.
+
+    As in PyTorch, scaling there and back is computed in the input's own dtype, and integers have no decimals.
+    """
+    if decimals == 0:
+        return ops.round(input)
+    if not input.is_floating_point():
+        raise ValueError(f"round: decimals={decimals} is for floating point numbers, got {input.dtype}")
+    scale = 10.0 ** abs(decimals)
+    return ops.round(input * scale) / scale if decimals > 0 else ops.round(input / scale) * scale
 
 
 def gelu(input, *, approximate="none"):

@@ -67,6 +67,7 @@ REPLACEMENTS: dict[str, Callable] = {
     "mint.nn.functional.normalize": normalization.normalize,
     # activation
     "mint.exp": activation.exp,
+    "mint.round": activation.round,
     "mint.nn.functional.gelu": activation.gelu,
     "mint.nn.functional.softplus": activation.softplus,
     "mint.nn.functional.mish": activation.mish,

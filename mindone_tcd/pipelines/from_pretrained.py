@@ -12,8 +12,10 @@ from typing import Any
 
 from ..errors import UsageError
 from . import known_options, missing_weights, placed_keys
+from .folder import read_json
 
 _MARK = "_mindone_tcd"
+_SCHEDULER = "scheduler_config.json"
 _HUB_ID = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)?")
 
 _strict: ContextVar[bool] = ContextVar("strict", default=True)
@@ -29,13 +31,14 @@ def install() -> None:
     ``from_pretrained`` then takes one option more, ``strict``: False makes missing and unexpected keys a warning.
     """
     from mindone import diffusers
+    from mindone.diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
     from mindone.transformers import DPTImageProcessor
     from mindone.transformers.models.clip.modeling_clip import CLIPPreTrainedModel
     from mindone.transformers.models.dpt.modeling_dpt import DPTPreTrainedModel
 
     _install(diffusers.DiffusionPipeline, _load_as_it_is, known_options.check_pipeline)
     _install(diffusers.ModelMixin, _load_model, known_options.check_model)
-    for owner in (CLIPPreTrainedModel, DPTPreTrainedModel):
+    for owner in (CLIPPreTrainedModel, DPTPreTrainedModel, StableDiffusionSafetyChecker):
         _install(owner, _load_whole, known_options.check_transformers_model)
     for owner in (
         diffusers.AutoPipelineForText2Image,
@@ -44,7 +47,15 @@ def install() -> None:
         DPTImageProcessor,
     ):
         _install(owner, _load_as_it_is)
+    install_on_schedulers()
     placed_keys.quiet_motion_modules()
+
+
+def install_on_schedulers() -> None:
+    """Put the checks in place on schedulers alone, ours and mindone's; it imports nothing else of mindone."""
+    from mindone.diffusers.schedulers.scheduling_utils import SchedulerMixin
+
+    _install(SchedulerMixin, _load_as_it_is)
 
 
 def _install(owner: type, load: Load, check: Check | None = None) -> None:
@@ -115,11 +126,21 @@ def _explain(cls: type, source: Any, options: dict[str, Any], error: Exception) 
     elif not _HUB_ID.fullmatch(str(source)):
         raise UsageError(f"there is no folder {str(source)!r}; expected one, or a hub id (owner/name)") from error
     elif isinstance(error, OSError):
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise UsageError(
-            f"there is no folder {str(source)!r}, and it cannot be fetched as a hub id ({reason}); "
+            f"there is no folder {str(source)!r}, and it cannot be fetched as a hub id ({_reason(error)}); "
             "with no network, download it elsewhere and give its folder"
         ) from error
+
+
+def _reason(error: BaseException) -> str:
+    """Why nothing was fetched: mindone says of a hub out of reach that it lacks the file."""
+    cause: BaseException | None = error
+    while cause is not None:
+        # By name: those of requests and of the hub's client are none of Python's own.
+        if {cls.__name__ for cls in type(cause).__mro__} & {"ConnectionError", "LocalEntryNotFoundError"}:
+            return "the hub is out of reach, or not to be asked, and what was fetched before does not hold it"
+        cause = cause.__cause__ or cause.__context__
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _explain_folder(cls: type, folder: Path, options: dict[str, Any]) -> None:
@@ -127,9 +148,21 @@ def _explain_folder(cls: type, folder: Path, options: dict[str, Any]) -> None:
     if not hasattr(cls, "config_name") and not hasattr(cls, "config_class"):  # an image processor: no weights
         return
     wanted = getattr(cls, "config_name", "config.json")
+    if wanted == _SCHEDULER:
+        _explain_scheduler(folder)
+        return
     if wanted == index.name and not index.is_file() and "dduf_file" not in options:
         raise UsageError(f"{folder} has no {wanted}; expected the folder of a whole pipeline, as saved by it")
     if wanted != index.name and index.is_file():
         raise UsageError(f"{folder} is a whole pipeline; expected one model: name its folder there as subfolder")
     # mindone loads the parts in no fixed order, so the part named first varied: explain() goes by the index.
     missing_weights.explain(folder, options.get("variant"), given=options)
+
+
+def _explain_scheduler(folder: Path) -> None:
+    if (folder / _SCHEDULER).is_file():
+        read_json(folder / _SCHEDULER)
+    elif (folder / "scheduler" / _SCHEDULER).is_file():
+        raise UsageError(f'{folder} is a whole pipeline; expected a scheduler: pass subfolder="scheduler"')
+    else:
+        raise UsageError(f"{folder} has no {_SCHEDULER}; expected a scheduler there: fetch it, or name another folder")

@@ -44,10 +44,12 @@ def get(name: str) -> Any:
 
 def _install_checks() -> None:
     from mindone.diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from mindone.diffusers.models.modeling_utils import ModelMixin
     from mindone.diffusers.pipelines.pipeline_utils import DiffusionPipeline
 
-    from . import checked_call, from_pretrained, half_precision_vae
+    from . import checked_call, checked_save, from_pretrained, half_precision_vae
 
     from_pretrained.install()
     checked_call.install(DiffusionPipeline)
+    checked_save.install(DiffusionPipeline, ModelMixin)
     half_precision_vae.install(AutoencoderKL)

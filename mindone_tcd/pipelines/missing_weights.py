@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from .folder import check_weights, read_json
+from .placed_keys import WITHOUT_LORA
 
 _WEIGHTS = re.compile(r"(?:diffusion_pytorch_model|model)(?:\.(?P<variant>[^.-]+))?(?:-\d+-of-\d+)?\.safetensors")
 
@@ -33,6 +34,7 @@ def explain(folder: Path, variant: str | None, given: Collection[str] = ()) -> N
             continue
         if not (folder / part).is_dir():
             raise UsageError(f"{folder} lacks the folder {part}/ that model_index.json names; fetch the model again")
+        _refuse_adapter(folder / part)
         if (folder / part / "config.json").is_file():
             parts.append(folder / part)
     found = [_variants(part) for part in parts]
@@ -49,6 +51,7 @@ def _variants(folder: Path) -> set[str | None]:
 
 
 def _explain_part(folder: Path, variant: str | None, fall_back: bool = False) -> None:
+    _refuse_adapter(folder)
     check_weights(folder)
     found = _variants(folder)
     # A pipeline takes a part that has no files of the variant without it.
@@ -59,6 +62,11 @@ def _explain_part(folder: Path, variant: str | None, fall_back: bool = False) ->
     names = sorted(str(name) for name in found)
     if names:
         raise UsageError(f'{folder} has only weights of the variant {", ".join(names)}; pass variant="{names[0]}"')
+
+
+def _refuse_adapter(folder: Path) -> None:
+    if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
+        raise UsageError(f"{folder} holds an adapter and no model: it was saved with a LoRA in place; {WITHOUT_LORA}")
 
 
 def _refuse_variant(folder: Path, variant: str, found: set[str | None]) -> None:

@@ -17,7 +17,14 @@ _UNUSED = {"DPTForDepthEstimation": re.compile(r"neck\.fusion_stage\.layers\.0\.
 
 _WRONG_SHAPE = re.compile(r"size mismatch for (\S+): .*?shape (\(.*?\)) from checkpoint, .*? is (\(.*?\))")
 _OWN_NAMES = {"embedding_table": "weight", "gamma": "weight", "beta": "bias"}
+_OF_A_LORA = re.compile(r"\.(?:base_layer|lora_A|lora_B)\.")
 _SHOWN = 5
+
+WITHOUT_LORA = (
+    "make the pipeline again and save it after unload_lora_weights(), or, to keep the LoRA's effect, after fuse_lora() "
+    "and then unload_lora_weights()"
+)
+"""What to do about a folder that was saved while a LoRA was loaded."""
 
 
 def quiet_motion_modules() -> None:
@@ -53,6 +60,8 @@ def check(model: Any, info: dict[str, list], where: str, strict: bool) -> None:
     shapes = [_shape(*entry) for entry in info["mismatched_keys"]]
     if not (missing or unexpected or shapes):
         return
+    if strict and any(_OF_A_LORA.search(key) for key in unexpected):
+        raise UsageError(f"the weights of {where} were saved with a LoRA in place; {WITHOUT_LORA}")
     message = _message(where, kind, map(_in_the_file, missing), unexpected, shapes)
     if strict or shapes:
         raise UsageError(message + _remedy(bool(shapes)))

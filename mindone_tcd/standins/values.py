@@ -30,11 +30,13 @@ def values(name: str, key: str, shape: tuple[int, ...]) -> np.ndarray:
     noise = np.random.Generator(np.random.PCG64(zlib.crc32(name.encode()))).standard_normal(shape)
     if key.endswith(".bias"):
         return 0.05 * noise
+    if key.endswith("_embeds_weights"):
+        return 0.44 + 0.02 * noise
     if len(shape) < 2:
         return 1 + 0.1 * noise
     if key.endswith(_EMBEDDINGS):
         return 0.5 * noise
-    return _GAINS.get(key.rsplit(".", 2)[-2], 1.0) * noise / _fan_in(shape) ** 0.5
+    return _GAINS.get(key.rpartition(".")[0].rpartition(".")[2], 1.0) * noise / _fan_in(shape) ** 0.5
 
 
 def _fan_in(shape: tuple[int, ...]) -> int:

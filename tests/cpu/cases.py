@@ -43,6 +43,7 @@ F = "mint.nn.functional."
 X = (2, 4, 6, 5)
 IDS = np.array([[1, 5, 2], [0, 2, 2]])
 DISTINCT = np.random.default_rng(1).permutation(24).reshape(4, 6).astype(np.float32)
+HALVES = np.array([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 0.4999, 7.0], np.float32)
 POSITIVE_BATCH = ((3, 4), (2, 3, 5), (2, 5, 4))
 
 
@@ -119,6 +120,10 @@ NORMALIZATION = [
 
 ACTIVATION = [
     case("mint.exp", ((40, 3),), np.exp),
+    case("mint.round", (HALVES,), np.round, gradient=False),
+    case("mint.round", (HALVES / 8,), lambda x: np.round(x, 3), gradient=False, decimals=3),
+    case("mint.round", (HALVES * 10,), lambda x: np.round(x, -1), gradient=False, decimals=-1),
+    case("mint.round", (IDS,), np.round, gradient=False),
     case(F + "gelu", ((40, 3),), ref.gelu),
     case(F + "gelu", ((40, 3),), ref.gelu_tanh, approximate="tanh"),
     case(F + "silu", ((40, 3),), ref.silu),

@@ -43,6 +43,7 @@ REFUSED = [
         "output_padding",
     ),
     ("mint.nn.functional.layer_norm", (M, (3,)), {}, ValueError, "last dimensions"),
+    ("mint.round", (IDS,), {"decimals": 1}, ValueError, "floating point"),
     ("mint.nn.functional.gelu", (M,), {"approximate": "quick"}, ValueError, "approximate"),
     ("mint.nn.functional.dropout", (M,), {"inplace": True}, NotImplementedError, "inplace"),
     ("mint.nn.functional.dropout", (M, 1.5), {}, ValueError, "p must"),

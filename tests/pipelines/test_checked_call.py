@@ -70,6 +70,21 @@ def test_eta_out_of_range(with_scheduler, eta):
         run(with_scheduler(TCDScheduler), eta=eta)
 
 
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_numpys_numbers_are_numbers(pipe, kind):
+    plain = run(pipe, eta=0.25, guidance_scale=2, denoising_end=0.5)
+    numpys = run(pipe, eta=kind(0.25), guidance_scale=kind(2), denoising_end=kind(0.5))
+    assert (numpys.asnumpy() == plain.asnumpy()).all()
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_numpys_numbers_are_checked(idle, kind):
+    with pytest.raises(UsageError, match=r"eta is .*; expected a number from 0"):
+        run(idle, eta=kind(1.5))
+    with pytest.warns(UserWarning, match="no effect at guidance_scale 1"), pytest.raises(Untouched):
+        run(idle, guidance_scale=kind(1), negative_prompt="a star")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -119,6 +134,21 @@ def test_strength_that_leaves_no_step(img2img):
     # One step is left, and denoising_start leaves the strength out of account.
     for options in ({"strength": 0.25}, {"strength": 0.1, "denoising_start": 0.5}):
         assert np.isfinite(run(img2img, image=image, num_inference_steps=4, **options).asnumpy()).all()
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_numpys_strengths_and_starts(img2img, kind):
+    image = np.zeros((1, 128, 128, 3), np.float32)
+
+    def found(**options):
+        return run(img2img, image=image, num_inference_steps=4, **options).asnumpy()
+
+    np.testing.assert_array_equal(found(strength=kind(0.5)), found(strength=0.5))
+    np.testing.assert_array_equal(found(denoising_start=kind(0.5)), found(denoising_start=0.5))
+    with pytest.raises(UsageError, match=r"strength 0\.125 of 4 steps leaves no step"):
+        found(strength=kind(0.125))
+    with pytest.raises(UsageError, match="expected a number above 0"):
+        found(strength=kind(1.5))
 
 
 def test_parts_of_the_steps_that_leave_none(img2img, monkeypatch):

@@ -3,6 +3,8 @@
 import json
 import logging
 import shutil
+import subprocess
+import sys
 import warnings
 
 import mindspore as ms
@@ -10,9 +12,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+import mindone_tcd
 from mindone_tcd.errors import UsageError
 from mindone_tcd.pipelines.loading import load
-from mindone_tcd.pipelines.mindone_parts import get
+from mindone_tcd.pipelines.mindone_parts import get as ours
 from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
 from mindone_tcd.standins import make
 
@@ -32,7 +35,18 @@ STANDINS = {
         "sdxl_models/image_encoder",
         "vision_model.embeddings.patch_embedding.weight",
     ),
+    "StableDiffusionSafetyChecker": ("sd15-safety-checker", "safety_checker", "visual_projection.weight"),
 }
+
+
+def get(name):
+    """A class of mindone by its name; the safety checker's is none of ours."""
+    if name != "StableDiffusionSafetyChecker":
+        return ours(name)
+    from mindone.diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+
+    ours("StableDiffusionPipeline")
+    return StableDiffusionSafetyChecker
 
 
 def change(folder, edit):
@@ -121,6 +135,16 @@ def test_no_silence_in_a_whole_pipeline(shapes):
     assert pipe.unet is not None
     with pytest.raises(UsageError, match=expected):  # the leave was for that call alone
         get("UNet2DConditionModel").from_pretrained(str(shapes), subfolder="unet")
+
+
+def test_a_safety_checker_lacks_nothing(tmp_path):
+    folder = make("sd15-safety-checker", tmp_path / "sd15")
+    published = {"vision_model.vision_model.embeddings.position_ids": np.arange(17)[None]}
+    change(folder / "safety_checker", lambda tensors: tensors.update(published))
+    assert get("StableDiffusionPipeline").from_pretrained(str(folder)).safety_checker is not None
+    change(folder / "safety_checker", lambda tensors: tensors.pop("concept_embeds"))
+    with pytest.raises(UsageError, match=r"do not fit StableDiffusionSafetyChecker: 1 missing \(concept_embeds\)"):
+        get("StableDiffusionPipeline").from_pretrained(str(folder))
 
 
 def test_many_keys_are_counted(shapes):
@@ -259,6 +283,81 @@ def test_text_encoder_of_another_variant(tmp_path):
     where, kind, _ = part("text_encoder", tmp_path)
     with pytest.raises(UsageError, match="no weights of the variant 'fp16', but others: leave variant out"):
         get(kind).from_pretrained(str(where), variant="fp16")
+
+
+# ----- schedulers -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["TCDScheduler", "LCMScheduler", "EulerDiscreteScheduler"])
+def scheduler(request):
+    return getattr(mindone_tcd, request.param)
+
+
+def test_a_schedulers_hub_id_with_no_network(scheduler):
+    with pytest.raises(UsageError) as caught:
+        scheduler.from_pretrained("nobody/nothing", subfolder="scheduler")
+    message = str(caught.value)
+    assert "it cannot be fetched as a hub id (the hub is out of reach, or not to be asked, and what was" in message
+    assert message.endswith("with no network, download it elsewhere and give its folder")
+    assert "\n" not in message
+
+
+def test_the_reason_of_a_failed_connection_and_of_a_missing_file(monkeypatch):
+    class ConnectionError(OSError):
+        """Of requests, not of Python."""
+
+    kind = mindone_tcd.TCDScheduler
+    for error, reason in (
+        (OSError("Cannot load model nobody/nothing\nSee"), "(Cannot load model nobody/nothing); with"),
+        (ConnectionError("timed out"), "(the hub is out of reach, or not"),
+    ):
+
+        def fail(*_, raised=error, **__):
+            raise OSError(*raised.args) from raised
+
+        monkeypatch.setattr(kind, "load_config", fail)
+        with pytest.raises(UsageError) as caught:
+            kind.from_pretrained("nobody/nothing")
+        assert reason in str(caught.value)
+
+
+def test_the_checks_are_there_with_the_scheduler_alone():
+    script = "from mindone_tcd import TCDScheduler as S; print(S.from_pretrained.__func__._mindone_tcd)"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert "from_pretrained" in ran.stdout, ran.stderr[-2000:]
+
+
+def test_folders_without_a_scheduler(scheduler, tmp_path):
+    for source, subfolder, message in (
+        (SHAPES_FOLDER, None, 'is a whole pipeline; expected a scheduler: pass subfolder="scheduler"'),
+        (SHAPES_FOLDER, "schedular", "has no folder schedular; expected the model there: name another subfolder"),
+        (
+            tmp_path,
+            None,
+            r"has no scheduler_config\.json; expected a scheduler there: fetch it, or name another folder",
+        ),
+    ):
+        with pytest.raises(UsageError, match=message):
+            scheduler.from_pretrained(str(source), subfolder=subfolder)
+    (tmp_path / "scheduler_config.json").write_text("{")
+    with pytest.raises(UsageError, match=r"scheduler_config\.json cannot be read as JSON"):
+        scheduler.from_pretrained(str(tmp_path))
+
+
+def test_a_schedulers_folder_is_read_as_before(scheduler):
+    made, unused = scheduler.from_pretrained(
+        str(SHAPES_FOLDER), subfolder="scheduler", return_unused_kwargs=True, beta_end=0.02, colour="blue"
+    )
+    assert type(made) is scheduler
+    assert made.config.beta_end == 0.02
+    assert unused["colour"] == "blue"
+    assert type(scheduler.from_pretrained(SHAPES_FOLDER / "scheduler")) is scheduler
+
+
+def test_a_whole_pipeline_without_its_schedulers_file(shapes):
+    (shapes / "scheduler" / "scheduler_config.json").unlink()
+    with pytest.raises(UsageError, match=r"scheduler has no scheduler_config\.json; expected a scheduler there"):
+        get("StableDiffusionXLPipeline").from_pretrained(str(shapes))
 
 
 # ----- options --------------------------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ CLASSES = {
     "lcm-sdxl": "UNet2DConditionModel",
     "sdxl-inpainting": "DiffusionPipeline",
     "sd15": "DiffusionPipeline",
+    "sd15-inpainting": "DiffusionPipeline",
+    "sd15-safety-checker": "DiffusionPipeline",
     "sd21": "DiffusionPipeline",
     "lcm-sd15": "DiffusionPipeline",
     "controlnet-sd15": "ControlNetModel",

@@ -14,6 +14,8 @@ from mindone_tcd.standins.values import values
         ("controlnet_down_blocks.0.weight", (64, 64, 1, 1), 0, 1 / 8),
         ("up_blocks.0.resnets.0.norm1.weight", (4096,), 1, 0.1),
         ("conv_in.bias", (4096,), 0, 0.05),
+        ("concept_embeds_weights", (4096,), 0.44, 0.02),
+        ("concept_embeds", (17, 64), 0, 1 / 8),
         ("text_model.embeddings.token_embedding.weight", (600, 32), 0, 0.5),
         ("unet.mid_block.attentions.0.proj_in.lora_B.weight", (512, 4), 0, 0.15),
     ],

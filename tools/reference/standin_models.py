@@ -43,6 +43,17 @@ def text_encoder(width: int = TEXT, layers: int = 2, act: str = "quick_gelu", pr
     return (transformers.CLIPTextModelWithProjection if projected else transformers.CLIPTextModel)(config)
 
 
+def safety_checker():
+    """As CompVis/stable-diffusion-safety-checker: CLIP's vision tower, and embeddings to compare with."""
+    from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
+
+    tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    tower["dtype"] = "float32"
+    vision = tower | {"image_size": 32, "patch_size": 8, "projection_dim": 24}
+    config = transformers.CLIPConfig(vision_config=vision, text_config=tower, projection_dim=24)
+    return StableDiffusionSafetyChecker(config)
+
+
 def vae(scaling_factor: float, force_upcast: bool) -> diffusers.AutoencoderKL:
     return diffusers.AutoencoderKL(
         block_out_channels=(8, 16, 16, 16),
@@ -127,6 +138,17 @@ def sdxl_inpainting(folder: Path) -> None:
 
 def sd15(folder: Path) -> None:
     diffusers.StableDiffusionPipeline(**sd_parts(unet_sd())).save_pretrained(folder)
+
+
+def sd15_safety_checker(folder: Path) -> None:
+    parts = sd_parts(unet_sd()) | {"requires_safety_checker": True}
+    parts["safety_checker"] = safety_checker()
+    parts["feature_extractor"] = transformers.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=32)
+    diffusers.StableDiffusionPipeline(**parts).save_pretrained(folder)
+
+
+def sd15_inpainting(folder: Path) -> None:
+    diffusers.StableDiffusionInpaintPipeline(**sd_parts(unet_sd(in_channels=9))).save_pretrained(folder)
 
 
 def _unet_sd21() -> diffusers.UNet2DConditionModel:
@@ -317,8 +339,9 @@ def lora_sd21(folder: Path) -> None:
 BUILDERS = {
     f.__name__.replace("_", "-"): f
     for f in (
-        sdxl, lcm_sdxl, sdxl_inpainting, sd15, sd21, lcm_sd15, controlnet_sd15, controlnet_sdxl, t2i_adapter_sdxl,
-        ip_adapter, motion_adapter, motion_lora, dpt, dpt_hybrid, lora_sdxl, lora_sd15, lora_sd21,
+        sdxl, lcm_sdxl, sdxl_inpainting, sd15, sd15_inpainting, sd15_safety_checker, sd21, lcm_sd15, controlnet_sd15,
+        controlnet_sdxl, t2i_adapter_sdxl, ip_adapter, motion_adapter, motion_lora, dpt, dpt_hybrid,
+        lora_sdxl, lora_sd15, lora_sd21,
     )
 }  # fmt: skip
 """What saves each stand-in in an empty folder, by its name."""

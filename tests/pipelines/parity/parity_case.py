@@ -37,6 +37,14 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Several:
+    """Models that the class of that name makes one of."""
+
+    maker: str
+    models: tuple[Model, ...]
+
+
+@dataclass(frozen=True)
 class Photo:
     """An RGB picture with smooth and sharp parts."""
 
@@ -122,6 +130,7 @@ class Case:
         left_out: keyword arguments that our package's users may leave out and diffusers must be given.
         seeds: of the noise streams, one for each picture; or one number for a single stream.
         keep: of a picture every so many pixels are stored.
+        made_from: name of the class that is loaded and set up first, and handed to ``from_pipe`` of ``pipeline``.
     """
 
     use: str
@@ -135,11 +144,17 @@ class Case:
     left_out: dict[str, Any] = field(default_factory=dict)
     seeds: tuple[int, ...] | int = (3,)
     keep: int = 4
+    made_from: str | None = None
 
     @property
     def loading(self) -> str:
         """Equal for cases that can share a loaded pipeline."""
-        return repr((self.pipeline, self.base, self.scheduler, self.parts, self.setup))
+        return repr((self.pipeline, self.base, self.scheduler, self.parts, self.setup, self.made_from))
+
+    @property
+    def in_bytes(self) -> bool:
+        """Whether it gives pictures of whole numbers."""
+        return self.call.get("output_type") == "pil"
 
 
 class Framework(Protocol):
@@ -190,12 +205,14 @@ class Runner:
         self._loaded: tuple[str, Any] = ("", None)
 
     def __call__(self, case: Case) -> np.ndarray:
-        """What the case's pipeline gives, with its noise drawn from PCG64 streams: float32."""
+        """What the case's pipeline gives, with its noise drawn from PCG64 streams: float32, pixels in [0, 1]."""
         pipe = self.loaded(case)
         given = case.call | (case.left_out if self.framework.told_all else {})
         call = {"num_inference_steps": 3, "output_type": "np"} | _resolve(given, self.framework, self.folders)
         with self.framework.noise():
             out = pipe(generator=streams(case.seeds), **call)[0]
+        if case.in_bytes:
+            return np.stack([np.asarray(picture) for picture in out]).astype(np.float32) / 255
         return np.asarray(self.framework.array(out), np.float32)
 
     def loaded(self, case: Case) -> Any:
@@ -208,12 +225,15 @@ class Runner:
         """The pipeline of a case, with its scheduler and all that ``setup`` asks for."""
         base = case.base if isinstance(case.base, Folder) else Folder(case.base)
         parts = _resolve(case.parts, self.framework, self.folders)
-        pipe = self.framework.get(case.pipeline).from_pretrained(str(self.folders(base.name, base.seed)), **parts)
-        pipe.set_progress_bar_config(disable=True)
+        first = self.framework.get(case.made_from or case.pipeline)
+        pipe = first.from_pretrained(str(self.folders(base.name, base.seed)), **parts)
         if case.scheduler is not None:
             pipe.scheduler = self.framework.get(case.scheduler).from_config(pipe.scheduler.config)
         for method, args, options in _resolve(case.setup, self.framework, self.folders):
             getattr(pipe, method)(*args, **options)
+        if case.made_from is not None:
+            pipe = self.framework.get(case.pipeline).from_pipe(pipe)
+        pipe.set_progress_bar_config(disable=True)
         return pipe
 
 
@@ -248,6 +268,8 @@ def _resolve(value: Any, framework: Framework, folders: Folders) -> Any:
         return str(folders(value.name, value.seed))
     if isinstance(value, Model):
         return framework.get(value.loader).from_pretrained(inner(value.source), **inner(value.options))
+    if isinstance(value, Several):
+        return framework.get(value.maker)(list(inner(value.models)))
     if isinstance(value, Photo | Mask):
         return value.image()
     if isinstance(value, Numbers):

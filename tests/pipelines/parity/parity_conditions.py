@@ -1,6 +1,6 @@
 """Pictures that follow another picture (ControlNet, T2I-Adapter, IP-Adapter), and AnimateDiff."""
 
-from parity_case import Canny, Case, Depth, Folder, Model, Normals, Photo
+from parity_case import Canny, Case, Depth, Folder, Model, Normals, Photo, Several
 from parity_text_to_image import EMBEDDED, ETA, NEGATIVE, PROMPT, PROMPTS, SD_EMBEDDED, XL_EMBEDDED, lcm, lora, tcd
 
 FROM_TCD, FROM_LCM = {"prompt": PROMPT, "guidance_scale": 0, "eta": ETA}, {"prompt": PROMPT, "guidance_scale": 1.0}
@@ -11,10 +11,14 @@ def control(base: str, seed: int = 0) -> Model:
     return Model("ControlNetModel", Folder(f"controlnet-{base}", seed))
 
 
+def t2i_adapter(seed: int = 0) -> Model:
+    return Model("T2IAdapter", Folder("t2i-adapter-sdxl", seed))
+
+
 XL = {"use": "ControlNet", "pipeline": "StableDiffusionXLControlNetPipeline", "base": "sdxl"}
 SD = {"use": "ControlNet", "pipeline": "StableDiffusionControlNetPipeline", "base": "sd15"}
 ADAPTER = {"use": "T2I-Adapter", "pipeline": "StableDiffusionXLAdapterPipeline", "base": "sdxl"}
-ADAPTER_PARTS = {"adapter": Model("T2IAdapter", Folder("t2i-adapter-sdxl"))}
+ADAPTER_PARTS = {"adapter": t2i_adapter()}
 IP = {"use": "IP-Adapter", "pipeline": "StableDiffusionXLPipeline", "base": "sdxl"}
 MOTION = {"use": "AnimateDiff", "pipeline": "AnimateDiffPipeline", "base": "sd15"}
 MOTION_PARTS = {"motion_adapter": Model("MotionAdapter", Folder("motion-adapter"))}
@@ -104,6 +108,21 @@ CASES = {
         | {"strength": 0.7, "num_inference_steps": 4},
         seeds=(3, 11),
     ),
+    "sd15-controlnet-img2img-lcm": Case(
+        **SD | {"pipeline": "StableDiffusionControlNetImg2ImgPipeline"},
+        **lcm("sd15"),
+        parts={"controlnet": control("sd15")},
+        call=FROM_LCM | {"image": Photo(1), "control_image": Canny(1), "strength": 0.7, "num_inference_steps": 4},
+    ),
+    "sd15-controlnet-img2img-batch-of-streams": Case(
+        **SD | {"pipeline": "StableDiffusionControlNetImg2ImgPipeline"},
+        **lcm("sd15"),
+        parts={"controlnet": control("sd15")},
+        call={"prompt": PROMPTS, "negative_prompt": [NEGATIVE] * 2, "guidance_scale": 2.0}
+        | {"image": [Photo(1), Photo(2)], "control_image": [Photo(4), Photo(5)]}
+        | {"strength": 0.7, "num_inference_steps": 4},
+        seeds=(3, 11),
+    ),
     "t2i-adapter-lcm": Case(
         **ADAPTER,
         **lcm("sdxl"),
@@ -123,6 +142,12 @@ CASES = {
         **lcm("sdxl"),
         parts=ADAPTER_PARTS,
         call=FROM_LCM | {"image": Photo(4), "adapter_conditioning_factor": 0.5},
+    ),
+    "two-t2i-adapters-tcd": Case(
+        **ADAPTER,
+        **tcd("sdxl"),
+        parts={"adapter": Several("MultiAdapter", (t2i_adapter(), t2i_adapter(1)))},
+        call=FROM_TCD | {"image": [Canny(4), Depth(4)], "adapter_conditioning_scale": [0.4, 0.7]},
     ),
     "t2i-adapter-guidance-embedding": Case(
         **ADAPTER, **EMBEDDED, parts=ADAPTER_PARTS | XL_EMBEDDED, call=FROM_EMBEDDED | {"image": Canny(4)}
@@ -171,6 +196,19 @@ CASES = {
         parts=MOTION_PARTS,
         call={"prompt": PROMPT, "negative_prompt": NEGATIVE, "guidance_scale": 3.0, "eta": 0.3}
         | {"num_frames": 3, "num_inference_steps": 2},
+    ),
+    "animatediff-two-prompts": Case(
+        **MOTION,
+        **tcd("sd15"),
+        parts=MOTION_PARTS,
+        call=FROM_TCD | {"prompt": PROMPTS, "num_frames": 2, "num_inference_steps": 2},
+        seeds=(3, 11),
+    ),
+    "animatediff-ip-adapter": Case(
+        **MOTION,
+        **ip_adapter("ip-adapter_sd15.safetensors", 0.6, "sd15", "models"),
+        parts=MOTION_PARTS,
+        call=FROM_TCD | {"num_frames": 2, "num_inference_steps": 2, "ip_adapter_image": Photo(6)},
     ),
     "animatediff-motion-lora": Case(
         **MOTION,

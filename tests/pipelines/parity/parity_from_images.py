@@ -1,6 +1,6 @@
 """Image-to-image and inpainting."""
 
-from parity_case import Case, Mask, Photo
+from parity_case import PIXELS, Case, Mask, Photo
 from parity_text_to_image import EMBEDDED, ETA, NEGATIVE, PROMPT, PROMPTS, SD_EMBEDDED, XL_EMBEDDED, lcm, tcd
 
 IMAGE = {"use": "image-to-image"}
@@ -16,6 +16,7 @@ WITHIN = {"prompt": PROMPT, "image": Photo(1), "mask_image": Mask(), "num_infere
 TWO_PHOTOS = {"prompt": PROMPTS, "image": [Photo(1), Photo(2)]}
 TWO = TWO_PHOTOS | {"negative_prompt": [NEGATIVE] * 2}
 GUIDED = {"guidance_scale": 3.0, "eta": 0.3}
+SQUARE = {"width": PIXELS, "height": PIXELS}
 PLAIN_TCD, PLAIN_LCM = {"guidance_scale": 0, "eta": ETA}, {"guidance_scale": 1.0}
 FROM_EMBEDDED = {"guidance_scale": 8.0, "num_inference_steps": 3}
 
@@ -54,6 +55,14 @@ CASES = {
     ),
     "auto-img2img-lcm": Case(**AUTO, **lcm("sd15"), base="sd15", call=FROM | PLAIN_LCM),
     "auto-img2img-tcd": Case(**AUTO, **tcd("sdxl"), base="sdxl", call=FROM | PLAIN_TCD),
+    "auto-img2img-from-pipe": Case(
+        **AUTO,
+        **tcd("sdxl"),
+        base="sdxl",
+        made_from="StableDiffusionXLPipeline",
+        call=FROM | TWO | GUIDED,
+        seeds=(3, 11),
+    ),
     "auto-img2img-lcm-pipeline": Case(**AUTO, **EMBEDDED, base="lcm-sd15", call=FROM | {"guidance_scale": 4.0}),
     "auto-img2img-guidance-embedding": Case(
         **AUTO, **EMBEDDED, base="sdxl", parts=XL_EMBEDDED, call=FROM | FROM_EMBEDDED
@@ -73,6 +82,9 @@ CASES = {
     "sdxl-inpaint-4-channels-several-images-of-streams": Case(
         **FOUR, **tcd("sdxl"), call=WITHIN | PLAIN_TCD | {"strength": 0.5, "num_images_per_prompt": 2}, seeds=(3, 11)
     ),
+    "sdxl-inpaint-padding-mask-crop": Case(
+        **FOUR, **tcd("sdxl"), call=WITHIN | PLAIN_TCD | {"padding_mask_crop": 4, "output_type": "pil"} | SQUARE
+    ),
     "sdxl-inpaint-lcm": Case(**FOUR, **lcm("sdxl"), call=WITHIN | PLAIN_LCM),
     "sdxl-inpaint-guidance-embedding": Case(**FOUR, **EMBEDDED, parts=XL_EMBEDDED, call=WITHIN | FROM_EMBEDDED),
     "sd15-inpaint-lcm": Case(
@@ -84,6 +96,21 @@ CASES = {
         pipeline="StableDiffusionInpaintPipeline",
         base="sd15",
         call=WITHIN | PLAIN_LCM | TWO_PHOTOS | {"mask_image": [Mask(), Mask()]},
+        seeds=(3, 11),
+    ),
+    "sd15-inpaint-9-channels-lcm": Case(
+        **PAINT,
+        **lcm("sd15"),
+        pipeline="StableDiffusionInpaintPipeline",
+        base="sd15-inpainting",
+        call=WITHIN | PLAIN_LCM,
+    ),
+    "auto-inpaint-9-channels-lcm": Case(
+        **PAINT,
+        **lcm("sd15"),
+        pipeline="AutoPipelineForInpainting",
+        base="sd15-inpainting",
+        call=WITHIN | TWO | {"mask_image": [Mask(), Mask()], "guidance_scale": 2.0, "strength": 0.5},
         seeds=(3, 11),
     ),
     "auto-inpaint-tcd": Case(

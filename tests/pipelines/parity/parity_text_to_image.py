@@ -24,6 +24,7 @@ def lcm(base: str) -> dict:
 
 XL = {"use": "text-to-image, SDXL", "pipeline": "StableDiffusionXLPipeline", "base": "sdxl"}
 SD = {"use": "text-to-image, SD 1.5 and 2.1", "pipeline": "StableDiffusionPipeline", "base": "sd15"}
+SAFE = {"base": "sd15-safety-checker"}
 SD21 = {**SD, "base": "sd21"}
 LCM = {"use": SD["use"], "pipeline": "LatentConsistencyModelPipeline", "base": "lcm-sd15"}
 EMBEDDED = {"method": "guidance embedding", "scheduler": "LCMScheduler"}
@@ -142,6 +143,13 @@ CASES = {
         call={"prompt": PROMPTS, "negative_prompt": [NEGATIVE] * 2, "guidance_scale": 2.0},
         seeds=(3, 11),
     ),
+    # Of the two pictures the first is flagged, and black in both frameworks.
+    "sd15-lcm-safety-checker": Case(
+        **SD | SAFE,
+        **lcm("sd15"),
+        call={"prompt": PROMPTS, "guidance_scale": 1.0, "num_inference_steps": 4},
+        seeds=(3, 11),
+    ),
     "sd15-tcd": Case(**SD, **tcd("sd15"), call={"prompt": PROMPT, "guidance_scale": 0, "eta": ETA}),
     "sd15-tcd-prompt-embeds": Case(
         **SD,
@@ -173,6 +181,13 @@ CASES = {
         **EMBEDDED,
         call={"prompt": PROMPTS, "num_images_per_prompt": 2, "guidance_scale": 3.0, "original_inference_steps": 100},
         seeds=7,
+    ),
+    "lcm-pipeline-safety-checker": Case(
+        **LCM | SAFE,
+        **EMBEDDED,
+        parts=SD_EMBEDDED,
+        call={"prompt": PROMPTS, "guidance_scale": 8.0, "num_inference_steps": 2},
+        seeds=(5, 2),
     ),
     "two-adapters-tcd": Case(
         **SEVERAL,

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from parity_case import streams
 from parity_cases import CASES
 from PIL import Image
@@ -54,3 +55,14 @@ def test_a_grid_of_loaded_pictures(tmp_path):
     grid = make_image_grid([load_image(str(path)) for path in paths], rows=1, cols=2)
     assert grid.size == (16, 8)
     assert [grid.getpixel((x, 0)) for x in (0, 8)] == [(0, 0, 0), (100, 0, 0)]
+
+
+@pytest.mark.parametrize("name", ["sd15-lcm-safety-checker", "lcm-pipeline-safety-checker"])
+def test_a_flagged_picture_is_black_and_said_to_be_flagged(name, run, ours, stored):
+    for pictures in (ours(name), stored[name]):
+        assert pictures[0].max() == 0
+        assert pictures[1].std() > 0.05
+    case = CASES[name]
+    options = {"num_inference_steps": 4, "generator": streams(case.seeds), **case.call}
+    _, flagged = run.loaded(case)(**options, output_type="np")
+    assert [bool(flag) for flag in flagged] == [True, False]

@@ -1,0 +1,53 @@
+"""``save_pretrained`` with a LoRA in place: mindone, as diffusers, would write a folder that does not load again.
+
+The UNet's keys then are those of the wrapped layers, and of a text encoder the adapter alone is written.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from typing import Any
+
+from ..adapters.records import lora_layers
+from ..errors import UsageError
+
+_CHECKED = "_mindone_tcd_checked"
+
+
+def install(*owners: type) -> None:
+    """Check ``save_pretrained`` of these classes of pipelines and models; a second call changes nothing."""
+    for owner in owners:
+        save = owner.save_pretrained
+        if not hasattr(save, _CHECKED):
+            owner.save_pretrained = _checked(save)
+
+
+def _checked(save: Any) -> Any:
+    @functools.wraps(save)
+    def save_pretrained(self: Any, *args: Any, **kwargs: Any) -> Any:
+        check(type(self).__name__, getattr(self, "components", {"": self}).values())
+        return save(self, *args, **kwargs)
+
+    setattr(save_pretrained, _CHECKED, True)
+    return save_pretrained
+
+
+def check(name: str, parts: Iterable[Any]) -> None:
+    """Make sure that no part has a LoRA in place, before anything is written.
+
+    Args:
+        name: of the class that is saved.
+        parts: of the pipeline; what is no model is passed over.
+
+    Raises:
+        UsageError: saying how to take the LoRA out, and how to keep what it does.
+    """
+    layers = [layer for part in parts if hasattr(part, "cells_and_names") for layer in lora_layers(part)]
+    if not layers:
+        return
+    if any(layer.merged_adapters for layer in layers):
+        remedy = "call unload_lora_weights() first, which leaves what is fused in the weights"
+    else:
+        remedy = "call unload_lora_weights() first, or fuse_lora() and then unload_lora_weights() to keep its effect"
+    raise UsageError(f"{name} has a LoRA in place, and would be saved so that nothing can load it again; {remedy}")
