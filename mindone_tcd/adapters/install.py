@@ -54,7 +54,8 @@ def _lora(original: Callable) -> Callable:
             # One for the pipeline below, instead of one for each of its models.
             warnings.simplefilter("ignore", lora_fusing.FusedLoraTakenOut)
             lora.load_lora_weights(self, pretrained_model_name_or_path_or_dict, *args, **options)
-        lost = [name for name in fused if name not in lora_fusing.fused_adapters(self)]
+        still = lora_fusing.fused_adapters(self) if fused else []
+        lost = [name for name in fused if name not in still]
         if lost:
             warnings.warn(lora_fusing.taken_out(lost, sorted(records.adapter_names(self) - names)), stacklevel=2)
         return None

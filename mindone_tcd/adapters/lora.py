@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
+from ..lora_layers import models_of
 from . import files, lora_swapping
 from .lora_plan import Module, Plan, describe, make_plan
 from .records import LoadedLora, adapter_names, distillation, remember, telling_names
@@ -70,15 +71,16 @@ def load_lora_weights(
         tensors, metadata = files.read_safetensors(path)
         label = str(source)
         names = telling_names(path, label, adapter_name)
-    models = {name: model for name in pipe._lora_loadable_modules if (model := getattr(pipe, name, None)) is not None}
+    models = models_of(pipe)
     shapes = {name: lora_shapes(model) for name, model in models.items()}
     plan = make_plan(tensors, metadata, shapes, _layers_per_block(pipe.unet))
     _refuse_or_warn(plan, len(tensors), label, type(pipe).__name__, strict)
     if hotswap:
         lora_swapping.check(models, plan, adapter_name)
         swapped = lora_swapping.swap(pipe.unet, plan.modules["unet"], adapter_name)
-        for option in (settings := _settings(swapped)).keys() - {"target_modules"}:
-            setattr(pipe.unet.peft_config[adapter_name], option, settings[option])
+        for option, value in _settings(swapped).items():
+            if option != "target_modules":
+                setattr(pipe.unet.peft_config[adapter_name], option, value)
     else:
         _apply(pipe, models, plan, adapter_name)
     counts = {component: len(modules) for component, modules in plan.modules.items()}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ..lora_layers import layers_of
 
 _ATTRIBUTE = "_mindone_tcd_loras"
 _FUSED = "_mindone_tcd_fused_loras"
@@ -93,7 +95,7 @@ def keep_fused(model: Any) -> None:
         model: a model of mindone; one without records of LoRAs is passed over.
     """
     records = getattr(model, _ATTRIBUTE, {})
-    fused = {name for layer in lora_layers(model) for name in layer.merged_adapters} if records else set()
+    fused = {name for layer in layers_of(model) for name in layer.merged_adapters} if records else set()
     kept = [record for name, record in records.items() if name in fused]
     object.__setattr__(model, _FUSED, (*getattr(model, _FUSED, ()), *kept))
 
@@ -107,18 +109,11 @@ def acting_loras(pipe: Any) -> list[LoadedLora]:
     unet = getattr(pipe, "unet", None)
     loaded = loaded_loras(pipe)
     acting = set()
-    for layer in lora_layers(unet) if loaded else ():
+    for layer in layers_of(unet) if loaded else ():
         if not layer.disable_adapters:
             weighted = {name for name in layer.active_adapters if layer.scaling.get(name)}
             acting |= {*weighted, *layer.merged_adapters}
     return [*getattr(unet, _FUSED, ()), *(record for name, record in loaded.items() if name in acting)]
-
-
-def lora_layers(model: Any) -> Iterator[Any]:
-    """The layers of a model that carry LoRAs."""
-    from mindone.peft.tuners.tuners_utils import BaseTunerLayer
-
-    return (cell for _, cell in model.cells_and_names() if isinstance(cell, BaseTunerLayer))
 
 
 def adapter_names(pipe: Any) -> set[str]:

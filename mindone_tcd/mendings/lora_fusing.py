@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..errors import UsageError
+from ..lora_layers import layers_of, models_of
 
 
 class FusedLoraTakenOut(UserWarning):
@@ -36,27 +37,14 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(map(repr, names)) or "none"
 
 
-def layers_of(model: Any) -> list[Any]:
-    """The layers of a model that carry adapters."""
-    from mindone.peft.tuners.tuners_utils import BaseTunerLayer
-
-    return [cell for _, cell in model.cells_and_names() if isinstance(cell, BaseTunerLayer)]
-
-
-def _models(pipe: Any) -> dict[str, Any]:
-    """The models of a pipeline that can take LoRAs, by component."""
-    models = {name: getattr(pipe, name, None) for name in pipe._lora_loadable_modules}
-    return {name: model for name, model in models.items() if model is not None}
-
-
 def fused_adapters(pipe: Any) -> list[str]:
     """The names of the adapters that are fused into some layer of a pipeline."""
-    names = (name for model in _models(pipe).values() for layer in layers_of(model) for name in layer.merged_adapters)
+    names = (name for model in models_of(pipe).values() for layer in layers_of(model) for name in layer.merged_adapters)
     return list(dict.fromkeys(names))
 
 
 def _check_names(pipe: Any, names: Sequence[str], call: str) -> None:
-    loaded = {name for model in _models(pipe).values() for name in getattr(model, "peft_config", None) or {}}
+    loaded = {name for model in models_of(pipe).values() for name in getattr(model, "peft_config", None) or {}}
     unknown = [name for name in names if name not in loaded]
     if unknown:
         raise UsageError(f"{call} names {_listed(unknown)}; expected loaded adapters: {_listed(sorted(loaded))}")
@@ -217,7 +205,7 @@ def _check_before_fusing(original: Callable) -> Callable:
             adapter_names = [adapter_names]
         _check_names(self, adapter_names or (), "fuse_lora()")
         # All of the components before the first one is changed.
-        for name, model in _models(self).items():
+        for name, model in models_of(self).items():
             if name in components:
                 _check_fusing(layers_of(model), lora_scale, adapter_names)
         original(

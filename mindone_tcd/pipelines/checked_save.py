@@ -9,8 +9,8 @@ import functools
 from collections.abc import Iterable
 from typing import Any
 
-from ..adapters.records import lora_layers
 from ..errors import UsageError
+from ..lora_layers import layers_of
 
 _CHECKED = "_mindone_tcd_checked"
 
@@ -43,7 +43,7 @@ def check(name: str, parts: Iterable[Any]) -> None:
     Raises:
         UsageError: saying how to take the LoRA out, and how to keep what it does.
     """
-    layers = [layer for part in parts if hasattr(part, "cells_and_names") for layer in lora_layers(part)]
+    layers = [layer for part in parts if hasattr(part, "cells_and_names") for layer in layers_of(part)]
     if not layers:
         return
     if any(layer.merged_adapters for layer in layers):
