@@ -28,10 +28,9 @@ def __getattr__(name: str) -> Any:
     if name in _FROM_MINDONE:
         value = importlib.import_module(".pipelines.mindone_parts", __name__).get(name)
     elif name in _HOMES:
-        if _HOMES[name] == "schedulers":
-            importlib.import_module(".environment", __name__).require_mindspore()
-            importlib.import_module(".pipelines.from_pretrained", __name__).install_on_schedulers()
         value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+        if _HOMES[name] == "schedulers":
+            importlib.import_module(".pipelines.from_pretrained", __name__).install_on_schedulers()
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value

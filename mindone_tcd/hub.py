@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import UsageError
+from .errors import UsageError, first_line
 from .quiet import errors_only
 
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
@@ -45,8 +45,7 @@ def hub_errors(name: str, what: str) -> Iterator[None]:
     except UsageError:
         raise
     except (OSError, ValueError) as error:  # every error of huggingface_hub is one of these
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise UsageError(
-            f"cannot fetch the {what} {name!r} ({reason}); there is no such folder here either: with no network, "
-            "download it elsewhere and give its folder"
+            f"cannot fetch the {what} {name!r} ({first_line(error)}); there is no such folder here either: with no "
+            "network, download it elsewhere and give its folder"
         ) from error

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UsageError
+from ..errors import UsageError, first_line
 from ..pipelines.folder import check_safetensors
 from . import files
 from .ip_adapter_keys import FACE_LORA, Kind, attention_shapes, compare, kind_of
@@ -223,10 +223,9 @@ class _Encoder:
         except UsageError as error:
             raise UsageError(f"the image encoder {self.source}/{self.folder} cannot be loaded: {error}") from error
         except (OSError, ValueError) as error:
-            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise UsageError(
-                f"the image encoder {self.source}/{self.folder} cannot be loaded ({reason}); with no network, download "
-                "the repository elsewhere and give its folder"
+                f"the image encoder {self.source}/{self.folder} cannot be loaded ({first_line(error)}); with no "
+                "network, download the repository elsewhere and give its folder"
             ) from error
 
 

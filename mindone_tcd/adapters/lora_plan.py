@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..errors import UsageError
+from ..errors import UsageError, some
 from .lora_keys import ALPHA, DOWN, UP, Names, Unplaced
 
 METADATA_KEY = "lora_adapter_metadata"
@@ -190,9 +190,7 @@ def describe(unplaced: tuple[Unplaced, ...], examples: int = 3) -> str:
     details = {_kind(item.reason): item.reason for item in reversed(unplaced)}
     texts = []
     for kind, keys in reasons.items():
-        more = ", …" if len(keys) > examples else ""
-        listed = ", ".join(map(repr, keys[:examples]))
-        texts.append(f"{len(keys)} {details[kind]}: {listed}{more}")
+        texts.append(f"{len(keys)} {details[kind]}: {some(list(map(repr, keys)), examples)}")
     return "; ".join(texts)
 
 

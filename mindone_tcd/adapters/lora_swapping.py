@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UsageError
+from ..errors import UsageError, some
 from ..mendings import lora_fusing
 from .lora_plan import Module, Plan
 from .records import adapter_names
@@ -72,7 +72,7 @@ def check(models: Mapping[str, Any], plan: Plan, name: str) -> None:
             if path in new and new[path].rank != (room := _room(layer, name)) and not (padded and new[path].rank < room)
         ],
     }
-    found = [f"{len(paths)} {kind}: {_some(paths)}" for kind, paths in faults.items() if paths]
+    found = [f"{len(paths)} {kind}: {some(paths)}" for kind, paths in faults.items() if paths]
     if found:
         raise UsageError(
             f"hotswap needs the same UNet modules and ranks as those of adapter {name!r}, and they differ: "
@@ -129,7 +129,3 @@ def _layers(model: Any, name: str) -> dict[str, Any]:
 
 def _room(layer: Any, name: str) -> int:
     return layer.lora_A[name].weight.shape[0]
-
-
-def _some(items: list[str], examples: int = 3) -> str:
-    return ", ".join(items[:examples]) + (", …" if len(items) > examples else "")

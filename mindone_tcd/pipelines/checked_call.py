@@ -14,7 +14,6 @@ import inspect
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ import numpy as np
 from ..adapters.records import acting_loras
 from ..errors import UsageError
 from ..schedulers import LCMScheduler, TCDScheduler
+from ..schedulers.timesteps import is_real
 
 _CHECKED = "_mindone_tcd_checked"
 
@@ -136,7 +136,7 @@ def _eta(scheduler: Any, ours: bool, parameters: Mapping[str, Any], given: Mappi
         return {}
     if eta is None:
         return {"eta": own.default} if "eta" in parameters and "eta" not in given else {}
-    if not _is_number(eta) or not 0 <= eta <= 1:
+    if not is_real(eta) or not 0 <= eta <= 1:
         raise UsageError(f"eta is {eta!r}; expected a number from 0 (no fresh noise) to 1 (as LCM)")
     return {}
 
@@ -145,7 +145,7 @@ def _steps(scheduler: Any, value: Callable[[str], Any], parameters: Mapping[str,
     steps, timesteps, strength = value("num_inference_steps"), value("timesteps"), value("strength")
     start = value("denoising_start")
     partial = "strength" in parameters and start is None
-    if partial and (not _is_number(strength) or not 0 < strength <= 1):
+    if partial and (not is_real(strength) or not 0 < strength <= 1):
         raise UsageError(f"strength is {strength!r}; expected a number above 0, and 1 at the most")
     # Pipelines that know original_inference_steps let the scheduler apply the strength; others cut its timesteps.
     own = "original_inference_steps" in parameters
@@ -222,7 +222,7 @@ def _guidance(pipe: Any, value: Callable[[str], Any]) -> None:
     texts = (value("negative_prompt"), value("negative_prompt_2"))
     negative = any(any(text) if isinstance(text, list | tuple) else text for text in texts)
     scale = value("guidance_scale")
-    if not (negative or value("negative_prompt_embeds") is not None) or not _is_number(scale):
+    if not (negative or value("negative_prompt_embeds") is not None) or not is_real(scale):
         return
     if _unet_config(pipe).get("time_cond_proj_dim") is not None:
         _warn("the negative prompt has no effect: this UNet takes the guidance scale as an input, not by a second pass")
@@ -240,11 +240,6 @@ def _lora(pipe: Any) -> None:
                 f"{type(pipe.scheduler).__name__}; use pipe.scheduler = {right}.from_config(pipe.scheduler.config), "
                 f"or load the pipeline with the method {lora.distillation}"
             )
-
-
-def _is_number(value: Any) -> bool:
-    """Whether it is a real number; True and False are none."""
-    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _unet_config(pipe: Any) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,17 +117,29 @@ def find_model(name: str) -> Model:
         if HUB_ID.fullmatch(name):
             return _describe(name, name, False, lambda part, file: fetch_file(name, file, part, "model"))
         raise UsageError(f"no model {name!r}: expected {SHAPES!r}, an existing folder, or a hub id (owner/name)")
-    index_path = folder / "model_index.json"
-    if not index_path.is_file():
+    if not (folder / "model_index.json").is_file():
         raise UsageError(f"{folder} has no model_index.json; expected the folder of a whole pipeline, as saved by it")
-    index = read_json(index_path)
-    for part, entry in index.items():
-        if part.startswith("_") or not isinstance(entry, list) or entry[:1] == [None]:
+    for part in part_folders(folder):
+        _check_part(part)
+    return _describe(name, str(folder.resolve()), True, lambda part, file: folder / (part or "") / file)
+
+
+def part_folders(folder: Path, given: Collection[str] = ()) -> Iterator[Path]:
+    """The folders of a pipeline's parts that its ``model_index.json`` names, in its order.
+
+    Args:
+        folder: the pipeline's.
+        given: parts that do not come from it.
+
+    Raises:
+        UsageError: at the first part whose folder is not there.
+    """
+    for part, entry in read_json(folder / "model_index.json").items():
+        if part.startswith("_") or part in given or not isinstance(entry, list) or entry[:1] == [None]:
             continue
         if not (folder / part).is_dir():
             raise UsageError(f"{folder} lacks the folder {part}/ that model_index.json names; fetch the model again")
-        _check_part(folder / part)
-    return _describe(name, str(folder.resolve()), True, lambda part, file: folder / (part or "") / file)
+        yield folder / part
 
 
 def local_path(name: str) -> Path:

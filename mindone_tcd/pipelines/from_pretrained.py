@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import UsageError, first_line
 from . import known_options, missing_weights, placed_keys
 from .folder import read_json
 
@@ -140,7 +140,7 @@ def _reason(error: BaseException) -> str:
         if {cls.__name__ for cls in type(cause).__mro__} & {"ConnectionError", "LocalEntryNotFoundError"}:
             return "the hub is out of reach, or not to be asked, and what was fetched before does not hold it"
         cause = cause.__cause__ or cause.__context__
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return first_line(error)
 
 
 def _explain_folder(cls: type, folder: Path, options: dict[str, Any]) -> None:

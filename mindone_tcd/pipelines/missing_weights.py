@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ..errors import UsageError
-from .folder import check_weights, read_json
+from .folder import check_weights, part_folders
 from .placed_keys import WITHOUT_LORA
 
 _WEIGHTS = re.compile(r"(?:diffusion_pytorch_model|model)(?:\.(?P<variant>[^.-]+))?(?:-\d+-of-\d+)?\.safetensors")
@@ -24,19 +24,14 @@ def explain(folder: Path, variant: str | None, given: Collection[str] = ()) -> N
     Raises:
         UsageError: if something is missing, of another variant, or damaged. It names it and says what to do.
     """
-    index = folder / "model_index.json"
-    if not index.is_file():
+    if not (folder / "model_index.json").is_file():
         _explain_part(folder, variant)
         return
     parts = []
-    for part, entry in read_json(index).items():
-        if part.startswith("_") or part in given or not isinstance(entry, list) or entry[:1] == [None]:
-            continue
-        if not (folder / part).is_dir():
-            raise UsageError(f"{folder} lacks the folder {part}/ that model_index.json names; fetch the model again")
-        _refuse_adapter(folder / part)
-        if (folder / part / "config.json").is_file():
-            parts.append(folder / part)
+    for part in part_folders(folder, given):
+        _refuse_adapter(part)
+        if (part / "config.json").is_file():
+            parts.append(part)
     found = [_variants(part) for part in parts]
     if variant is not None and not any(variant in variants for variants in found):
         _refuse_variant(folder, variant, set().union(*found))

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import UsageError, some
 
 _BUFFERS = re.compile(r"(?:^|\.)(?:position_ids|num_batches_tracked|pos_embed\.pe)$")
 """What torch writes to the file, and the model here computes by itself."""
@@ -91,10 +91,7 @@ def _message(where: str, kind: str, missing: Iterable[str], unexpected: Iterable
 
 
 def _listed(what: str, keys: list[str]) -> str:
-    if not keys:
-        return ""
-    more = ", …" if len(keys) > _SHOWN else ""
-    return f"{len(keys)} {what} ({', '.join(keys[:_SHOWN])}{more})"
+    return f"{len(keys)} {what} ({some(keys, _SHOWN)})" if keys else ""
 
 
 def _shape(key: str, found: Any, wanted: Any) -> str:

@@ -78,16 +78,21 @@ def integer(value: object, name: str, least: int | None = None) -> int:
     return int(value)
 
 
+def is_real(value: object) -> bool:
+    """Whether it is a real number; True and False are none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def fraction(value: object, name: str, zero: bool) -> float:
     """`value` as a float within [0, 1], or (0, 1] without `zero`, or a ValueError that names it."""
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value <= 1 or (value == 0 and not zero):
+    if not is_real(value) or not 0 <= value <= 1 or (value == 0 and not zero):
         raise ValueError(f"{name} is {value!r}; expected a number within {'[' if zero else '('}0, 1]")
     return float(value)
 
 
 def positive(value: object, name: str) -> float:
     """`value` as a float above 0, or a ValueError that names it."""
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < value < float("inf"):
+    if not is_real(value) or not 0 < value < float("inf"):
         raise ValueError(f"{name} is {value!r}; expected a number above 0")
     return float(value)
 
