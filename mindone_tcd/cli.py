@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 from . import __version__
 from .errors import UsageError
+from .pipelines.folder import Model
 from .pipelines.picture import Picture, check_writable, grid, read_record
 from .pipelines.plan import plan
-from .pipelines.recipes import METHODS, SHAPES
+from .pipelines.recipes import METHODS, SHAPES, Recipe
 from .pipelines.request import DTYPES, Request, make_request, whole_number
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _generate(args: argparse.Namespace) -> int:
     for path in [*paths, *([sheet] if sheet else [])]:
         check_writable(path)
 
-    pipe = _load(args.model, args.method, args.lora, args.dtype)
+    pipe = _load(model, recipe, args.dtype)
     made: list[Picture] = []
     for batch in pipe.batches(request):
         for picture in batch:
@@ -157,14 +158,14 @@ def _generate(args: argparse.Namespace) -> int:
     return 0
 
 
-def _load(model: str, method: str, lora: str | None, dtype: str | None) -> TextToImage:
+def _load(model: Model, recipe: Recipe, dtype: str | None) -> TextToImage:
     print("loading MindSpore and the model …", file=sys.stderr, flush=True)
     # Only what was made goes to stdout. What the libraries print there while they are imported helps nobody.
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     with contextlib.redirect_stdout(io.StringIO()):
-        from .pipelines.loading import load
+        from .pipelines.loading import load_planned
 
-        return load("text-to-image", model, method=method, lora=lora, dtype=dtype)
+        return load_planned(model, recipe, dtype)
 
 
 def _info(args: argparse.Namespace) -> int:
@@ -182,15 +183,15 @@ def _info(args: argparse.Namespace) -> int:
     check_writable(out)
     if out.exists() and out.samefile(args.picture):
         raise UsageError(f"--out {out} is the picture itself; give another name, so that the two can be compared")
-    request, seeds, lora = _request_of(record, args.picture)
-    pipe = _load(record["model"], record["method"], lora, record["dtype"])
+    model, recipe, request, seeds = _request_of(record, args.picture)
+    pipe = _load(model, recipe, record["dtype"])
     pictures = {picture.record["seed"]: picture for picture in pipe.make_batch(request, seeds)}
     picture = pictures[record["seed"]]
     print(picture.save(out))
     return 0 if _compare(args.picture, picture, record) else 1
 
 
-def _request_of(record: dict, path: Path) -> tuple[Request, tuple[int, ...], str | None]:
+def _request_of(record: dict, path: Path) -> tuple[Model, Recipe, Request, tuple[int, ...]]:
     try:
         lora = {None: "none", "shipped": None}.get(record["lora"], record["lora"])
         seeds = tuple(whole_number(seed, "a seed", 0) for seed in record["batch_seeds"])
@@ -210,7 +211,7 @@ def _request_of(record: dict, path: Path) -> tuple[Request, tuple[int, ...], str
             raise KeyError("batch_seeds or dtype")
     except (KeyError, TypeError) as error:
         raise UsageError(f"the record in {path} is incomplete ({error}); it cannot be made again") from error
-    return request, seeds, lora
+    return model, recipe, request, seeds
 
 
 def _compare(path: Path, picture: Picture, record: dict) -> bool:

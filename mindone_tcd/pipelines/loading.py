@@ -47,11 +47,12 @@ def load(
     if dtype is not None and dtype not in DTYPES:
         raise UsageError(f"unknown dtype {dtype!r}; choose one of: {', '.join(DTYPES)}")
     found, chosen = plan(model, method, lora)
+    return load_planned(found, chosen, dtype)
+
+
+def load_planned(model: Model, chosen: Recipe, dtype: str | None) -> TextToImage:
+    """:func:`load` for what :func:`~mindone_tcd.pipelines.plan.plan` has found already; errors as there."""
     require_mindspore()
-    return _load(found, chosen, dtype)
-
-
-def _load(model: Model, chosen: Recipe, dtype: str | None) -> TextToImage:
     import mindspore as ms
 
     from .. import cpu, schedulers
