@@ -5,15 +5,12 @@ import warnings
 
 import numpy as np
 import pytest
+from untouched import Untouched, stop
 
 import mindone_tcd
 from mindone_tcd import LCMScheduler, TCDScheduler, UsageError
 
 PROMPT = "a red circle on a blue background"
-
-
-class Untouched(Exception):
-    """Raised where a pipeline's work would begin."""
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +20,6 @@ def pipe():
     pipe = load(lora="none").pipeline
     pipe.set_progress_bar_config(disable=True)
     return pipe
-
-
-def stop(*_, **__):
-    raise Untouched
 
 
 @pytest.fixture

@@ -3,41 +3,23 @@
 import numpy as np
 import pytest
 from PIL import Image
+from untouched import Untouched, stop
 
 import mindone_tcd
 from mindone_tcd import LCMScheduler, TCDScheduler, UsageError
-from mindone_tcd.standins import make
 
 PROMPT = "a red circle on a blue background"
 PICTURE = Image.fromarray(np.random.Generator(np.random.PCG64(4)).integers(0, 256, (64, 64, 3), np.uint8))
 
 
-class Untouched(Exception):
-    """Raised where a pipeline's work would begin."""
-
-
-def stop(*_, **__):
-    raise Untouched
-
-
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    root = tmp_path_factory.mktemp("standins")
-
-    def get(name):
-        return str(root / name if (root / name).exists() else make(name, root / name))
-
-    return get
-
-
-@pytest.fixture(scope="module")
-def parts(folder):
+def parts(folders):
     """The components of two stand-ins, loaded once for the module."""
     loaded = {}
 
     def get(base):
         if base not in loaded:
-            loaded[base] = mindone_tcd.DiffusionPipeline.from_pretrained(folder(base)).components
+            loaded[base] = mindone_tcd.DiffusionPipeline.from_pretrained(str(folders(base))).components
         return loaded[base] | {"scheduler": TCDScheduler.from_config(loaded[base]["scheduler"].config)}
 
     return get
@@ -115,10 +97,10 @@ def test_a_picture_without_an_ip_adapter(plain, any_scheduler):
         run(plain)
 
 
-def test_an_ip_adapter_without_a_picture(plain, any_scheduler, folder, monkeypatch):
+def test_an_ip_adapter_without_a_picture(plain, any_scheduler, folders, monkeypatch):
     plain.scheduler = any_scheduler.from_config(plain.scheduler.config)
     monkeypatch.setattr(plain, "prepare_ip_adapter_image_embeds", stop)
-    plain.load_ip_adapter(folder("ip-adapter"), subfolder="models", weight_name="ip-adapter_sd15.safetensors")
+    plain.load_ip_adapter(str(folders("ip-adapter")), subfolder="models", weight_name="ip-adapter_sd15.safetensors")
     try:
         refused(plain, "an IP-Adapter is loaded, but neither ip_adapter_image nor ip_adapter_image_embeds is given")
         refused(plain, "ip_adapter_image has 2 entries, but 1 IP-Adapters are", ip_adapter_image=[PICTURE, PICTURE])
@@ -138,8 +120,8 @@ def test_an_ip_adapter_without_a_picture(plain, any_scheduler, folder, monkeypat
     refused(plain, "no IP-Adapter is loaded", ip_adapter_image=PICTURE)
 
 
-def test_more_frames_than_the_motion_adapter_knows(parts, any_scheduler, folder, monkeypatch):
-    adapter = mindone_tcd.MotionAdapter.from_pretrained(folder("motion-adapter"))
+def test_more_frames_than_the_motion_adapter_knows(parts, any_scheduler, folders, monkeypatch):
+    adapter = mindone_tcd.MotionAdapter.from_pretrained(str(folders("motion-adapter")))
     components = {name: part for name, part in parts("sd15").items() if name != "safety_checker"}
     pipe = mindone_tcd.AnimateDiffPipeline(**components, motion_adapter=adapter)
     pipe.scheduler = any_scheduler.from_config(pipe.scheduler.config)

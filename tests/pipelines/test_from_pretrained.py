@@ -72,14 +72,6 @@ def reshape(key):
     return edit
 
 
-@pytest.fixture
-def shapes(tmp_path):
-    """A copy of the shipped model that a test may damage."""
-    made = tmp_path / "model"
-    shutil.copytree(SHAPES_FOLDER, made, ignore=shutil.ignore_patterns("*_lora"))
-    return made
-
-
 def part(name, folder):
     """A model's folder in ``folder``, its class and one of its keys."""
     if name in PARTS:

@@ -3,32 +3,12 @@
 import warnings
 
 import pytest
+from untouched import Untouched, stop
 
 import mindone_tcd
 from mindone_tcd.adapters import loaded_loras
-from mindone_tcd.standins import make
 
 FILE = "pytorch_lora_weights.safetensors"
-
-
-class Untouched(Exception):
-    """Raised where a pipeline's work would begin."""
-
-
-def stop(*_, **__):
-    raise Untouched
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """A stand-in's folder; LoRAs in one that is named after their method, as those on the hub are."""
-    root = tmp_path_factory.mktemp("standins")
-
-    def get(name, method=None):
-        folder = root / (f"{method}-{name}" if method else name)
-        return folder if folder.exists() else make(name, folder)
-
-    return get
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +66,7 @@ def test_the_right_scheduler_is_named(pipe, folders, base, scheduler, method):
     pipe = pipe(base)
     if scheduler:
         pipe.scheduler = getattr(mindone_tcd, scheduler).from_config(pipe.scheduler.config)
-    pipe.load_lora_weights(str(folders(f"lora-{base}", method)), weight_name=FILE, adapter_name="mine")
+    pipe.load_lora_weights(str(folders(f"lora-{base}", method=method)), weight_name=FILE, adapter_name="mine")
     found = warned(pipe)
     if scheduler == f"{method}Scheduler":
         assert found == []
@@ -103,7 +83,7 @@ def test_the_right_scheduler_is_named(pipe, folders, base, scheduler, method):
 
 def test_the_warning_follows_what_acts(pipe, folders):
     pipe = pipe("sd15")
-    pipe.load_lora_weights(str(folders("lora-sd15", "LCM")), weight_name=FILE, adapter_name="fast")
+    pipe.load_lora_weights(str(folders("lora-sd15", method="LCM")), weight_name=FILE, adapter_name="fast")
     pipe.load_lora_weights(str(folders("lora-sd15")), weight_name=FILE, adapter_name="style")
     pipe.set_adapters(["style"])
     assert not warned(pipe)
@@ -123,7 +103,7 @@ def test_the_warning_follows_what_acts(pipe, folders):
 
 def test_unloading_leaves_only_what_is_fused(pipe, folders, monkeypatch):
     pipe = pipe("sd15")
-    lora = str(folders("lora-sd15", "TCD"))
+    lora = str(folders("lora-sd15", method="TCD"))
     pipe.load_lora_weights(lora, weight_name=FILE, adapter_name="unfused")
     pipe.fuse_lora()
     pipe.unfuse_lora()

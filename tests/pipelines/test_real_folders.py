@@ -14,14 +14,6 @@ from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
 UNET = "unet/diffusion_pytorch_model.safetensors"
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """The shipped model's folder, without its LoRAs."""
-    made = tmp_path / "model"
-    shutil.copytree(SHAPES_FOLDER, made, ignore=shutil.ignore_patterns("*_lora"))
-    return made
-
-
 def rename(folder, variant):
     """To the names that SDXL base's half-precision files have."""
     for path in list(folder.rglob("*.safetensors")):
@@ -55,39 +47,39 @@ def load(folder, **options):
     return get("StableDiffusionXLPipeline").from_pretrained(str(folder), **options)
 
 
-def test_half_precision_variant(folder):
-    rename(folder, "fp16")
-    pipe = load(folder, variant="fp16")
+def test_half_precision_variant(shapes):
+    rename(shapes, "fp16")
+    pipe = load(shapes, variant="fp16")
     assert_is_the_shipped_unet(pipe.unet)
     wanted = load_file(SHAPES_FOLDER / "text_encoder_2" / "model.safetensors")["text_projection.weight"]
     np.testing.assert_array_equal(pipe.text_encoder_2.text_projection.weight.asnumpy().astype(wanted.dtype), wanted)
 
 
 @pytest.mark.parametrize("variant", [None, "fp16"])
-def test_sharded_weights(folder, variant):
+def test_sharded_weights(shapes, variant):
     if variant:
-        rename(folder, variant)
-    shard(folder / UNET.replace(".safetensors", f".{variant}.safetensors" if variant else ".safetensors"), variant)
-    assert_is_the_shipped_unet(load(folder, variant=variant).unet)
+        rename(shapes, variant)
+    shard(shapes / UNET.replace(".safetensors", f".{variant}.safetensors" if variant else ".safetensors"), variant)
+    assert_is_the_shipped_unet(load(shapes, variant=variant).unet)
 
 
-def test_a_unet_by_itself_goes_into_a_pipeline(folder, tmp_path):
+def test_a_unet_by_itself_goes_into_a_pipeline(shapes, tmp_path):
     alone = tmp_path / "lcm-sdxl"
-    shutil.move(folder / "unet", alone)
+    shutil.move(shapes / "unet", alone)
     unet = get("UNet2DConditionModel").from_pretrained(str(alone))
-    pipe = load(folder, unet=unet)
+    pipe = load(shapes, unet=unet)
     assert pipe.unet is unet
     assert_is_the_shipped_unet(pipe.unet)
 
 
-def test_a_controlnet_beside(folder):
-    net = get("ControlNetModel").from_unet(get("UNet2DConditionModel").from_pretrained(str(folder), subfolder="unet"))
-    net.save_pretrained(str(folder / "controlnet"))
-    loaded = get("ControlNetModel").from_pretrained(str(folder), subfolder="controlnet")
+def test_a_controlnet_beside(shapes):
+    net = get("ControlNetModel").from_unet(get("UNet2DConditionModel").from_pretrained(str(shapes), subfolder="unet"))
+    net.save_pretrained(str(shapes / "controlnet"))
+    loaded = get("ControlNetModel").from_pretrained(str(shapes), subfolder="controlnet")
     values = {name: parameter.asnumpy() for name, parameter in net.parameters_and_names()}
     for name, parameter in loaded.parameters_and_names():
         np.testing.assert_array_equal(parameter.asnumpy(), values[name], err_msg=name)
-    pipe = get("StableDiffusionXLControlNetPipeline").from_pretrained(str(folder), controlnet=loaded)
+    pipe = get("StableDiffusionXLControlNetPipeline").from_pretrained(str(shapes), controlnet=loaded)
     assert pipe.controlnet is loaded
     assert_is_the_shipped_unet(pipe.unet)
 
@@ -95,44 +87,44 @@ def test_a_controlnet_beside(folder):
 # ----- what is missing ------------------------------------------------------------------------------------------------
 
 
-def test_no_files_of_the_variant(folder):
+def test_no_files_of_the_variant(shapes):
     with pytest.raises(UsageError, match=r"model has no weights of the variant 'fp16', but others: leave variant out"):
-        load(folder, variant="fp16")
+        load(shapes, variant="fp16")
     with pytest.raises(UsageError, match=r"unet has no weights of the variant 'fp16', but others: leave variant out"):
-        get("UNet2DConditionModel").from_pretrained(str(folder / "unet"), variant="fp16")
+        get("UNet2DConditionModel").from_pretrained(str(shapes / "unet"), variant="fp16")
 
 
-def test_only_files_of_a_variant(folder):
-    rename(folder, "fp16")
+def test_only_files_of_a_variant(shapes):
+    rename(shapes, "fp16")
     with pytest.raises(UsageError, match=r'text_encoder has only weights of the variant fp16; pass variant="fp16"'):
-        load(folder)
+        load(shapes)
     with pytest.raises(UsageError, match=r'unet has only weights of the variant fp16; pass variant="fp16"'):
-        get("UNet2DConditionModel").from_pretrained(str(folder), subfolder="unet")
+        get("UNet2DConditionModel").from_pretrained(str(shapes), subfolder="unet")
     with pytest.raises(UsageError, match=r"""variant 'bf16', but others: pass variant="fp16"$"""):
-        load(folder, variant="bf16")
+        load(shapes, variant="bf16")
 
 
-def test_a_part_without_weights(folder):
-    (folder / "text_encoder" / "model.safetensors").rename(folder / "text_encoder" / "pytorch_model.bin")
+def test_a_part_without_weights(shapes):
+    (shapes / "text_encoder" / "model.safetensors").rename(shapes / "text_encoder" / "pytorch_model.bin")
     with pytest.raises(UsageError, match=r"text_encoder has no \.safetensors weights \(pytorch_model\.bin cannot be"):
-        load(folder)
+        load(shapes)
 
 
-def test_a_missing_shard(folder):
-    shard(folder / UNET)
-    (folder / "unet" / "diffusion_pytorch_model-00002-of-00002.safetensors").unlink()
+def test_a_missing_shard(shapes):
+    shard(shapes / UNET)
+    (shapes / "unet" / "diffusion_pytorch_model-00002-of-00002.safetensors").unlink()
     with pytest.raises(UsageError, match=r"unet lacks diffusion_pytorch_model-00002-of-00002\.safetensors"):
-        load(folder)
+        load(shapes)
 
 
-def test_truncated_weights(folder):
-    path = folder / UNET
+def test_truncated_weights(shapes):
+    path = shapes / UNET
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(UsageError, match=r"diffusion_pytorch_model\.safetensors is damaged"):
-        load(folder)
+        load(shapes)
 
 
-def test_other_errors_are_left_alone(folder):
+def test_other_errors_are_left_alone(shapes):
     with pytest.raises((OSError, ValueError, TypeError)) as caught:
-        load(folder, mindspore_dtype="float32", custom_pipeline="nobody/nothing")
+        load(shapes, mindspore_dtype="float32", custom_pipeline="nobody/nothing")
     assert not isinstance(caught.value, UsageError)

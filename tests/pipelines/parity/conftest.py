@@ -1,4 +1,4 @@
-"""Stand-ins made once, pipelines loaded once, and each case run once by us."""
+"""Pipelines loaded once, and each case run once by us."""
 
 import importlib.util
 from pathlib import Path
@@ -7,21 +7,6 @@ import numpy as np
 import parity_case
 import pytest
 from parity_cases import CASES, REFERENCES
-
-
-@pytest.fixture(scope="session")
-def folders(tmp_path_factory):
-    """A stand-in's folder by name and seed; made when first asked for."""
-    from mindone_tcd.standins import make
-
-    root, made = tmp_path_factory.mktemp("standins"), {}
-
-    def get(name, seed=0):
-        if (name, seed) not in made:
-            made[name, seed] = make(name, root / f"{name}-{seed}", seed=seed)
-        return made[name, seed]
-
-    return get
 
 
 @pytest.fixture(scope="session")
