@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import importlib.abc
 import inspect
-import linecache
 import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from types import FunctionType, ModuleType
 from typing import Any
+
+from .made_functions import function_from
 
 Makers = Mapping[str, Callable[[Any], Any]]
 """From "module:attribute" (dots in the attribute lead into classes) to a function that makes the replacement from the
@@ -45,16 +46,12 @@ def rewrite(function: Callable, pattern: str, replacement: str, purpose: str) ->
     """A copy of `function` made from its source, with `replacement` for every match of the regular expression.
 
     For functions of hundreds of lines in which one expression is wrong; where nothing matches, it is the function
-    itself. Graph mode finds the copy's text through linecache, under a file name that ends with `purpose`.
+    itself.
     """
     source, changes = re.subn(pattern, replacement, textwrap.dedent(inspect.getsource(function)))
     if not changes:
         return function
-    file = f"<{function.__module__}.{function.__qualname__} {purpose}>"
-    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    made: dict[str, Callable] = {}
-    exec(compile(source, file, "exec"), function.__globals__, made)
-    copy = made[function.__name__]
+    copy = function_from(source, function.__name__, function.__globals__, f"{function.__qualname__} {purpose}")
     copy.__module__, copy.__qualname__ = function.__module__, function.__qualname__
     return copy
 

@@ -1,0 +1,39 @@
+"""Functions made from source text at run time, in files of their own.
+
+Graph mode reads a function's text from its file, and writes the file's path into the graphs that it keeps: text that
+lies in memory only is found by the first, and complained of a hundred times by the second.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import re
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def function_from(source: str, name: str, names: dict[str, Any], title: str) -> Callable:
+    """The function ``name`` that ``source`` defines.
+
+    Args:
+        source: text of a module.
+        name: what it defines.
+        names: the globals that it sees; none is added to them.
+        title: what the file is called, so that a traceback tells where the function is from.
+    """
+    file = _folder() / f"{re.sub(r'[^A-Za-z0-9]+', '_', title)}_{len(list(_folder().iterdir()))}.py"
+    file.write_text(source, encoding="utf-8")
+    made: dict[str, Any] = {}
+    exec(compile(source, str(file), "exec"), names, made)
+    return made[name]
+
+
+@functools.cache
+def _folder() -> Path:
+    folder = tempfile.mkdtemp(prefix="mindone-tcd-source-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
