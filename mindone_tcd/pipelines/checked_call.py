@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import compiled
 from ..adapters.records import acting_loras
 from ..errors import UsageError
 from ..schedulers import LCMScheduler, TCDScheduler
@@ -40,13 +41,18 @@ def install(base: type) -> None:
 
     @functools.wraps(begin)
     def checked_from_now_on(self: Any, *args: Any, **kwargs: Any) -> None:
-        for cls in type(self).__mro__:
-            if issubclass(cls, base):
-                _wrap(cls)
+        watch(type(self), base)
         begin(self, *args, **kwargs)
 
     setattr(checked_from_now_on, _CHECKED, True)
     base.__init__ = checked_from_now_on
+
+
+def watch(cls: type, base: type) -> None:
+    """Check the calls of a pipeline class and its parents, up to ``base``."""
+    for parent in cls.__mro__:
+        if issubclass(parent, base):
+            _wrap(parent)
 
 
 def _wrap(cls: type) -> None:
@@ -66,7 +72,8 @@ def _wrap(cls: type) -> None:
             plain = {name: value.item() for name, value in bound.arguments.items() if isinstance(value, np.number)}
             bound.arguments.update(plain)
             bound.arguments.update(check(self, signature.parameters, bound.arguments))
-            return call(*bound.args, **bound.kwargs)
+            with compiled.running(self, bound.arguments):
+                return call(*bound.args, **bound.kwargs)
         return call(self, *args, **kwargs)
 
     setattr(checked, _CHECKED, True)

@@ -31,15 +31,23 @@ def get(name: str) -> Any:
     from ..environment import require_mindspore
 
     require_mindspore()
-    from .. import adapters, cpu, mendings, schedulers
+    from .. import mendings
 
     mendings.apply()
     part = getattr(importlib.import_module(MODULES[name]), name)
+    put_in_place()
+    return part
+
+
+def put_in_place() -> None:
+    """Our schedulers, kernels, mendings, loaders and checks, for all of mindone; may be called again."""
+    from .. import adapters, cpu, mendings, schedulers
+
+    mendings.apply()
     schedulers.register()
     cpu.enable()
     adapters.install()
     _install_checks()
-    return part
 
 
 def _install_checks() -> None:

@@ -1,0 +1,5 @@
+"""Pipelines whose networks run as compiled graphs (`ms.jit`), with no stale graph ever used."""
+
+from .pipeline import compile_pipeline, compiled_form, running, uncompile_pipeline
+
+__all__ = ["compile_pipeline", "compiled_form", "running", "uncompile_pipeline"]

@@ -1,0 +1,135 @@
+"""Graphs on disk, so that a second process need not compile what a first one has.
+
+MindSpore can keep compiled graphs in files, but numbers them in the order in which a process compiles, reads them from
+one folder a process, and recognises a change only in the script that was started: with another model or LoRA it takes
+the wrong graph. Here a graph's file is named after all that makes the graph what it is, and laid out for MindSpore
+under the number that it will look for.
+
+The folder is `$MINDONE_TCD_CACHE`, or `mindone-tcd` in `$XDG_CACHE_HOME` (`~/.cache`). `MINDONE_TCD_CACHE=off` keeps
+nothing.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import mindspore as ms
+
+from .. import cpu
+from ..environment import versions
+
+MOST_FILES = 64
+"""How many graphs are kept; the ones unused for longest go first. A graph of SDXL's UNet takes some 20 MB."""
+
+_count = 0
+
+
+def folder() -> Path | None:
+    """Where graphs are kept; None where they are not."""
+    chosen = os.environ.get("MINDONE_TCD_CACHE")
+    if chosen is not None:
+        return None if chosen.lower() in ("", "0", "off") else Path(chosen).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "mindone-tcd"
+
+
+def name_of(*parts: str) -> str:
+    """The file name of a graph, from texts that say what it is made of."""
+    text = hashlib.sha256(_surroundings().encode())
+    for part in parts:
+        text.update(b"\0" + part.encode())
+    return f"{text.hexdigest()}.mindir"
+
+
+@contextlib.contextmanager
+def kept(name: str | None) -> Iterator[None]:
+    """Within, one graph is compiled: it is taken from the file of that name, or put there.
+
+    A file that cannot be read or written costs nothing but the compiling.
+
+    Args:
+        name: from `name_of`; None compiles without looking at the disk.
+    """
+    place = folder()
+    if name is None or place is None or _used_by_others():
+        yield
+        return
+    global _count
+    try:
+        spot = _desk() / f"compile_cache_{_count}.mindir"
+        with contextlib.suppress(OSError):
+            shutil.copyfile(place / name, spot)
+            os.utime(place / name)
+        found = spot.exists()
+    except OSError:
+        yield
+        return
+    before = os.environ.get("MS_DEV_FORCE_USE_COMPILE_CACHE")
+    # What MindSpore would look at, the started script, has no part in the graph.
+    os.environ["MS_DEV_FORCE_USE_COMPILE_CACHE"] = "1"
+    ms.set_context(enable_compile_cache=True, compile_cache_path=str(_desk().parents[1]))
+    _count += 1
+    try:
+        yield
+    finally:
+        ms.set_context(enable_compile_cache=False)
+        if before is None:
+            del os.environ["MS_DEV_FORCE_USE_COMPILE_CACHE"]
+        else:
+            os.environ["MS_DEV_FORCE_USE_COMPILE_CACHE"] = before
+        if not found and spot.exists():
+            with contextlib.suppress(OSError):
+                _put(spot, place / name)
+        spot.unlink(missing_ok=True)
+
+
+def _put(made: Path, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(dir=file.parent, prefix=".", suffix=".part")
+    os.close(handle)
+    try:
+        shutil.copyfile(made, part)
+        os.replace(part, file)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
+    files = sorted(file.parent.glob("*.mindir"), key=lambda path: path.stat().st_mtime)
+    for old in files[:-MOST_FILES]:
+        old.unlink(missing_ok=True)
+
+
+def _used_by_others() -> bool:
+    """Whether the user has set MindSpore's own cache up: then it is left alone."""
+    return bool(ms.get_context("enable_compile_cache")) or os.environ.get("MS_COMPILER_CACHE_ENABLE") == "1"
+
+
+@functools.cache
+def _desk() -> Path:
+    """The folder in which MindSpore looks, one a process because it reads the setting once."""
+    root = tempfile.mkdtemp(prefix="mindone-tcd-graphs-")
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    desk = Path(root) / f"rank_{os.environ.get('RANK_ID', '0')}" / "graph_cache"
+    desk.mkdir(parents=True)
+    return desk
+
+
+def _surroundings() -> str:
+    device = ms.get_context("device_target")
+    return f"{versions()} {device} {cpu.enabled()} {_own_source()}"
+
+
+@functools.cache
+def _own_source() -> str:
+    """A digest of this package's source: the kernels and mendings end up in the graphs."""
+    text = hashlib.sha256()
+    root = Path(__file__).parents[1]
+    for file in sorted(root.rglob("*.py")):
+        text.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
+    return text.hexdigest()

@@ -1,0 +1,219 @@
+"""What a compiled graph has taken from a model for good, and whether the model still is so.
+
+A graph keeps the weights' memory, the numbers, flags and strings, and the structure that it met when it was compiled.
+Fusing or weighting a LoRA, setting an IP-Adapter's scale or exchanging weights changes these on the model, and MindSpore
+does not notice: the graph goes on with the old ones. So everything reachable from the model is noted before compiling
+and looked at again before each use: some milliseconds for a thousand layers.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import sys
+import types
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import mindspore as ms
+import numpy as np
+from mindspore import nn
+from mindspore.common.dtype import Type as DType
+
+_ATOMS = (type(None), bool, int, float, complex, str, bytes, DType, np.generic, enum.Enum, type(Ellipsis))
+_BY_NAME = (types.FunctionType, types.BuiltinFunctionType, type, types.ModuleType)
+_MISSING = object()
+
+_OF_EVERY_CELL = frozenset(vars(nn.Cell()))
+_CHANGES_THE_GRAPH = frozenset({"_cells", "_params", "_buffers", "training", "mixed_precision_type"})
+_BOOKKEEPING = frozenset(_OF_EVERY_CELL - _CHANGES_THE_GRAPH) | {
+    *("_mutable_flags", "__parse_method__", "init_tensor"),
+    "construct",
+}
+"""What MindSpore itself keeps on a cell and no graph takes in; and ``construct``, where compiled parts are put."""
+
+_UNORDERED = ("_use_default_values",)
+"""Lists that mindone makes of a set: their order is another one in each process."""
+
+_VERSIONED = ("mindspore", "mindone", "mindone_tcd", "transformers", "numpy", "builtins")
+"""Packages whose versions stand for their source."""
+
+
+class Snapshot:
+    """The state of a model at the moment of creation.
+
+    Args:
+        root: the model.
+
+    Attributes:
+        digest: a text that is the same in another process if, and only if, the same graph would be compiled from the
+            model there, whatever its weights are; None where something was met that cannot be described.
+    """
+
+    def __init__(self, root: nn.Cell) -> None:
+        self._fields: list[tuple[dict, bool, int, tuple[tuple[Any, Any], ...]]] = []
+        self._sequences: list[tuple[Any, tuple]] = []
+        self._sets: list[tuple[set, frozenset]] = []
+        self._tensors: list[tuple[ms.Tensor, int]] = []
+        self._arrays: list[tuple[np.ndarray, bytes]] = []
+        self._met: dict[int, tuple[int, Any]] = {}
+        self._words: list[str] = []
+        self._sources: set[str] = set()
+        self._described = True
+        self._note(root)
+        self.digest = self._digest()
+        del self._words, self._sources
+
+    def holds(self) -> bool:
+        """Whether nothing has changed since."""
+        for fields, of_cell, length, noted in self._fields:
+            if len(fields) != length and (not of_cell or len(_own(fields)) != len(noted)):
+                return False
+            for key, old in noted:
+                new = fields.get(key, _MISSING)
+                if new is not old and not _same(new, old):
+                    return False
+        for sequence, old_items in self._sequences:
+            if len(sequence) != len(old_items):
+                return False
+            for new, old in zip(sequence, old_items, strict=True):
+                if new is not old and not _same(new, old):
+                    return False
+        return (
+            all(items == old for items, old in self._sets)
+            and all(tensor.data_ptr() == place for tensor, place in self._tensors)
+            and all(_bytes_of(array) == old for array, old in self._arrays)
+        )
+
+    def _note(self, value: Any) -> None:
+        if isinstance(value, _ATOMS):
+            self._words.append(repr(value))
+            return
+        seen = self._met.get(id(value))
+        if seen is not None:
+            self._words.append(f"#{seen[0]}")
+            return
+        self._met[id(value)] = (len(self._met), value)  # held, so that the id is not given to another object
+        self._words.append(_name_of_type(value))
+        for kind, note in self._KINDS:
+            if isinstance(value, kind):
+                note(self, value)
+                return
+        self._other(value)
+
+    def _cell(self, cell: nn.Cell) -> None:
+        self._sources.add(type(cell).__module__)
+        self._mapping(vars(cell), of_cell=True)
+
+    def _mapping(self, fields: dict, of_cell: bool = False) -> None:
+        noted = tuple(_own(fields).items() if of_cell else fields.items())
+        self._fields.append((fields, of_cell, len(fields), noted))
+        for key, value in noted:
+            if not isinstance(key, _ATOMS):
+                self._described = False
+            self._words.append(f"{key!r}=")
+            self._note(sorted(value) if key in _UNORDERED else value)
+        self._words.append("}")
+
+    def _sequence(self, sequence: Any) -> None:
+        items = tuple(sequence)
+        if isinstance(sequence, list):
+            self._sequences.append((sequence, items))
+        for item in items:
+            self._note(item)
+        self._words.append("]")
+
+    def _set(self, items: set) -> None:
+        self._sets.append((items, frozenset(items)))
+        self._words.append(repr(sorted(map(repr, items))))
+        self._described &= all(isinstance(item, _ATOMS) for item in items)
+
+    def _tensor(self, tensor: ms.Tensor) -> None:
+        self._tensors.append((tensor, tensor.data_ptr()))
+        self._words.append(f"{tensor.shape} {tensor.dtype}")
+        if isinstance(tensor, ms.Parameter):
+            self._words.append(f"{tensor.name} {tensor.requires_grad}")
+        else:
+            values = tensor.astype(ms.float32) if tensor.dtype == ms.bfloat16 else tensor
+            self._words.append(hashlib.sha256(values.asnumpy().tobytes()).hexdigest())
+
+    def _array(self, array: np.ndarray) -> None:
+        self._arrays.append((array, _bytes_of(array)))
+        self._described &= array.dtype != object
+        self._words.append(f"{array.shape} {array.dtype} {hashlib.sha256(_bytes_of(array)).hexdigest()}")
+
+    def _named(self, thing: Any) -> None:
+        name = getattr(thing, "__qualname__", thing.__name__)
+        self._words.append(f"{getattr(thing, '__module__', None)}.{name}")
+        self._described &= "<" not in name
+        if isinstance(thing, types.FunctionType | type):
+            self._sources.add(thing.__module__)
+
+    def _method(self, method: types.MethodType) -> None:
+        self._note(method.__func__)
+        self._note(method.__self__)
+
+    def _primitive(self, primitive: ms.ops.Primitive) -> None:
+        self._words.append(primitive.name)
+        self._mapping(vars(primitive))
+
+    def _other(self, thing: Any) -> None:
+        fields = getattr(thing, "__dict__", None)
+        if not isinstance(fields, dict):
+            self._described = False
+            return
+        self._sources.add(type(thing).__module__)
+        self._mapping(fields)
+        # What lies in slots, or in C, is beyond a description.
+        self._described &= not any(vars(cls).get("__slots__") for cls in type(thing).__mro__)
+
+    _KINDS: tuple[tuple[Any, Callable], ...] = (
+        (nn.Cell, _cell),
+        (ms.Tensor, _tensor),
+        (dict, _mapping),
+        (list | tuple, _sequence),
+        (set | frozenset, _set),
+        (np.ndarray, _array),
+        (_BY_NAME, _named),
+        (types.MethodType, _method),
+        (ms.ops.Primitive, _primitive),
+    )
+
+    def _digest(self) -> str | None:
+        if not self._described:
+            return None
+        text = hashlib.sha256("\n".join(self._words).encode())
+        for module in sorted(self._sources):
+            if module.partition(".")[0] in _VERSIONED:
+                continue
+            file = getattr(sys.modules.get(module), "__file__", None)
+            if file is None or not Path(file).is_file():
+                return None
+            text.update(Path(file).read_bytes())
+        return text.hexdigest()
+
+
+def _own(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if key not in _BOOKKEEPING}
+
+
+def _same(new: Any, old: Any) -> bool:
+    """Whether two values that are not one object are the same atom, or lists or dictionaries of the same."""
+    if type(new) is not type(old):
+        return False
+    if isinstance(old, _ATOMS):
+        return new == old or (new != new and old != old)
+    if isinstance(old, list | tuple):
+        return len(new) == len(old) and all(map(_same, new, old))
+    if isinstance(old, dict):
+        return list(new) == list(old) and all(map(_same, new.values(), old.values()))
+    return False
+
+
+def _bytes_of(array: np.ndarray) -> bytes:
+    return array.tobytes()
+
+
+def _name_of_type(value: Any) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}"

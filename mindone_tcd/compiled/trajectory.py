@@ -1,0 +1,137 @@
+"""All steps of a text-to-image pipeline as one call: UNet, guidance and scheduler step in one graph.
+
+mindone's loop stays as it is and runs once: the UNet's call is noted instead of computed, and the one scheduler step
+that follows takes all steps with it. The noise of all steps is drawn before the first, in the order in which the
+scheduler would draw it, so the values are the same.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import mindspore as ms
+import numpy as np
+
+from ..random import standard_normal
+from ..schedulers import LCMScheduler, TCDScheduler
+from .graph import NotForGraphs, Part, call_text
+
+PIPELINES = ("StableDiffusionPipeline", "StableDiffusionXLPipeline", "LatentConsistencyModelPipeline")
+"""Their loops do nothing with the UNet's output but guidance and the scheduler's step."""
+
+_PER_STEP = ("callback", "callback_on_step_end", "guidance_rescale", "denoising_end", "sigmas")
+"""Arguments of a call with which something happens between two steps, or the loop is cut short."""
+
+
+def fits(pipe: Any, given: Mapping[str, Any]) -> bool:
+    """Whether a call with these arguments, by name, can be one trajectory."""
+    scheduler = getattr(pipe, "scheduler", None)
+    given = {**given, **given.get("kwargs", {})}
+    return (
+        type(pipe).__name__ in PIPELINES
+        and type(scheduler) in (TCDScheduler, LCMScheduler)
+        and not (
+            isinstance(scheduler, LCMScheduler) and (scheduler.config.clip_sample or scheduler.config.thresholding)
+        )
+        and not any(given.get(name) for name in _PER_STEP)
+        and pipe.unet.config.in_channels == pipe.unet.config.out_channels
+    )
+
+
+@contextmanager
+def in_one_call(pipe: Any, unet: Part, whole: bool) -> Iterator[None]:
+    """Within, the loop of the pipeline takes all its steps at once.
+
+    Args:
+        pipe: one that `fits`.
+        unet: its UNet.
+        whole: one graph for all steps, in place of one that is run for each step.
+    """
+    scheduler, bar = pipe.scheduler, pipe.progress_bar
+    standing_in = _Steps(scheduler, pipe, unet, whole)
+    # Not by setattr, which would write the class of what stands in into the pipeline's configuration.
+    vars(pipe)["scheduler"] = standing_in
+    vars(pipe)["progress_bar"] = lambda iterable=None, total=None: bar(iterable, 1 if iterable is None else None)
+    unet.capture = []
+    try:
+        yield
+    finally:
+        unet.capture = None
+        vars(pipe)["scheduler"] = scheduler
+        del vars(pipe)["progress_bar"]
+        pipe._num_timesteps = standing_in.taken
+
+
+class _Steps:
+    """Stands in for a scheduler: it shows one timestep, and steps through all of them."""
+
+    def __init__(self, scheduler: Any, pipe: Any, unet: Part, whole: bool) -> None:
+        self._scheduler, self._pipe, self._unet, self._whole = scheduler, pipe, unet, whole
+        self.taken = 0
+
+        @functools.wraps(scheduler.step)  # the pipelines look at its signature to find out whether it takes an eta
+        def step(*args: Any, **kwargs: Any) -> tuple[ms.Tensor, ms.Tensor]:
+            return self._all_steps(*args, **kwargs)
+
+        self.step = step
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._scheduler, name)
+
+    @property
+    def timesteps(self) -> Any:
+        return self._scheduler.timesteps[:1]
+
+    def _all_steps(
+        self, model_output: Any, timestep: Any, sample: ms.Tensor, *, generator: Any = None, **options: Any
+    ) -> tuple[ms.Tensor, ms.Tensor]:
+        eta = {"eta": options["eta"]} if "eta" in options else {}
+        table = self._scheduler.coefficients(**eta)
+        # A step that adds nothing adds zeros: it would need a graph of its own to add none.
+        noises = [standard_normal(sample.shape, generator) if c else np.zeros(sample.shape) for *_, c in table]
+        ((args, kwargs),) = self._unet.capture
+        capture, self._unet.capture = self._unet.capture, None
+        try:
+            sample = self._denoise(sample, table, noises, args, kwargs)
+        finally:
+            self._unet.capture = capture
+        self.taken = len(table)
+        return sample, sample
+
+    def _denoise(
+        self, sample: ms.Tensor, table: tuple, noises: list[np.ndarray], args: tuple, kwargs: dict
+    ) -> ms.Tensor:
+        guided = args[0].shape[0] == 2 * sample.shape[0]
+        conditions: list[ms.Tensor] = []
+        rest = call_text(args[2:], kwargs, conditions)
+
+        def step(t: str, row: str, z: str) -> list[str]:
+            lines = [f"m = self.part({'mint.cat((x, x))' if guided else 'x'}, {t}, {rest})[0]"]
+            if guided:
+                lines += ["u, c = mint.chunk(m, 2)", "m = u + scale * (c - u)"]
+            return [*lines, f"x = affine_step(x, m, {z}, {row})"]
+
+        numbers = np.array(table, np.float32)
+        timesteps = np.array(self._scheduler.timesteps_list, np.int64)
+        common = [ms.Tensor(float(self._pipe.guidance_scale), sample.dtype), *conditions]
+        names = ["x", "scale", *(f"x{k}" for k in range(len(conditions)))]
+        if self._whole:
+            rows = [step(f"t[{k}]", f"(r[{k}, 0], r[{k}, 1], r[{k}, 2])", f"z[{k}]") for k in range(len(table))]
+            inputs = [sample, *common, ms.Tensor(timesteps), ms.Tensor(numbers), _float32(np.stack(noises))]
+            return self._unet.run([*names, "t", "r", "z"], _body(sum(rows, [])), inputs)
+        body = _body(step("t", "(r0, r1, r2)", "z"))
+        for k, (t, row, noise) in enumerate(zip(timesteps, numbers, noises, strict=True)):
+            inputs = [sample, *common, ms.Tensor(t), *(ms.Tensor(number) for number in row), _float32(noise)]
+            sample = self._unet.run([*names, "t", "r0", "r1", "r2", "z"], body, inputs, looked=k > 0)
+        return sample
+
+
+def _float32(noise: np.ndarray) -> ms.Tensor:
+    return ms.Tensor(noise.astype(np.float32))
+
+
+def _body(lines: list[str]) -> str:
+    return "\n".join(f"    {line}" for line in [*lines, "return x"])
