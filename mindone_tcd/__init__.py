@@ -19,7 +19,9 @@ _HOMES = {
     "SHAPES_FOLDER": "pipelines.recipes",
     "TextToImage": "pipelines.text_to_image",
     "UsageError": "errors",
+    "compile_pipeline": "compiled",
     "load": "pipelines.loading",
+    "uncompile_pipeline": "compiled",
 }
 __all__ = sorted([*_HOMES, *_FROM_MINDONE])
 

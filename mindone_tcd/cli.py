@@ -20,7 +20,7 @@ from .pipelines.folder import Model
 from .pipelines.picture import Picture, check_writable, grid, read_record
 from .pipelines.plan import plan
 from .pipelines.recipes import METHODS, SHAPES, Recipe
-from .pipelines.request import DTYPES, Request, make_request, whole_number
+from .pipelines.request import DTYPES, Request, form_of, make_request, whole_number
 
 if TYPE_CHECKING:
     from .pipelines.text_to_image import TextToImage
@@ -83,6 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--lora", help="a folder, a .safetensors file or a hub id in place of the recipe's; or 'none'")
     make.add_argument(
         "--dtype", choices=DTYPES, help="default: float32 on a CPU (no bfloat16 there), float16 on Ascend"
+    )
+    make.add_argument(
+        "--compile", action="store_true", help="run compiled graphs: faster, once they are compiled for a size"
     )
     make.set_defaults(run=_generate)
 
@@ -147,7 +150,7 @@ def _generate(args: argparse.Namespace) -> int:
     for path in [*paths, *([sheet] if sheet else [])]:
         check_writable(path)
 
-    pipe = _load(model, recipe, args.dtype)
+    pipe = _load(model, recipe, args.dtype, form_of(args.compile))
     made: list[Picture] = []
     for batch in pipe.batches(request):
         for picture in batch:
@@ -158,14 +161,15 @@ def _generate(args: argparse.Namespace) -> int:
     return 0
 
 
-def _load(model: Model, recipe: Recipe, dtype: str | None) -> TextToImage:
+def _load(model: Model, recipe: Recipe, dtype: str | None, form: str | None) -> TextToImage:
     print("loading MindSpore and the model …", file=sys.stderr, flush=True)
     # Only what was made goes to stdout. What the libraries print there while they are imported helps nobody.
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+    os.environ.setdefault("GLOG_v", "3")  # MindSpore: errors, but no warnings
     with contextlib.redirect_stdout(io.StringIO()):
         from .pipelines.loading import load_planned
 
-        return load_planned(model, recipe, dtype)
+        return load_planned(model, recipe, dtype, form)
 
 
 def _info(args: argparse.Namespace) -> int:
@@ -183,15 +187,15 @@ def _info(args: argparse.Namespace) -> int:
     check_writable(out)
     if out.exists() and out.samefile(args.picture):
         raise UsageError(f"--out {out} is the picture itself; give another name, so that the two can be compared")
-    model, recipe, request, seeds = _request_of(record, args.picture)
-    pipe = _load(model, recipe, record["dtype"])
+    model, recipe, request, seeds, form = _request_of(record, args.picture)
+    pipe = _load(model, recipe, record["dtype"], form)
     pictures = {picture.record["seed"]: picture for picture in pipe.make_batch(request, seeds)}
     picture = pictures[record["seed"]]
     print(picture.save(out))
     return 0 if _compare(args.picture, picture, record) else 1
 
 
-def _request_of(record: dict, path: Path) -> tuple[Model, Recipe, Request, tuple[int, ...]]:
+def _request_of(record: dict, path: Path) -> tuple[Model, Recipe, Request, tuple[int, ...], str | None]:
     try:
         lora = {None: "none", "shipped": None}.get(record["lora"], record["lora"])
         seeds = tuple(whole_number(seed, "a seed", 0) for seed in record["batch_seeds"])
@@ -207,11 +211,12 @@ def _request_of(record: dict, path: Path) -> tuple[Model, Recipe, Request, tuple
             eta=record["eta"],
             size=(record["width"], record["height"]),
         )
+        form = form_of(record.get("compile"))  # pictures of version 0.1.0 and before do not say
         if record["seed"] not in seeds or record["dtype"] not in DTYPES:
             raise KeyError("batch_seeds or dtype")
     except (KeyError, TypeError) as error:
         raise UsageError(f"the record in {path} is incomplete ({error}); it cannot be made again") from error
-    return model, recipe, request, seeds
+    return model, recipe, request, seeds, form
 
 
 def _compare(path: Path, picture: Picture, record: dict) -> bool:

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import mindspore as ms
+from mindspore.common import api
 
 from .. import cpu
 from ..environment import versions
@@ -71,23 +72,37 @@ def kept(name: str | None) -> Iterator[None]:
     except OSError:
         yield
         return
-    before = os.environ.get("MS_DEV_FORCE_USE_COMPILE_CACHE")
-    # What MindSpore would look at, the started script, has no part in the graph.
-    os.environ["MS_DEV_FORCE_USE_COMPILE_CACHE"] = "1"
-    ms.set_context(enable_compile_cache=True, compile_cache_path=str(_desk().parents[1]))
-    _count += 1
+    with _cache_switched_on():
+        _count += 1
+        try:
+            yield
+        finally:
+            if not found and spot.exists():
+                with contextlib.suppress(OSError):
+                    _put(spot, place / name)
+            spot.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _cache_switched_on() -> Iterator[None]:
+    settings = {
+        "MS_COMPILER_CACHE_ENABLE": "1",
+        "MS_COMPILER_CACHE_PATH": str(_desk().parents[1]),
+        # What MindSpore would look at, the started script, has no part in the graph; nor can it read every script.
+        "MS_DEV_FORCE_USE_COMPILE_CACHE": "1",
+    }
+    before = {name: os.environ.get(name) for name in settings}
+    read_script, api._get_compile_cache_dep_files = api._get_compile_cache_dep_files, list
+    os.environ.update(settings)
     try:
         yield
     finally:
-        ms.set_context(enable_compile_cache=False)
-        if before is None:
-            del os.environ["MS_DEV_FORCE_USE_COMPILE_CACHE"]
-        else:
-            os.environ["MS_DEV_FORCE_USE_COMPILE_CACHE"] = before
-        if not found and spot.exists():
-            with contextlib.suppress(OSError):
-                _put(spot, place / name)
-        spot.unlink(missing_ok=True)
+        api._get_compile_cache_dep_files = read_script
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _put(made: Path, file: Path) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 from mindspore import nn
 
 from ..errors import UsageError
+from ..pipelines.request import FORMS
 from . import trajectory
 from .graph import Part
 
-FORMS = ("step", "trajectory")
 LEVELS = ("O0", "O1", "O2")
 
 _COMPILED = "_mindone_tcd_compiled"

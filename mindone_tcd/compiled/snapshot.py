@@ -1,9 +1,9 @@
 """What a compiled graph has taken from a model for good, and whether the model still is so.
 
-A graph keeps the weights' memory, the numbers, flags and strings, and the structure that it met when it was compiled.
-Fusing or weighting a LoRA, setting an IP-Adapter's scale or exchanging weights changes these on the model, and MindSpore
-does not notice: the graph goes on with the old ones. So everything reachable from the model is noted before compiling
-and looked at again before each use: some milliseconds for a thousand layers.
+A graph keeps the weights' memory, the settings and the structure that it met when it was compiled. Fusing or weighting
+a LoRA, setting an IP-Adapter's scale or exchanging weights changes these on the model, and MindSpore does not notice:
+the graph goes on with the old ones. So everything reachable from the model is noted before compiling and looked at
+again before each use: some milliseconds for a thousand layers.
 """
 
 from __future__ import annotations

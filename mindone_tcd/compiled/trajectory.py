@@ -17,7 +17,7 @@ import numpy as np
 
 from ..random import standard_normal
 from ..schedulers import LCMScheduler, TCDScheduler
-from .graph import NotForGraphs, Part, call_text
+from .graph import Part, call_text
 
 PIPELINES = ("StableDiffusionPipeline", "StableDiffusionXLPipeline", "LatentConsistencyModelPipeline")
 """Their loops do nothing with the UNet's output but guidance and the scheduler's step."""
@@ -119,9 +119,11 @@ class _Steps:
         common = [ms.Tensor(float(self._pipe.guidance_scale), sample.dtype), *conditions]
         names = ["x", "scale", *(f"x{k}" for k in range(len(conditions)))]
         if self._whole:
-            rows = [step(f"t[{k}]", f"(r[{k}, 0], r[{k}, 1], r[{k}, 2])", f"z[{k}]") for k in range(len(table))]
+            body = []
+            for k in range(len(table)):
+                body += step(f"t[{k}]", f"(r[{k}, 0], r[{k}, 1], r[{k}, 2])", f"z[{k}]")
             inputs = [sample, *common, ms.Tensor(timesteps), ms.Tensor(numbers), _float32(np.stack(noises))]
-            return self._unet.run([*names, "t", "r", "z"], _body(sum(rows, [])), inputs)
+            return self._unet.run([*names, "t", "r", "z"], _body(body), inputs)
         body = _body(step("t", "(r0, r1, r2)", "z"))
         for k, (t, row, noise) in enumerate(zip(timesteps, numbers, noises, strict=True)):
             inputs = [sample, *common, ms.Tensor(t), *(ms.Tensor(number) for number in row), _float32(noise)]

@@ -11,7 +11,7 @@ from ..quiet import errors_only
 from .folder import Model
 from .plan import plan
 from .recipes import SHAPES, Recipe
-from .request import DTYPES
+from .request import DTYPES, form_of
 from .text_to_image import TextToImage
 
 TASKS = ("text-to-image",)
@@ -24,6 +24,7 @@ def load(
     method: str = "tcd",
     lora: str | Path | None = None,
     dtype: str | None = None,
+    compile: bool | str = False,
 ) -> TextToImage:
     """Load a model with the scheduler, LoRA and defaults of a few-step method.
 
@@ -33,6 +34,8 @@ def load(
         method: ``tcd`` or ``lcm``.
         lora: a folder, a safetensors file or a hub id in place of the recipe's LoRA; ``none`` for none.
         dtype: ``float32``, ``float16`` or ``bfloat16``; by default float32 on a CPU and float16 on Ascend.
+        compile: True or ``step`` to run the networks as compiled graphs, ``trajectory`` for one graph of all steps; see
+            :func:`~mindone_tcd.compile_pipeline`. The first picture of a size then waits for the compiler.
 
     Raises:
         UsageError: for whatever cannot work, before the weights are read.
@@ -46,17 +49,19 @@ def load(
         raise UsageError(f"unknown task {task!r}; there is: {', '.join(TASKS)}")
     if dtype is not None and dtype not in DTYPES:
         raise UsageError(f"unknown dtype {dtype!r}; choose one of: {', '.join(DTYPES)}")
+    form = form_of(compile)
     found, chosen = plan(model, method, lora)
-    return load_planned(found, chosen, dtype)
+    return load_planned(found, chosen, dtype, form)
 
 
-def load_planned(model: Model, chosen: Recipe, dtype: str | None) -> TextToImage:
+def load_planned(model: Model, chosen: Recipe, dtype: str | None, form: str | None = None) -> TextToImage:
     """:func:`load` for what :func:`~mindone_tcd.pipelines.plan.plan` has found already; errors as there."""
     require_mindspore()
     import mindspore as ms
 
     from .. import cpu, schedulers
     from ..adapters import files
+    from ..compiled import compile_pipeline
     from . import mindone_parts
 
     if cpu.needed() and dtype == "bfloat16":
@@ -72,6 +77,8 @@ def load_planned(model: Model, chosen: Recipe, dtype: str | None) -> TextToImage
         if chosen.lora is not None:
             pipe.load_lora_weights(chosen.lora, adapter_name=_adapter_name(chosen.lora))
     pipe.set_progress_bar_config(desc=f"{chosen.method} steps", leave=False)
+    if form is not None:
+        compile_pipeline(pipe, form=form)
     return TextToImage(pipe, model, chosen, dtype)
 
 

@@ -14,6 +14,8 @@ from .folder import Model
 from .recipes import ORIGINAL_STEPS, Recipe
 
 DTYPES = ("float32", "float16", "bfloat16")
+FORMS = ("step", "trajectory")
+"""What one compiled graph of a text-to-image pipeline holds: a step, or all steps."""
 
 MOST_PICTURES = 10_000
 MOST_PIXELS_A_SIDE = 8192
@@ -73,6 +75,15 @@ def _text(value: object, name: str) -> None:
         value.encode()
     except UnicodeEncodeError as error:
         raise UsageError(f"{name} holds {value[error.start]!r}, which is no character; write it in UTF-8") from None
+
+
+def form_of(compile: object) -> str | None:
+    """The form that ``compile`` asks for: one of ``FORMS``; None for no graphs."""
+    if compile in FORMS:
+        return compile
+    if compile is None or isinstance(compile, bool):
+        return FORMS[0] if compile else None
+    raise UsageError(f"compile is {compile!r}; expected True, False or one of: {', '.join(FORMS)}")
 
 
 def heeds_negative_prompt(model: Model, guidance_scale: float) -> bool:

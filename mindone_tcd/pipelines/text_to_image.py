@@ -98,8 +98,9 @@ class TextToImage:
         return [Picture(image, self._record(request, seeds, k)) for k, image in enumerate(images)]
 
     def _record(self, request: Request, seeds: tuple[int, ...], index: int) -> dict:
-        from .. import cpu
+        from .. import compiled, cpu
 
+        graphs = compiled.compiled_form(self.pipeline)
         return {
             **request.as_record(),
             "seed": seeds[index],
@@ -108,6 +109,7 @@ class TextToImage:
             "method": self.recipe.method,
             "lora": None if self.recipe.lora is None else ("shipped" if self._own_lora() else self.recipe.lora),
             "dtype": self.dtype,
+            "compile": False if graphs is None else graphs.form,
             "device": "CPU" if cpu.needed() else "Ascend",
             "versions": versions(),
         }
