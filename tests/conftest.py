@@ -1,4 +1,4 @@
-"""What all tests share: small thread counts, no network, and the live comparisons only where torch is installed."""
+"""What all tests share: no network, no graphs kept on disk, and the live comparisons only where torch is installed."""
 
 import importlib.util
 import os
@@ -7,6 +7,7 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("GLOG_v", "3")
+os.environ.setdefault("MINDONE_TCD_CACHE", "off")
 
 REFERENCE = all(importlib.util.find_spec(name) for name in ("torch", "diffusers", "peft"))
 

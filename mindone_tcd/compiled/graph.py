@@ -6,6 +6,7 @@ constants. MindSpore knows a graph by the cell in which it begins, so a new cell
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -19,6 +20,7 @@ from mindspore import (
 )
 from mindspore.common import api
 
+from ..errors import first_line
 from ..made_functions import function_from
 from ..schedulers.affine import affine_step  # noqa: F401 - the compiled calls use it
 from . import graph_cache
@@ -72,9 +74,26 @@ class Graph:
         self._run = ms.jit(self._cell.construct, jit_level=jit_level)
         self._name_parts = None if known is None else (known, source, jit_level)
         self._phases: set[str] = set()
+        self.ready = False
 
-    def compile_and_run(self, tensors: Sequence[ms.Tensor]) -> Any:
-        """The first call: MindSpore compiles in it."""
+    def __call__(self, tensors: Sequence[ms.Tensor]) -> Any:
+        """Run it; the first time compiles. What MindSpore cannot compile runs as before, with a warning."""
+        if self.ready:
+            return self._run(*tensors)
+        try:
+            result = self._compile(tensors)
+        except Exception as error:
+            result = self._cell.construct(*tensors)  # if the arguments are wrong, this says so in a better way
+            warnings.warn(
+                f"a {type(self._cell.part).__name__} runs without a graph, slower: MindSpore cannot compile this call "
+                f"({first_line(error)})",
+                stacklevel=2,
+            )
+            self._run = self._cell.construct
+        self.ready = True
+        return result
+
+    def _compile(self, tensors: Sequence[ms.Tensor]) -> Any:
         name = None
         if self._name_parts is not None:
             name = graph_cache.name_of(*self._name_parts, repr(signature(tensors)))
@@ -84,9 +103,6 @@ class Graph:
                 return self._run(*tensors)
         finally:
             self._phases = set(api.ms_compile_cache) - before
-
-    def __call__(self, tensors: Sequence[ms.Tensor]) -> Any:
-        return self._run(*tensors)
 
     def drop(self) -> None:
         """Give the graph's memory back."""
@@ -157,19 +173,17 @@ class Part:
         if not looked:
             self.refresh()
         key = (body, signature(tensors))
-        graph = self._graphs.pop(key, None)
-        if graph is not None:
-            self._graphs[key] = graph
-            return graph(tensors)
-        with self._bare():
-            self._snapshot = self._snapshot or Snapshot(self.cell)
-            graph = Graph(self.cell, parameters, body, self.jit_level, self._snapshot.digest)
-            result = graph.compile_and_run(tensors)
-        self.compiled += 1
+        graph = self._graphs.pop(key, None) or self._new(parameters, body)
         self._graphs[key] = graph
         if len(self._graphs) > self.MOST_GRAPHS:
             self._graphs.pop(next(iter(self._graphs))).drop()
-        return result
+        self.compiled += not graph.ready
+        with self._bare():
+            return graph(tensors)
+
+    def _new(self, parameters: Sequence[str], body: str) -> Graph:
+        self._snapshot = self._snapshot or Snapshot(self.cell)
+        return Graph(self.cell, parameters, body, self.jit_level, self._snapshot.digest)
 
     def refresh(self) -> None:
         """Forget the graphs if the cell is no longer what they were compiled from."""
@@ -194,7 +208,7 @@ class Part:
 
     @contextmanager
     def _bare(self) -> Iterator[None]:
-        """Within, the cell has its own ``construct``, which is what is to be compiled."""
+        """Within, the cell has its own ``construct``, which is what is to be compiled or run."""
         del vars(self.cell)["construct"]
         try:
             yield

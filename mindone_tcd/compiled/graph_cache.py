@@ -64,23 +64,28 @@ def kept(name: str | None) -> Iterator[None]:
         return
     global _count
     try:
-        spot = _desk() / f"compile_cache_{_count}.mindir"
+        laid_out = _desk() / f"compile_cache_{_count}.mindir"
         with contextlib.suppress(OSError):
-            shutil.copyfile(place / name, spot)
+            shutil.copyfile(place / name, laid_out)
             os.utime(place / name)
-        found = spot.exists()
+        found = laid_out.exists()
     except OSError:
         yield
         return
-    with _cache_switched_on():
-        _count += 1
-        try:
+    stamp = laid_out.stat().st_mtime_ns if found else None
+    try:
+        with _cache_switched_on():
             yield
-        finally:
-            if not found and spot.exists():
-                with contextlib.suppress(OSError):
-                    _put(spot, place / name)
-            spot.unlink(missing_ok=True)
+    finally:
+        made = [file for file in _desk().glob("*.mindir") if file != laid_out or file.stat().st_mtime_ns != stamp]
+        for file in made:
+            _count = int(file.stem.rpartition("_")[2])  # where a compilation failed, the count was off
+            with contextlib.suppress(OSError):
+                _put(file, place / name)
+        if made or found:
+            _count += 1
+        for file in [*made, laid_out]:
+            file.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
