@@ -13,7 +13,11 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10,<3.12",
     packages=find_packages(include=["mindone_tcd", "mindone_tcd.*"]),
-    package_data={"mindone_tcd.shapes": ["weights/*.json", "weights/*/*"], "mindone_tcd.standins": ["layouts/*"]},
+    package_data={
+        "mindone_tcd.selftest": ["pictures.npz"],
+        "mindone_tcd.shapes": ["weights/*.json", "weights/*/*"],
+        "mindone_tcd.standins": ["layouts/*"],
+    },
     install_requires=[
         "mindone==0.5.*",
         "transformers==4.57.1",

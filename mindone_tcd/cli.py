@@ -11,6 +11,7 @@ import re
 import sys
 import traceback
 import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -96,6 +97,15 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--again", action="store_true", help="make the same picture again and compare")
     show.add_argument("--out", type=Path, help="with --again: the PNG to write (default: NAME-again.png)")
     show.set_defaults(run=_info)
+
+    check = commands.add_parser(
+        "selftest",
+        parents=[debug],
+        help="compare what this machine makes with known pictures",
+        description=_selftest.__doc__,
+    )
+    check.add_argument("--dtype", choices=DTYPES, help="default: float32 on a CPU, float16 on Ascend")
+    check.set_defaults(run=_selftest)
     return parser
 
 
@@ -161,12 +171,19 @@ def _generate(args: argparse.Namespace) -> int:
     return 0
 
 
-def _load(model: Model, recipe: Recipe, dtype: str | None, form: str | None) -> TextToImage:
-    print("loading MindSpore and the model …", file=sys.stderr, flush=True)
-    # Only what was made goes to stdout. What the libraries print there while they are imported helps nobody.
+@contextlib.contextmanager
+def _only_ours_on_stdout() -> Iterator[Callable[[str], None]]:
+    """What the libraries print while they are imported helps nobody; what is given prints a line past that."""
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     os.environ.setdefault("GLOG_v", "3")  # MindSpore: errors, but no warnings
+    stdout = sys.stdout
     with contextlib.redirect_stdout(io.StringIO()):
+        yield lambda line: print(line, file=stdout, flush=True)
+
+
+def _load(model: Model, recipe: Recipe, dtype: str | None, form: str | None) -> TextToImage:
+    print("loading MindSpore and the model …", file=sys.stderr, flush=True)
+    with _only_ours_on_stdout():
         from .pipelines.loading import load_planned
 
         return load_planned(model, recipe, dtype, form)
@@ -238,6 +255,15 @@ def _compare(path: Path, picture: Picture, record: dict) -> bool:
     cause = "; ".join(changed) or "the file was changed since, or another processor rounds in another way"
     print(f"not the same pixels: up to {away} of 255 apart; {cause}", file=sys.stderr)
     return False
+
+
+def _selftest(args: argparse.Namespace) -> int:
+    """Make pictures whose pixels are known, eagerly and with compiled graphs, on the device that is here, and print a
+    report; the exit code is 1 if something differs by more than is stated. Compiling takes some minutes."""
+    with _only_ours_on_stdout() as say:
+        from .selftest.run import selftest
+
+        return 0 if selftest(args.dtype, say) else 1
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mindone_tcd.selftest.cases import CASES, arguments, kept, known, streams
 from mindone_tcd.shapes.grammar import parse
 from mindone_tcd.shapes.judge import judge
 
@@ -23,9 +24,6 @@ def _reference_script():
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
-
-
-REFERENCE = _reference_script()
 
 
 @pytest.fixture(scope="module")
@@ -46,28 +44,18 @@ def pipelines():
 
 def _ours(pipelines, case: dict) -> np.ndarray:
     pipe = pipelines(case["method"], case.get("lora", True)).pipeline
-    pictures = pipe(
-        REFERENCE.PROMPTS,
-        negative_prompt=[REFERENCE.NEGATIVE] * 2 if case["guidance"] > 1 else None,
-        num_inference_steps=case["steps"],
-        guidance_scale=case["guidance"],
-        generator=REFERENCE.streams(),
-        output_type="np",
-        **({"eta": case["eta"]} if "eta" in case else {}),
-    )[0]
-    return pictures[:, ::4, ::4]
+    return kept(pipe(generator=streams(), **arguments(case))[0])
 
 
-@pytest.mark.parametrize("name", REFERENCE.CASES)
+@pytest.mark.parametrize("name", CASES)
 def test_equal_to_the_stored_pictures_of_diffusers(pipelines, name):
-    stored = np.load(ROOT / "tests" / "pipelines" / "pictures.npz")[name]
-    np.testing.assert_allclose(_ours(pipelines, REFERENCE.CASES[name]), stored, rtol=0, atol=TOLERANCE)
+    np.testing.assert_allclose(_ours(pipelines, CASES[name]), known()[name], rtol=0, atol=TOLERANCE)
 
 
 @pytest.mark.parity
 def test_equal_to_diffusers_live(pipelines):
-    for name, theirs in REFERENCE.make().items():
-        ours = _ours(pipelines, REFERENCE.CASES[name])
+    for name, theirs in _reference_script().make().items():
+        ours = _ours(pipelines, CASES[name])
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE, err_msg=name)
 
 

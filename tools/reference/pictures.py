@@ -1,8 +1,8 @@
-"""Make the stored references of the pipeline tests: the shipped model's pictures by diffusers on torch.
+"""Make the known pictures of the selftest and the tests: the shipped model's, by diffusers on torch.
 
     python tools/reference/pictures.py
 
-float32, noise replayed from PCG64; of each picture every fourth pixel is kept.
+float32, noise replayed from PCG64; the cases are those of `mindone_tcd/selftest/cases.py`.
 """
 
 from __future__ import annotations
@@ -13,27 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
+from mindone_tcd.selftest.cases import CASES, FILE, arguments, kept, streams
 
-OUT = Path(__file__).resolve().parents[2] / "tests" / "pipelines" / "pictures.npz"
-PROMPTS = ["a red circle on a blue background", "a small white star in the top left on a black background"]
-SEEDS = [3, 11]
 LORA_FILE = "pytorch_lora_weights.safetensors"
-
-CASES: dict[str, dict] = {
-    "tcd-4": {"method": "tcd", "steps": 4, "eta": 0.3, "guidance": 0.0},
-    "tcd-2-eta-1": {"method": "tcd", "steps": 2, "eta": 1.0, "guidance": 0.0},
-    "tcd-3-eta-0-guidance-3": {"method": "tcd", "steps": 3, "eta": 0.0, "guidance": 3.0},
-    "tcd-4-no-lora": {"method": "tcd", "steps": 4, "eta": 0.3, "guidance": 3.0, "lora": False},
-    "lcm-4": {"method": "lcm", "steps": 4, "guidance": 0.0},
-    "lcm-2-guidance-2": {"method": "lcm", "steps": 2, "guidance": 2.0},
-}
-"""Each way to use the shipped model that is compared; guidance above 1 has a negative prompt."""
-
-NEGATIVE = "a green square"
-
-
-def streams() -> list[np.random.Generator]:
-    return [np.random.Generator(np.random.PCG64(seed)) for seed in SEEDS]
 
 
 def make(folder: Path = SHAPES_FOLDER) -> dict[str, np.ndarray]:
@@ -59,20 +41,12 @@ def make(folder: Path = SHAPES_FOLDER) -> dict[str, np.ndarray]:
             else:
                 pipe.disable_lora()
             generators = streams()
-            pictures = pipe(
-                PROMPTS,
-                negative_prompt=[NEGATIVE] * 2 if case["guidance"] > 1 else None,
-                num_inference_steps=case["steps"],
-                guidance_scale=case["guidance"],
-                latents=replayed((2, 4, 16, 16), generators),
-                generator=generators,
-                output_type="np",
-                **({"eta": case["eta"]} if "eta" in case else {}),
-            ).images
-            out[name] = np.ascontiguousarray(pictures[:, ::4, ::4])
+            latents = replayed((2, 4, 16, 16), generators)
+            pictures = pipe(latents=latents, generator=generators, **arguments(case)).images
+            out[name] = np.ascontiguousarray(kept(pictures))
         return out
 
 
 if __name__ == "__main__":
-    np.savez_compressed(OUT, **make())
-    print(OUT, OUT.stat().st_size)
+    np.savez_compressed(FILE, **make())
+    print(FILE, FILE.stat().st_size)

@@ -1,0 +1,56 @@
+"""Ways to use the shipped model whose pictures are known: made by diffusers on torch, stored in `pictures.npz`.
+
+`tools/reference/pictures.py` makes the file: float32, noise from PCG64, of each picture every fourth pixel.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..random import generator
+
+FILE = Path(__file__).with_name("pictures.npz")
+PROMPTS = ["a red circle on a blue background", "a small white star in the top left on a black background"]
+NEGATIVE = "a green square"
+SEEDS = [3, 11]
+
+CASES: dict[str, dict[str, Any]] = {
+    "tcd-4": {"method": "tcd", "steps": 4, "eta": 0.3, "guidance": 0.0},
+    "tcd-2-eta-1": {"method": "tcd", "steps": 2, "eta": 1.0, "guidance": 0.0},
+    "tcd-3-eta-0-guidance-3": {"method": "tcd", "steps": 3, "eta": 0.0, "guidance": 3.0},
+    "tcd-4-no-lora": {"method": "tcd", "steps": 4, "eta": 0.3, "guidance": 3.0, "lora": False},
+    "lcm-4": {"method": "lcm", "steps": 4, "guidance": 0.0},
+    "lcm-2-guidance-2": {"method": "lcm", "steps": 2, "guidance": 2.0},
+}
+"""Scheduler and LoRA, steps, eta and guidance scale; above 1 there is a negative prompt."""
+
+
+def known() -> dict[str, np.ndarray]:
+    """The pictures of each case: float32 (2, 32, 32, 3) in [0, 1]."""
+    with np.load(FILE) as stored:
+        return dict(stored)
+
+
+def kept(pictures: np.ndarray) -> np.ndarray:
+    """The part of pictures (n, height, width, 3) that is stored."""
+    return pictures[:, ::4, ::4]
+
+
+def streams() -> list[np.random.Generator]:
+    """The noise of a case, one stream for each picture."""
+    return [generator(seed) for seed in SEEDS]
+
+
+def arguments(case: dict[str, Any]) -> dict[str, Any]:
+    """What a pipeline, of mindone or diffusers, is called with, but for the noise."""
+    return {
+        "prompt": PROMPTS,
+        "negative_prompt": [NEGATIVE] * 2 if case["guidance"] > 1 else None,
+        "num_inference_steps": case["steps"],
+        "guidance_scale": case["guidance"],
+        "output_type": "np",
+        **({"eta": case["eta"]} if "eta" in case else {}),
+    }
