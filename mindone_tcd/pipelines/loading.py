@@ -55,6 +55,9 @@ def load_planned(model: Model, chosen: Recipe, dtype: str | None) -> TextToImage
     require_mindspore()
     import mindspore as ms
 
+    from .. import mendings
+
+    mendings.apply()
     from .. import cpu, schedulers
     from ..adapters import files
     from . import mindone_parts

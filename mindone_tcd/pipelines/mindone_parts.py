@@ -31,9 +31,11 @@ def get(name: str) -> Any:
     from ..environment import require_mindspore
 
     require_mindspore()
-    from .. import adapters, cpu, mendings, schedulers
+    from .. import mendings
 
-    mendings.apply()
+    mendings.apply()  # before anything of mindone is imported: they make that fast
+    from .. import adapters, cpu, schedulers
+
     part = getattr(importlib.import_module(MODULES[name]), name)
     schedulers.register()
     cpu.enable()
