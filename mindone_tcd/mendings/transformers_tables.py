@@ -11,19 +11,20 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 
 def _kept(original: Callable) -> Callable:
-    return functools.cache(original.__wrapped__)
+    return functools.cache(inspect.unwrap(original))
 
 
 def _from_its_line(original: Callable) -> Callable:
     @functools.wraps(original)
     def fetch__all__(content: str) -> list[str]:
         place = content.rfind("\n__all__")  # the last, as there
-        return original(content[place + 1 :] if place >= 0 else content[: content.find("\n")])
+        return original(content[place + 1 :] if place >= 0 else content.partition("\n")[0])
 
     return fetch__all__
 
