@@ -1,4 +1,4 @@
-"""Replacing attributes of modules that may not be imported yet, and putting them back.
+"""Replacing attributes of modules that may not be imported yet, or how they are run, and putting them back.
 
 Importing mindone takes ten seconds, which nobody should spend only to change it. So what is loaded is changed at once,
 and for the rest a hook waits until the module is imported.
@@ -19,7 +19,10 @@ from .made_functions import function_from
 
 Makers = Mapping[str, Callable[[Any], Any]]
 """From "module:attribute" (dots in the attribute lead into classes) to a function that makes the replacement from the
-original, which is None where there is none. It returns the original where nothing is to be done."""
+original, which is None where there is none. It returns the original where nothing is to be done.
+
+From "module" alone to a function that makes what runs the module's file from what would; a module that is loaded stays
+as it is."""
 
 MISSING = object()
 
@@ -34,6 +37,8 @@ def owner(root: object, path: str) -> tuple[object, str]:
 
 def exchange_copies(new: Mapping[int, object], prefixes: tuple[str, ...] = ("mindone.", "__main__")) -> None:
     """Replace what loaded modules hold under names of their own (`from … import`): id of the old → the new."""
+    if not new:
+        return
     for name, module in list(sys.modules.items()):
         if not name.startswith(prefixes) or not isinstance(module, ModuleType):
             continue
@@ -95,7 +100,7 @@ class Replacing(importlib.abc.MetaPathFinder):
     def _replace_in(self, name: str) -> None:
         module, first = sys.modules[name], len(self.undo)
         for path, make in self.makers.items():
-            if path.partition(":")[0] != name:
+            if path.partition(":")[0] != name or ":" not in path:
                 continue
             holder, attribute = owner(module, path.partition(":")[2])
             original = getattr(holder, attribute, None)
@@ -120,6 +125,7 @@ class Replacing(importlib.abc.MetaPathFinder):
             return None
         run = getattr(spec.loader, "exec_module", None)
         if run is not None:
+            run = self.makers[name](run) if name in self.makers else run
 
             def run_and_replace(module: ModuleType) -> None:
                 run(module)

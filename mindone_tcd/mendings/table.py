@@ -11,12 +11,16 @@ from . import (
     gif,
     image_generators,
     ip_adapter_config,
+    late_imports,
+    late_torch,
+    lazy_packages,
     local_lora_file,
     lora_fusing,
     parameter_names,
     saved_text_encoders,
     scheduler_names,
     t2i_adapter,
+    transformers_tables,
 )
 
 
@@ -132,5 +136,23 @@ MENDINGS: tuple[Mending, ...] = (
         "the UNet's configuration still asks for an IP-Adapter",
         "save_pretrained after unload_ip_adapter: the folder can be loaded by nobody",
         ip_adapter_config.REPLACED,
+    ),
+    Mending(
+        "eager packages",
+        "transformers/__init__.py, transformers/models/__init__.py, transformers/models/auto/__init__.py, "
+        "transformers/generation/__init__.py, peft/__init__.py, diffusers/models/transformers/__init__.py, __init__.py",
+        "each imports all that it has: 330 models for two text encoders",
+        "seconds at the start of every program",
+        lazy_packages.REPLACED | transformers_tables.EXAMPLES,
+    ),
+    Mending(
+        "eager libraries",
+        "diffusers/schedulers/scheduling_euler_discrete.py and nine others: import scipy.stats; "
+        "transformers/loss/loss_for_object_detection.py and three others: from scipy.optimize; "
+        "diffusers/loaders/single_file_utils.py and textual_inversion.py: from transformers; "
+        "diffusers/pipelines/pipeline_loading_utils.py: get_class_obj_and_candidates",
+        "scipy, torch and 1,400 files of transformers are read, and nothing of them is used",
+        "seconds at the start of every program, most where torch is installed",
+        {**late_imports.REPLACED, **transformers_tables.REPLACED, **late_torch.REPLACED},
     ),
 )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 import re
+import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError, first_line
+from ..replacing import Replacing
 from . import known_options, missing_weights, placed_keys
 from .folder import read_json
 
@@ -26,29 +28,12 @@ Load = Callable[[Callable, type, tuple, dict[str, Any]], Any]
 
 
 def install() -> None:
-    """Put the checks in place, on mindone's base classes; a second call changes nothing.
+    """Put the checks in place, on mindone's base classes, as soon as each is there; a second call changes nothing.
 
     ``from_pretrained`` then takes one option more, ``strict``: False makes missing and unexpected keys a warning.
     """
-    from mindone import diffusers
-    from mindone.diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
-    from mindone.transformers import DPTImageProcessor
-    from mindone.transformers.models.clip.modeling_clip import CLIPPreTrainedModel
-    from mindone.transformers.models.dpt.modeling_dpt import DPTPreTrainedModel
-
-    _install(diffusers.DiffusionPipeline, _load_as_it_is, known_options.check_pipeline)
-    _install(diffusers.ModelMixin, _load_model, known_options.check_model)
-    for owner in (CLIPPreTrainedModel, DPTPreTrainedModel, StableDiffusionSafetyChecker):
-        _install(owner, _load_whole, known_options.check_transformers_model)
-    for owner in (
-        diffusers.AutoPipelineForText2Image,
-        diffusers.AutoPipelineForImage2Image,
-        diffusers.AutoPipelineForInpainting,
-        DPTImageProcessor,
-    ):
-        _install(owner, _load_as_it_is)
-    install_on_schedulers()
-    placed_keys.quiet_motion_modules()
+    if _hook not in sys.meta_path:
+        _hook.start()
 
 
 def install_on_schedulers() -> None:
@@ -62,6 +47,16 @@ def _install(owner: type, load: Load, check: Check | None = None) -> None:
     original = owner.from_pretrained.__func__
     if not (hasattr(original, _MARK) and "from_pretrained" in vars(owner)):
         owner.from_pretrained = classmethod(_checked(original, load, check))
+
+
+def _installing(load: Load, check: Check | None = None) -> Callable[[type], type]:
+    """For a hook: the class itself, with the checks in place on it."""
+
+    def install_on(owner: type) -> type:
+        _install(owner, load, check)
+        return owner
+
+    return install_on
 
 
 def _checked(original: Callable, load: Load, check: Check | None) -> Callable:
@@ -166,3 +161,33 @@ def _explain_scheduler(folder: Path) -> None:
         raise UsageError(f'{folder} is a whole pipeline; expected a scheduler: pass subfolder="scheduler"')
     else:
         raise UsageError(f"{folder} has no {_SCHEDULER}; expected a scheduler there: fetch it, or name another folder")
+
+
+_PIPELINES = "mindone.diffusers.pipelines."
+_MODELS = "mindone.transformers.models."
+
+_hook = Replacing(
+    {
+        _PIPELINES + "pipeline_utils:DiffusionPipeline": _installing(_load_as_it_is, known_options.check_pipeline),
+        "mindone.diffusers.models.modeling_utils:ModelMixin": _installing(_load_model, known_options.check_model),
+        "mindone.diffusers.schedulers.scheduling_utils:SchedulerMixin": _installing(_load_as_it_is),
+        _MODELS + "dpt.image_processing_dpt:DPTImageProcessor": _installing(_load_as_it_is),
+    }
+    | {
+        owner: _installing(_load_whole, known_options.check_transformers_model)
+        for owner in (
+            _MODELS + "clip.modeling_clip:CLIPPreTrainedModel",
+            _MODELS + "dpt.modeling_dpt:DPTPreTrainedModel",
+            _PIPELINES + "stable_diffusion.safety_checker:StableDiffusionSafetyChecker",
+        )
+    }
+    | {
+        _PIPELINES + f"auto_pipeline:AutoPipelineFor{task}": _installing(_load_as_it_is)
+        for task in ("Text2Image", "Image2Image", "Inpainting")
+    }
+    | {
+        f"mindone.diffusers.models.unets.unet_motion_model:{model}": placed_keys.without_positions
+        for model in ("MotionAdapter", "UNetMotionModel")
+    }
+)
+"""The classes of mindone that are checked, wherever and whenever they are imported from."""

@@ -59,6 +59,9 @@ def load_planned(model: Model, chosen: Recipe, dtype: str | None, form: str | No
     require_mindspore()
     import mindspore as ms
 
+    from .. import mendings
+
+    mendings.apply()
     from .. import cpu, schedulers
     from ..adapters import files
     from ..compiled import compile_pipeline

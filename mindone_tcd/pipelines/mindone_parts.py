@@ -33,7 +33,7 @@ def get(name: str) -> Any:
     require_mindspore()
     from .. import mendings
 
-    mendings.apply()
+    mendings.apply()  # before anything of mindone is imported: they make that fast
     part = getattr(importlib.import_module(MODULES[name]), name)
     put_in_place()
     return part

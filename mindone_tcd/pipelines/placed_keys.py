@@ -27,13 +27,11 @@ WITHOUT_LORA = (
 """What to do about a folder that was saved while a LoRA was loaded."""
 
 
-def quiet_motion_modules() -> None:
-    """Spare motion modules the warning that lists every ``pos_embed.pe``, which they compute by themselves."""
-    from mindone.diffusers import MotionAdapter, UNetMotionModel
-
-    for cls in (MotionAdapter, UNetMotionModel):
-        if not cls._keys_to_ignore_on_load_unexpected:
-            cls._keys_to_ignore_on_load_unexpected = [r"pos_embed\.pe$"]
+def without_positions(cls: type) -> type:
+    """Spare a motion module the warning that lists every ``pos_embed.pe``, which it computes by itself."""
+    if not cls._keys_to_ignore_on_load_unexpected:
+        cls._keys_to_ignore_on_load_unexpected = [r"pos_embed\.pe$"]
+    return cls
 
 
 def check(model: Any, info: dict[str, list], where: str, strict: bool) -> None:
