@@ -5,6 +5,7 @@ from mindspore import ops
 from mindspore.ops import operations as P
 from mindspore.ops._primitive_cache import _get_cache_prim
 
+from . import native
 from .arguments import one_of
 
 SQRT_HALF = 0.7071067811865476
@@ -41,12 +42,28 @@ def gelu(input, *, approximate="none"):
     and 0.16 with tanh (2048×1024).
     """
     one_of("approximate", approximate, ("none", "tanh"))
+    if approximate == "none" and native.take(input.dtype):
+        return native.gelu(input)
     x = input.astype(ms.float32) if input.dtype == ms.float16 else input
     if approximate == "none":
         result = 0.5 * x * (1.0 + ops.erf(x * SQRT_HALF))
     else:
         result = 0.5 * x * (1.0 + ops.tanh(x * (SQRT_2_OVER_PI + (SQRT_2_OVER_PI * 0.044715) * x * x)))
     return result.astype(input.dtype)
+
+
+def silu(input, inplace=False):
+    """`mint.nn.functional.silu`: x·sigmoid(x)."""
+    if inplace:
+        raise NotImplementedError("silu: inplace=True is not supported on CPU; supported: False")
+    if native.take(input.dtype):
+        return native.silu(input)
+    return input * ops.sigmoid(input)
+
+
+def silu_construct(self, x):
+    """`mint.nn.SiLU.construct`."""
+    return silu(x, self.inplace)
 
 
 def softplus(input, beta=1, threshold=20):
