@@ -42,7 +42,12 @@ def _check_groups(shape, num_groups):
 
 
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
-    """`mint.nn.functional.group_norm`: mean 0 and variance 1 over each group of channels, then affine."""
+    """`mint.nn.functional.group_norm`: mean 0 and variance 1 over each group of channels, then affine.
+
+    Of the stock ways, BatchNorm's training mode over the groups takes 0.4 of GroupNorm's time in graph mode and 1.1 in
+    PyNative, but it writes into its statistics, so the constants could not be shared; LayerNorm over the groups takes
+    0.9 and 1.9 (`benchmarks/kernels.py --candidates`).
+    """
     _check_groups(input.shape, num_groups)
     if weight is None or bias is None:
         weight = ops.ones(input.shape[1], input.dtype) if weight is None else weight
