@@ -1,8 +1,25 @@
+import zlib
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 
 here = Path(__file__).parent
+native = "mindone_tcd/cpu/native/kernels.cpp"
+
+# A plain library that MindSpore loads, not a Python module. Where there is no compiler, building it ends in a warning,
+# and mindone_tcd.cpu does without. The instruction set is chosen when it is loaded, so -march has no place here.
+kernels = Extension(
+    "mindone_tcd.cpu.native.kernels",
+    [native],
+    define_macros=[("BUILT_FROM", f"{zlib.crc32((here / native).read_bytes())}u")],
+    extra_compile_args=[
+        *("-std=c++17", "-O3", "-pthread", "-fopenmp-simd", "-fvisibility=hidden"),
+        *("-fno-math-errno", "-fno-trapping-math"),
+    ],
+    extra_link_args=["-pthread"],
+    language="c++",
+    optional=True,
+)
 
 setup(
     name="mindone-tcd",
@@ -14,10 +31,12 @@ setup(
     python_requires=">=3.10,<3.12",
     packages=find_packages(include=["mindone_tcd", "mindone_tcd.*"]),
     package_data={
+        "mindone_tcd.cpu.native": ["kernels.cpp"],
         "mindone_tcd.selftest": ["pictures.npz"],
         "mindone_tcd.shapes": ["weights/*.json", "weights/*/*"],
         "mindone_tcd.standins": ["layouts/*"],
     },
+    ext_modules=[kernels],
     install_requires=[
         "mindone==0.5.*",
         "transformers==4.57.1",

@@ -3,13 +3,18 @@
 `enable()` looks at the device target and does nothing unless it is CPU. Each file holds the kernels of one kind,
 `table.py` names every original and its replacement. The replacements run in PyNative and graph mode, have gradients,
 and refuse what they cannot honour; float16 works and is slow, bfloat16 has no matrix product on CPU.
+
+Where the package was installed with a C++ compiler at hand, a few operations in float32 run on kernels of its own
+(`native_kernels()`); everywhere else stock kernels do the same.
 """
 
 from ..environment import require_mindspore
 
 require_mindspore()
 
+from .native import in_use as native_kernels  # noqa: E402
+from .native import use as use_native_kernels  # noqa: E402
 from .switch import disable, enable, enabled, needed, table  # noqa: E402
 from .table import REPLACEMENTS  # noqa: E402
 
-__all__ = ["REPLACEMENTS", "disable", "enable", "enabled", "needed", "table"]
+__all__ = ["REPLACEMENTS", "disable", "enable", "enabled", "native_kernels", "needed", "table", "use_native_kernels"]

@@ -13,6 +13,7 @@ import mindspore.ops.tensor_method  # bound to ops only once imported
 
 from ..replacing import Replacing, exchange_copies
 from ..replacing import owner as _owner
+from . import native
 from .mindone_functions import REPLACED, REWRITTEN
 from .table import REPLACEMENTS
 
@@ -54,6 +55,7 @@ def enable() -> bool:
     if enabled():
         return True
     ms.runtime.launch_blocking()
+    native.prepare()
     for name, replacement in REPLACEMENTS.items():
         _hook.replace(*_owner(ms, name), replacement)
     exchange_copies({id(original): getattr(owner, attribute) for owner, attribute, original in _undo}, _copied)

@@ -64,11 +64,15 @@ REPLACEMENTS: dict[str, Callable] = {
     # normalization
     "mint.nn.functional.layer_norm": normalization.layer_norm,
     "mint.nn.LayerNorm.construct": normalization.layer_norm_construct,
+    "mint.nn.functional.group_norm": normalization.group_norm,
+    "mint.nn.GroupNorm.construct": normalization.group_norm_construct,
     "mint.nn.functional.normalize": normalization.normalize,
     # activation
     "mint.exp": activation.exp,
     "mint.round": activation.round,
     "mint.nn.functional.gelu": activation.gelu,
+    "mint.nn.functional.silu": activation.silu,
+    "mint.nn.SiLU.construct": activation.silu_construct,
     "mint.nn.functional.softplus": activation.softplus,
     "mint.nn.functional.mish": activation.mish,
     "mint.nn.functional.relu6": activation.relu6,

@@ -6,6 +6,8 @@ import pytest
 from mindspore import Tensor, mint
 from tiny_sdxl import UNET, VAE
 
+from mindone_tcd import cpu
+from mindone_tcd.cpu import attention as attention_kernels
 from mindone_tcd.cpu import mindone_functions
 
 from . import numpy_reference as ref
@@ -51,6 +53,123 @@ def test_attention_scores(compiled, masked, upcast):
     expected = ref.softmax(query.astype(np.float64) @ key.swapaxes(1, 2) / 2 + (mask if masked else 0))
     # With upcasting the inputs and the result are float16: 5e-4 of rounding each.
     assert_close(result.asnumpy(), expected, 5e-3 if upcast else 1e-5)
+
+
+def softmax_attention(query, key, value, mask=0.0):
+    """Of (matrices, length, width) each, scaled by 1/2."""
+    query, key, value = (x.astype(np.float64) for x in (query, key, value))
+    return ref.softmax(query @ key.swapaxes(1, 2) / 2 + mask) @ value
+
+
+@MODES
+@pytest.mark.parametrize("masked", ["no", "keys", "all", "heads", "bool"])
+@pytest.mark.parametrize("at_once", [1 << 20, 3 * 4 * 7])
+def test_attention_in_slices_of_the_queries(compiled, masked, at_once, monkeypatch):
+    """Three queries at a time, of ten: the last slice is smaller."""
+    from mindone.diffusers.models.attention_processor import Attention
+
+    monkeypatch.setattr(attention_kernels, "SCORES_AT_ONCE", at_once)
+    layer = Attention(8, heads=2, dim_head=4)
+    query, key, value = normal(2, 2, 10, 4), normal(2, 2, 7, 4), normal(2, 2, 7, 5)[..., 1:]
+    mask = {
+        "no": None,
+        "keys": 3 * normal(4, 1, 7),
+        "all": 3 * normal(4, 10, 7),
+        "heads": 3 * normal(2, 2, 1, 7),
+        "bool": normal(4, 10, 7) > -1,
+    }[masked]
+
+    def run(query, key, value, *mask):
+        return layer.math_attention_op(query, key, value, *mask)
+
+    given = [] if mask is None else [Tensor(mask)]
+    result = (ms.jit(run) if compiled else run)(Tensor(query), Tensor(key), Tensor(value), *given)
+    added = 0.0 if mask is None else np.where(mask, 0, -np.inf) if masked == "bool" else mask.reshape(4, -1, 7)
+    expected = softmax_attention(*(x.reshape(4, *x.shape[2:]) for x in (query, key, value)), added)
+    assert_close(result.asnumpy(), expected.reshape(query.shape))
+
+
+def weighted_gradients(layer, *arguments):
+    """Of the sum of a layer's values with fixed weights, to its arguments and parameters, end to end (some are 0)."""
+    weights = Tensor(normal(*layer(*arguments).shape))
+
+    def total(*arguments):
+        return (layer(*arguments) * weights).sum()
+
+    gradients = ms.grad(total, tuple(range(len(arguments))), layer.trainable_params())(*arguments)
+    return np.concatenate([gradient.asnumpy().ravel() for group in gradients for gradient in group])
+
+
+def with_and_without(make, compare):
+    """What `make` returns with native kernels, compared with what it returns with stock ones."""
+    found = make()
+    cpu.use_native_kernels(False)
+    try:
+        expected = make()
+    finally:
+        cpu.use_native_kernels(True)
+    compare(found, expected)
+
+
+ATTENTION = {
+    "self": ({}, (2, 6, 8), None),
+    "cross": ({"cross_attention_dim": 5, "bias": True}, (2, 6, 8), (2, 3, 5)),
+    "residual": ({"residual_connection": True, "rescale_output_factor": 2.0}, (2, 6, 8), None),
+    "norms": ({"qk_norm": "layer_norm", "norm_num_groups": 2}, (2, 6, 8), None),
+    "picture": ({"norm_num_groups": 2, "residual_connection": True}, (2, 8, 3, 2), None),
+    "cross norm": ({"cross_attention_dim": 5, "cross_attention_norm": "layer_norm"}, (2, 6, 8), (2, 3, 5)),
+}
+
+
+@MODES
+@pytest.mark.parametrize("name", ATTENTION)
+def test_attention_layers_are_the_same_with_native_kernels(name, compiled):
+    from mindone.diffusers.models.attention_processor import Attention
+
+    options, shape, text = ATTENTION[name]
+    layer = Attention(8, heads=2, dim_head=4, **options)
+    arguments = [Tensor(normal(*each)) for each in (shape, text) if each is not None]
+
+    def run(*arguments):
+        return layer(*arguments)
+
+    def make():
+        result = (ms.jit(run) if compiled else run)(*arguments)
+        return [result.asnumpy(), weighted_gradients(layer, *arguments)]
+
+    with_and_without(make, lambda found, expected: assert_close(found, expected, 1e-4))
+
+
+RESIDUAL = {
+    "usual": {"temb_channels": 6, "out_channels": 4},
+    "no time": {"temb_channels": None},
+    "scaled": {"temb_channels": 6, "output_scale_factor": 2.0},
+    "time as it is": {"temb_channels": 6, "skip_time_act": True},
+    "upsampling": {"temb_channels": 6, "up": True},
+    "scale and shift": {"temb_channels": 6, "time_embedding_norm": "scale_shift"},
+    "another activation": {"temb_channels": 6, "non_linearity": "gelu"},
+}
+
+
+@MODES
+@pytest.mark.parametrize("name", RESIDUAL)
+def test_residual_blocks_are_the_same_with_native_kernels(name, compiled):
+    from mindone.diffusers.models.resnet import ResnetBlock2D
+
+    block = ResnetBlock2D(in_channels=8, groups=2, eps=1e-5, **RESIDUAL[name])
+    for parameter in block.get_parameters():
+        parameter.set_data(Tensor(normal(*parameter.shape)))
+    time = [] if RESIDUAL[name]["temb_channels"] is None else [Tensor(normal(2, 6))]
+    x = Tensor(normal(2, 8, 4, 4))
+
+    def run(x, *time):
+        return block(x, *time) if time else block(x, None)
+
+    def make():
+        result = (ms.jit(run) if compiled else run)(x, *time)
+        return [result.asnumpy(), *([weighted_gradients(block, x, *time)] if time else [])]
+
+    with_and_without(make, lambda found, expected: assert_close(found, expected, 1e-4))
 
 
 @MODES

@@ -43,6 +43,8 @@ REFUSED = [
         "output_padding",
     ),
     ("mint.nn.functional.layer_norm", (M, (3,)), {}, ValueError, "last dimensions"),
+    ("mint.nn.functional.group_norm", (X, 3), {}, ValueError, "num_groups=3"),
+    ("mint.nn.functional.silu", (M,), {"inplace": True}, NotImplementedError, "inplace"),
     ("mint.round", (IDS,), {"decimals": 1}, ValueError, "floating point"),
     ("mint.nn.functional.gelu", (M,), {"approximate": "quick"}, ValueError, "approximate"),
     ("mint.nn.functional.dropout", (M,), {"inplace": True}, NotImplementedError, "inplace"),

@@ -10,7 +10,7 @@ import pytest
 from mindspore import mint
 
 from mindone_tcd import cpu
-from mindone_tcd.cpu import convolution, mindone_functions, resize, switch
+from mindone_tcd.cpu import attention, convolution, mindone_functions, resize, switch
 
 
 def attributes() -> dict[str, object]:
@@ -98,7 +98,7 @@ def test_enabling_after_mindone_was_imported():
     assert layers_compat.interpolate is resize.interpolate
     assert layers_compat.conv_transpose2d is convolution.conv_transpose2d
     assert activations.GEGLU.construct is mindone_functions.geglu_construct
-    assert attention_processor.Attention.get_attention_scores is mindone_functions.get_attention_scores
+    assert attention_processor.Attention.get_attention_scores is attention.get_attention_scores
     for (owner, name), original in zip(rewritten, originals, strict=True):
         assert "output_size=" in inspect.getsource(original)
         assert "output_size=" not in inspect.getsource(getattr(owner, name))
