@@ -249,7 +249,7 @@ def _compare(path: Path, picture: Picture, record: dict) -> bool:
     away = int(abs(old - new).max()) if old.shape == new.shape else 255
     changed = [
         f"{name} {record.get(name)!r} then, {picture.record[name]!r} now"
-        for name in ("device", "versions")
+        for name in ("device", "kernels", "versions")
         if record.get(name) != picture.record[name]
     ]
     cause = "; ".join(changed) or "the file was changed since, or another processor rounds in another way"

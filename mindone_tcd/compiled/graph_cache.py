@@ -142,7 +142,8 @@ def _desk() -> Path:
 
 def _surroundings() -> str:
     device = ms.get_context("device_target")
-    return f"{versions()} {device} {cpu.enabled()} {_own_source()}"
+    kernels = cpu.enabled(), cpu.native_kernels() and cpu.native.library()  # graphs hold the library's path
+    return f"{versions()} {device} {kernels} {_own_source()}"
 
 
 @functools.cache
@@ -150,6 +151,6 @@ def _own_source() -> str:
     """A digest of this package's source: the kernels and mendings end up in the graphs."""
     text = hashlib.sha256()
     root = Path(__file__).parents[1]
-    for file in sorted(root.rglob("*.py")):
+    for file in sorted([*root.rglob("*.py"), *root.rglob("*.cpp")]):
         text.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
     return text.hexdigest()

@@ -111,6 +111,7 @@ class TextToImage:
             "dtype": self.dtype,
             "compile": False if graphs is None else graphs.form,
             "device": "CPU" if cpu.needed() else "Ascend",
+            "kernels": "native" if cpu.enabled() and cpu.native_kernels() else "stock",
             "versions": versions(),
         }
 
