@@ -21,6 +21,7 @@ from . import (
     scheduler_names,
     t2i_adapter,
     transformers_tables,
+    weights_in_memory,
 )
 
 
@@ -154,5 +155,12 @@ MENDINGS: tuple[Mending, ...] = (
         "scipy, torch and 1,400 files of transformers are read, and nothing of them is used",
         "seconds at the start of every program, most where torch is installed",
         {**late_imports.REPLACED, **transformers_tables.REPLACED, **late_torch.REPLACED},
+    ),
+    Mending(
+        "weights in memory",
+        "safetensors/mindspore.py: load_file; diffusers/models/model_loading_utils.py: _load_state_dict_into_model",
+        "a file is mapped, copied as a whole, and float16 weights pass through float32",
+        "from_pretrained takes three times the weights at its peak in float16, twice in the file's own dtype",
+        weights_in_memory.REPLACED,
     ),
 )

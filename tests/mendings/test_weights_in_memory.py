@@ -1,0 +1,89 @@
+"""Weights are read one after the other, in the dtype asked for."""
+
+import mindspore as ms
+import numpy as np
+import pytest
+from mindone.diffusers import UNet2DConditionModel
+from mindone.safetensors import mindspore as reader
+from safetensors.numpy import save_file
+
+import mindone_tcd
+from mindone_tcd.standins import make
+
+
+@pytest.fixture(scope="module")
+def halves(tmp_path_factory):
+    return make("sd15", tmp_path_factory.mktemp("models") / "sd15", variant="fp16")
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_no_weight_passes_through_another_dtype(halves, dtype, monkeypatch):
+    dtype = getattr(ms, dtype)
+    passed = set()
+    set_dtype = ms.Parameter.set_dtype
+
+    def noted(self, wanted):
+        if self.size > 1:
+            passed.add(wanted)
+        return set_dtype(self, wanted)
+
+    monkeypatch.setattr(ms.Parameter, "set_dtype", noted)
+    model = UNet2DConditionModel.from_pretrained(str(halves), subfolder="unet", variant="fp16", mindspore_dtype=dtype)
+    assert passed <= {dtype}
+    assert {parameter.dtype for parameter in model.get_parameters()} == {dtype}
+
+
+def test_the_values_are_the_files(halves):
+    model = UNet2DConditionModel.from_pretrained(
+        str(halves), subfolder="unet", variant="fp16", mindspore_dtype=ms.float16
+    )
+    (file,) = (halves / "unet").glob("*.safetensors")
+    stored = reader.load_file(file)
+    name = "down_blocks.0.resnets.0.conv1.weight"
+    np.testing.assert_array_equal(dict(model.parameters_and_names())[name].asnumpy(), stored[name].asnumpy())
+
+
+def test_tensors_are_read_one_after_the_other(tmp_path, monkeypatch):
+    arrays = {f"w{k}": np.full((4, 3), k, np.float32) for k in range(3)}
+    save_file(arrays, tmp_path / "w.safetensors")
+    read = []
+    fromfile = np.fromfile
+    monkeypatch.setattr(np, "fromfile", lambda *args: read.append(args[2]) or fromfile(*args))
+    reader.load_file(tmp_path / "w.safetensors")
+    assert read == [12, 12, 12]
+
+
+def test_every_dtype_and_shape_is_read(tmp_path):
+    arrays = {
+        "float": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "half": np.ones((1, 2, 2), np.float16),
+        "long": np.array([3, 4], np.int64),
+        "byte": np.array([[7]], np.uint8),
+        "flag": np.array([True, False]),
+        "number": np.array(5.0, np.float64),
+    }
+    save_file(arrays, tmp_path / "w.safetensors", metadata={"format": "pt"})
+    found = reader.load_file(str(tmp_path / "w.safetensors"))
+    assert found.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert (found[name].name, found[name].shape) == (name, array.shape)
+        assert found[name].asnumpy().dtype == array.dtype
+        np.testing.assert_array_equal(found[name].asnumpy(), array)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda raw: raw[:-3], lambda raw: b"", lambda raw: b"\xff" * 16, lambda raw: raw + b"x"]
+)
+def test_damaged_files_are_refused_as_before(tmp_path, damage):
+    save_file({"w": np.ones(4, np.float32)}, tmp_path / "w.safetensors")
+    raw = (tmp_path / "w.safetensors").read_bytes()
+    (tmp_path / "w.safetensors").write_bytes(damage(raw))
+    with pytest.raises(Exception, match=r"(?i)header|incomplete|invalid|metadata"):
+        reader.load_file(tmp_path / "w.safetensors")
+
+
+def test_it_is_the_one_that_pipelines_use():
+    from mindone.diffusers.models import model_loading_utils
+
+    assert model_loading_utils.safe_load_file is reader.load_file
+    assert mindone_tcd.UNet2DConditionModel is UNet2DConditionModel
