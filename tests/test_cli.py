@@ -132,3 +132,38 @@ def test_unknown_words_are_warned_of_and_the_picture_is_made(capsys, tmp_path):
     assert code == 0, err
     assert "warning: the model 'shapes' never saw 'dragon'; it knows: circle" in err
     assert (tmp_path / "d.png").is_file()
+
+
+def test_a_compiled_picture_is_made_again_compiled(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("MINDONE_TCD_CACHE", str(tmp_path / "graphs"))
+    out = tmp_path / "c.png"
+    code, _, err = run(capsys, "generate", PROMPT, "--steps", 1, "--compile", "--out", out)
+    assert code == 0, err
+    assert read_record(out)["compile"] == "step"
+    graphs = {file: file.stat().st_ino for file in (tmp_path / "graphs").iterdir()}
+    assert len(graphs) == 4
+    code, _, err = run(capsys, "info", out, "--again")
+    assert code == 0, err
+    assert {file: file.stat().st_ino for file in (tmp_path / "graphs").iterdir()} == graphs
+    assert read_record(tmp_path / "c-again.png")["compile"] == "step"
+
+
+def test_a_record_of_an_unknown_form_is_refused(capsys, tmp_path):
+    record = {
+        **{"prompt": PROMPT, "negative_prompt": None, "seed": 3, "batch_seeds": [3], "steps": 4, "eta": 0.3},
+        **{"guidance_scale": 0.0, "width": 128, "height": 128, "model": "shapes", "method": "tcd", "lora": "shipped"},
+        **{"dtype": "float32", "compile": "all"},
+    }
+    path = Picture(Image.new("RGB", (8, 8)), record).save(tmp_path / "a.png")
+    code, _, err = run(capsys, "info", path, "--again")
+    assert code == 2
+    assert "compile is 'all'; expected" in err
+
+
+def test_selftest_hands_on_the_verdict(capsys, monkeypatch):
+    from mindone_tcd.selftest import run as home
+
+    for good in (True, False):
+        monkeypatch.setattr(home, "selftest", lambda dtype, say, good=good: say(f"report {dtype}") or good)
+        code, out, _ = run(capsys, "selftest", "--dtype", "float16")
+        assert (code, out) == (0 if good else 1, "report float16\n")

@@ -1,0 +1,91 @@
+"""The selftest says that all is well where it is, and what is not."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from mindone_tcd.errors import UsageError
+from mindone_tcd.selftest import cases, run
+
+
+def _loaded(**options):
+    """Stands in for a loaded model; its pipeline is never called."""
+    pipeline = SimpleNamespace(components={}, set_progress_bar_config=lambda **options: None)
+    return SimpleNamespace(dtype="float32", pipeline=pipeline)
+
+
+@pytest.fixture
+def report(monkeypatch):
+    """Runs the selftest on pictures that are given instead of made."""
+    import mindone_tcd.compiled
+    from mindone_tcd.pipelines import loading
+
+    monkeypatch.setattr(loading, "load", _loaded)
+    monkeypatch.setattr(mindone_tcd.compiled, "compile_pipeline", lambda pipe: pipe)
+
+    def report(make):
+        lines = []
+        monkeypatch.setattr(run, "_twice", lambda pipe, case: make(_full(case)))
+        return run.selftest(say=lines.append), "\n".join(lines)
+
+    return report
+
+
+def _full(case):
+    (name,) = (name for name, other in cases.CASES.items() if other is case)
+    return np.repeat(np.repeat(cases.known()[name], 4, axis=1), 4, axis=2)
+
+
+def test_known_pictures_pass(report):
+    good, text = report(lambda pictures: (pictures, 2.0, 1.0, True))
+    assert good
+    assert "6 of 6 as they should be" in text
+    assert "mindone-tcd" in text.splitlines()[0]
+    assert "float32" in text.splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("make", "word"),
+    [
+        (lambda pictures: (pictures + 2e-4, 2.0, 1.0, True), "DIFFERS"),
+        (lambda pictures: (pictures + 0.002 * (pictures == pictures.max()), 2.0, 1.0, True), "DIFFERS"),
+        (lambda pictures: (pictures * np.nan, 2.0, 1.0, True), "DIFFERS"),
+        (lambda pictures: (pictures, 2.0, 1.0, False), "ANOTHER PICTURE THE SECOND TIME"),
+    ],
+)
+def test_others_do_not(report, make, word):
+    good, text = report(make)
+    assert not good
+    assert text.count(word) == 6
+    assert "0 of 6 as they should be" in text
+
+
+def test_what_fails_does_not_end_it(report):
+    calls = []
+
+    def make(pictures):
+        calls.append(1)
+        if len(calls) == 2:
+            raise RuntimeError("no such kernel\nand much more")
+        return pictures, 2.0, 1.0, True
+
+    good, text = report(make)
+    assert not good
+    assert "compiled  failed: no such kernel" in text
+    assert "and much more" not in text
+    assert "5 of 6 as they should be" in text
+
+
+def test_a_dtype_that_does_not_run_here_is_refused_at_once():
+    with pytest.raises(UsageError, match="bfloat16 does not run on a CPU"):
+        run.selftest("bfloat16", say=print)
+
+
+def test_it_really_makes_the_pictures(monkeypatch):
+    monkeypatch.setattr(run, "CHECKED", ("tcd-2-eta-1",))
+    lines = []
+    assert run.selftest(say=lines.append), "\n".join(lines)
+    eager, compiled = (line.split() for line in lines if line.startswith("tcd-2"))
+    assert (eager[1], compiled[1]) == ("eager", "compiled")
+    assert max(float(eager[2]), float(compiled[2])) < 1e-4
