@@ -365,6 +365,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", choices=MODELS, nargs="+", default=list(MODELS))
     parser.add_argument("--only", nargs="+", default=[], help="operations whose names contain one of these words")
+    parser.add_argument("--kinds", nargs="+", choices=("mint", "stock", "native"), default=["mint", "stock", "native"])
     parser.add_argument("--candidates", action="store_true", help="compare the stock equivalents that were tried")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
@@ -374,7 +375,7 @@ def main() -> None:
         names = [n for n in inputs(model) if not options.only or any(word in n for word in options.only)]
         layer = f"pictures (1, {model.channels}, {model.side}, {model.side}), {model.heads} heads"
         print(f"{name}: {layer}, {model.text[0]} words of text; milliseconds a call")
-        kinds = ["candidates"] if options.candidates else ["mint", "stock", "native"]
+        kinds = ["candidates"] if options.candidates else options.kinds
         table(model, [] if options.candidates else names, kinds, options.rounds)
 
 

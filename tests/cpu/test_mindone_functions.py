@@ -102,12 +102,14 @@ def weighted_gradients(layer, *arguments):
 
 def with_and_without(make, compare):
     """What `make` returns with native kernels, compared with what it returns with stock ones."""
-    found = make()
-    cpu.use_native_kernels(False)
+    before = cpu.native_kernels()
     try:
+        cpu.use_native_kernels(True)
+        found = make()
+        cpu.use_native_kernels(False)
         expected = make()
     finally:
-        cpu.use_native_kernels(True)
+        cpu.use_native_kernels(before)
     compare(found, expected)
 
 

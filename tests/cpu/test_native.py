@@ -33,9 +33,19 @@ def normal(*shape):
 @pytest.fixture
 def stock():
     """Without the native kernels."""
+    before = cpu.native_kernels()
     cpu.use_native_kernels(False)
     yield
+    cpu.use_native_kernels(before)
+
+
+@pytest.fixture
+def native_ones():
+    """With the native kernels, whatever the environment says."""
+    before = cpu.native_kernels()
     cpu.use_native_kernels(True)
+    yield
+    cpu.use_native_kernels(before)
 
 
 @pytest.mark.usefixtures("stock")
@@ -58,6 +68,7 @@ class TestWithout:
 
 
 @built
+@pytest.mark.usefixtures("native_ones")
 class TestKernels:
     """Shapes that are shared out among threads, and values at the edges."""
 
@@ -207,6 +218,7 @@ FUSED = {
 
 
 @built
+@pytest.mark.usefixtures("native_ones")
 @MODES
 @pytest.mark.parametrize("name", FUSED)
 def test_gradients_of_fused_kernels(name, compiled):
@@ -238,7 +250,7 @@ def look(root=ROOT, **environment):
         [sys.executable, "-c", LOOK],
         capture_output=True,
         text=True,
-        env={**os.environ, "GLOG_v": "4", "PYTHONPATH": str(root), **environment},
+        env={**os.environ, "GLOG_v": "4", "PYTHONPATH": str(root), "MINDONE_TCD_NATIVE": "on", **environment},
         cwd=root,
         timeout=120,
         check=False,
