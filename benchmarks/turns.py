@@ -7,6 +7,7 @@ mean little on a shared machine; the ratios of medians of turns taken in one run
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import importlib.metadata
 import io
@@ -168,6 +169,32 @@ def compare(entries: Mapping[str, Entry], rounds: int = 5, apart: bool = False) 
         first, value = firsts[name]
         results[name] = Result(first, value, statistics.median(times[name]), contestant.close(), notes)
     return results
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of all that calls `compare`."""
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--openvino", action="store_true", help="OpenVINO as well; needs the [openvino] extra")
+    parser.add_argument("--apart", action="store_true", help="one contestant after the other, for want of memory")
+    parser.add_argument(
+        "--only", nargs="+", default=[""], help="contestants whose name begins so; torch always takes part"
+    )
+
+
+def chosen(entries: Mapping[str, Entry], options: argparse.Namespace) -> dict[str, Entry]:
+    """The contestants that the options ask for, torch first, OpenVINO last."""
+    return {
+        name: entry
+        for name, entry in entries.items()
+        if name.startswith(("torch", *options.only)) and (options.openvino or not name.startswith("OpenVINO"))
+    }
+
+
+def conditions(options: argparse.Namespace) -> str:
+    """Versions, machine, and how the contestants take turns."""
+    found = machine("mindspore", "mindone", "torch", "diffusers", *(["openvino"] if options.openvino else []))
+    how = "one contestant after the other" if options.apart else "alternating"
+    return f"{found}\nmedians of {options.rounds} rounds, {how}"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

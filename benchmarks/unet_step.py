@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 
 from sizes import DTYPES, SIZES, add_folder, our_unet, torch_unet, unet_folder
-from turns import Entry, compare, machine, table
+from turns import Entry, add_options, chosen, compare, conditions, table
 
 
 def main() -> None:
@@ -24,34 +24,25 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--latent", type=int, help="latent height and width (default: the model's own; sdxl: 32)")
     parser.add_argument("--dtype", choices=DTYPES, default="float32")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--openvino", action="store_true")
-    parser.add_argument("--apart", action="store_true", help="one contestant after the other, for want of memory")
-    parser.add_argument("--only", nargs="+", help="only contestants whose name begins so, torch among them")
+    add_options(parser)
     add_folder(parser)
     args = parser.parse_args()
 
     # At its own 128 the activations of SDXL's UNet alone would not fit beside its weights.
     latent = args.latent or (32 if args.model == "sdxl" else SIZES[args.model].latent)
-    apart = args.apart or args.model == "sdxl"
+    args.apart |= args.model == "sdxl"
     given = (args.model, unet_folder(args.model, args.folder), args.dtype, [(args.batch, latent)])
     entries: dict[str, Entry] = {
         "torch, eager": (torch_unet, given),
         "ours, PyNative": (our_unet, (*given, False)),
         "ours, compiled": (our_unet, (*given, True)),
+        "OpenVINO, f32": (torch_unet, (*given, "f32")),
+        "OpenVINO, default": (torch_unet, (*given, "")),
     }
-    if args.openvino:
-        entries["OpenVINO, f32"] = (torch_unet, (*given, "f32"))
-        entries["OpenVINO, default"] = (torch_unet, (*given, ""))
-    if args.only:
-        entries = {name: entry for name, entry in entries.items() if name.startswith(tuple(args.only))}
 
-    print(machine("mindspore", "mindone", "torch", "diffusers", *(["openvino"] if args.openvino else [])))
-    print(
-        f"{args.model}, batch {args.batch}, latents {latent} x {latent}, {args.dtype}, {args.rounds} rounds, "
-        + ("one contestant after the other" if apart else "alternating")
-    )
-    results = compare(entries, args.rounds, apart)
+    print(conditions(args))
+    print(f"{args.model}, batch {args.batch}, latents {latent} x {latent}, {args.dtype}")
+    results = compare(chosen(entries, args), args.rounds, args.apart)
     expected = results["torch, eager"]
     print(f"largest value {abs(expected.value).max():.3g}")
     table(
