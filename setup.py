@@ -48,6 +48,7 @@ setup(
         "cpu": ["mindspore==2.7.1"],
         "test": ["pytest>=8"],
         "parity": ["torch==2.13.0", "diffusers==0.35.2", "peft>=0.17"],
+        "openvino": ["openvino>=2025"],
         "docs": ["mkdocs-material>=9.5,<10", "mkdocstrings[python]>=0.26"],
         "dev": ["ruff>=0.14,<0.16", "pre-commit>=4"],
     },

@@ -11,135 +11,24 @@ of real drawings. Both backends start from the same PCG64 noise, so their rows a
 from __future__ import annotations
 
 import argparse
-import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from samplers import ALL, FEW, Row, Sampler, mindspore_sampler, streams, torch_sampler, unseen_scenes
 
 from mindone_tcd.environment import versions
 from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
 from mindone_tcd.shapes.drawing import draw
-from mindone_tcd.shapes.grammar import Scene, caption, random_scene
+from mindone_tcd.shapes.grammar import Scene
 from mindone_tcd.shapes.judge import features, frechet_distance, judge
-
-LORA_FILE = "pytorch_lora_weights.safetensors"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One way to sample: scheduler, LoRA, steps, guidance scale."""
-
-    scheduler: str
-    lora: bool
-    steps: int
-    guidance: float
-    note: str = ""
-
-    @property
-    def name(self) -> str:
-        lora = "LoRA" if self.lora else "no LoRA"
-        return self.note or f"{self.scheduler.upper()}, {lora}, {self.steps} steps, guidance {self.guidance:g}"
-
-
-FEW = [Row(method, True, 4, 0.0) for method in ("tcd", "lcm")]
-TEACHER = Row("ddim", False, 50, 3.0, "teacher: DDIM, 50 steps, guidance 3")
-CONTROLS = [Row(method, False, 4, guidance) for method in ("tcd", "lcm") for guidance in (0.0, 3.0)]
-ALL = [
-    TEACHER,
-    Row("ddim", False, 4, 3.0),
-    *[Row(method, True, steps, 0.0) for method in ("tcd", "lcm") for steps in (1, 2, 4, 8)],
-    *CONTROLS,
-]
-
-Sampler = Callable[[Row, list[str], list[np.random.Generator]], np.ndarray]
-
-
-def unseen_scenes(count: int, two: float, seed: int) -> tuple[list[Scene], list[str]]:
-    """Distinct captions of held-out combinations, and their scenes."""
-    rng = np.random.default_rng(seed)
-    found: dict[str, Scene] = {}
-    while len(found) < count:
-        scene = random_scene(rng, two, unseen=True)
-        say_size, say_position = rng.random(2) < 0.5
-        asked = replace(scene, size=scene.size if say_size else None, position=scene.position if say_position else None)
-        found.setdefault(caption(asked), asked)
-    return list(found.values()), list(found)
-
-
-def mindspore_sampler() -> Sampler:
-    from mindone.diffusers import DDIMScheduler
-
-    from mindone_tcd import load
-
-    pipes: dict = {}
-
-    def sample(row: Row, prompts: list[str], generators: list[np.random.Generator]) -> np.ndarray:
-        key = (row.scheduler, row.lora)
-        if key not in pipes:
-            method = row.scheduler if row.scheduler != "ddim" else "tcd"
-            pipes[key] = load(method=method, lora=None if row.lora else "none").pipeline
-            if row.scheduler == "ddim":
-                pipes[key].scheduler = DDIMScheduler.from_config(pipes[key].scheduler.config)
-            pipes[key].set_progress_bar_config(disable=True)
-        extra = {"eta": 0.3} if row.scheduler == "tcd" else {}
-        return pipes[key](
-            prompts,
-            num_inference_steps=row.steps,
-            guidance_scale=row.guidance,
-            generator=generators,
-            output_type="np",
-            **extra,
-        )[0]
-
-    return sample
-
-
-def torch_sampler(folder: Path) -> Sampler:
-    import torch
-    from diffusers import DDIMScheduler, LCMScheduler, StableDiffusionXLPipeline, TCDScheduler
-
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools" / "reference"))
-    from replayed_noise import numpy_streams, replayed
-
-    classes = {"tcd": TCDScheduler, "lcm": LCMScheduler, "ddim": DDIMScheduler}
-    pipe = StableDiffusionXLPipeline.from_pretrained(folder, torch_dtype=torch.float32)
-    pipe.set_progress_bar_config(disable=True)
-    for method in ("tcd", "lcm"):
-        pipe.load_lora_weights(str(folder / f"{method}_lora"), weight_name=LORA_FILE, adapter_name=method)
-
-    def sample(row: Row, prompts: list[str], generators: list[np.random.Generator]) -> np.ndarray:
-        pipe.scheduler = classes[row.scheduler].from_config(pipe.scheduler.config)
-        if row.lora:
-            pipe.enable_lora()
-            pipe.set_adapters([row.scheduler])
-        else:
-            pipe.disable_lora()
-        size = pipe.unet.config.sample_size
-        latents = replayed((len(prompts), 4, size, size), generators)
-        extra = {"eta": 0.3} if row.scheduler == "tcd" else {}
-        with numpy_streams():
-            return pipe(
-                prompts,
-                num_inference_steps=row.steps,
-                guidance_scale=row.guidance,
-                latents=latents,
-                generator=generators if row.scheduler != "ddim" else None,
-                output_type="np",
-                **extra,
-            ).images
-
-    return sample
 
 
 def run(row: Row, sampler: Sampler, prompts: list[str], seed: int, batch: int) -> np.ndarray:
     out = []
     for k in range(0, len(prompts), batch):
         part = prompts[k : k + batch]
-        streams = [np.random.Generator(np.random.PCG64([seed, k + j])) for j in range(len(part))]
-        out.append(sampler(row, part, streams))
+        out.append(sampler(row, part, streams(seed, k, len(part))))
     return np.concatenate(out)
 
 

@@ -13,82 +13,17 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import functools
 import os
 import platform
 import statistics
 import time
-import types
 from collections import Counter
-from collections.abc import Callable, Iterator
 
 os.environ.setdefault("GLOG_v", "3")
 
 import mindspore as ms
 import numpy as np
-from mindspore import mint, ops
-
-CASTS = {"astype", "to", "type", "cast", "float", "half", "int", "long"}
-WAITS = {"asnumpy", "item", "tolist", "__bool__", "__int__", "__float__", "__index__"}
-HOST = {
-    *("dim", "ndimension", "element_size", "numel", "size", "is_contiguous", "contiguous", "from_numpy", "value"),
-    *("set_dtype", "data_ptr", "requires_grad_", "register_hook", "init_data", "flush_from_cache", "is_complex"),
-    *("is_floating_point", "is_signed", "stride", "storage_offset", "nelement", "check_initialized", "tensor"),
-}
-OPERATORS = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")
-DUNDERS = {f"__{side}{name}__" for name in OPERATORS for side in ("", "r", "i")} | {
-    f"__{name}__" for name in ("neg", "abs", "invert", "eq", "ne", "lt", "le", "gt", "ge", "getitem", "setitem")
-}
-
-
-@contextlib.contextmanager
-def counted() -> Iterator[Counter]:
-    """Counts operations inside the block, under the keys `operations`, `casts` and `waits`, and by name."""
-    counts: Counter = Counter()
-    depth = 0
-    undo: list[tuple[object, str, object, bool]] = []
-
-    def wrap(function: Callable, name: str) -> Callable:
-        kind = "casts" if name in CASTS else "waits" if name in WAITS else "operations"
-
-        @functools.wraps(function)
-        def wrapper(*args, **kwargs):
-            nonlocal depth
-            if depth == 0 or kind == "waits":
-                counts[kind] += 1
-                counts[f"{kind}: {name}"] += 1
-            depth += 1
-            try:
-                return function(*args, **kwargs)
-            finally:
-                depth -= 1
-
-        return wrapper
-
-    for name in dir(ms.Tensor):
-        method = getattr(ms.Tensor, name)
-        public = not name.startswith("_") and name not in HOST and not isinstance(method, property | type)
-        if (
-            callable(method)
-            and (public or name in DUNDERS | WAITS)
-            and not isinstance(method, types.GetSetDescriptorType)
-        ):
-            undo.append((ms.Tensor, name, vars(ms.Tensor).get(name), name in vars(ms.Tensor)))
-            setattr(ms.Tensor, name, wrap(method, name))
-    for module in (ops, mint):
-        for name, function in list(vars(module).items()):
-            plain = isinstance(function, types.FunctionType | types.BuiltinFunctionType)
-            if plain and not name.startswith("_") and name not in HOST:
-                undo.append((module, name, function, True))
-                setattr(module, name, wrap(function, name))
-    try:
-        yield counts
-    finally:
-        for owner, name, original, own in reversed(undo):
-            if own:
-                setattr(owner, name, original)
-            else:
-                delattr(owner, name)
+from counting import counted
 
 
 def operations_of_a_step(scheduler, place: int, dtype: ms.Type = ms.float32, **options) -> Counter:

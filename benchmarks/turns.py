@@ -7,7 +7,10 @@ mean little on a shared machine; the ratios of medians of turns taken in one run
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import importlib.metadata
+import io
 import multiprocessing
 import os
 import platform
@@ -15,23 +18,26 @@ import resource
 import statistics
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 THREADS = 2
 
 
 def machine(*packages: str) -> str:
-    """Two lines: versions of the packages, and the machine."""
+    """Two lines: versions of the packages; the machine, and how busy it is with other things."""
     found = [f"{name} {importlib.metadata.version(name)}" for name in packages]
     with open("/proc/cpuinfo") as lines:
         models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{', '.join(found)}\n{models[0]}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    load = f"{os.getloadavg()[0]:.1f} processes running"
+    return f"{', '.join(found)}\n{models[0]}, {os.cpu_count()} cores, {load}, Python {platform.python_version()}"
 
 
 def _serve(connection: Any, make: Callable[..., Mapping[str, Callable[[], object]]], arguments: tuple) -> None:
     try:
-        runs = make(*arguments)
+        with contextlib.redirect_stdout(io.StringIO()):  # libraries print there while they are imported
+            runs = make(*arguments)
         connection.send(("ready", list(runs)))
     except BaseException:
         connection.send(("failed", traceback.format_exc()))
@@ -99,15 +105,101 @@ class Contestant:
 def medians(contestants: list[Contestant], rounds: int = 5, warm: int = 1) -> dict[str, float]:
     """Median seconds of everything that the contestants run; in each round all take one turn.
 
-    Before it counts, a turn is run once more, to wake the threads of that process up.
+    Before it counts, a turn of less than a second is run once more, to wake the threads of that process up.
     """
     times: dict[str, list[float]] = {}
     for turn in range(rounds + warm):
         for contestant in contestants:
             for name in contestant.names:
-                if turn >= warm:
-                    contestant.run(name)
                 seconds, _ = contestant.run(name)
+                if turn >= warm and seconds < 1:
+                    seconds, _ = contestant.run(name)
                 if turn >= warm:
                     times.setdefault(name, []).append(seconds)
     return {name: statistics.median(values) for name, values in times.items()}
+
+
+Entry = tuple[Callable[..., Mapping[str, Callable[[], object]]], Sequence[object]]
+"""What makes a contestant, and its arguments."""
+
+
+@dataclass
+class Result:
+    """What a contestant did.
+
+    Attributes:
+        first: seconds of its first run.
+        value: what that returned.
+        seconds: the median of the runs that followed.
+        peak: of its memory, in MB.
+        notes: what the contestant can tell besides, by name.
+    """
+
+    first: float
+    value: Any
+    seconds: float
+    peak: float
+    notes: dict[str, Any]
+
+
+def compare(entries: Mapping[str, Entry], rounds: int = 5, apart: bool = False) -> dict[str, Result]:
+    """Measure the first thing that each contestant can run.
+
+    Args:
+        entries: contestants, by name.
+        rounds: how many turns each takes.
+        apart: one contestant after the other, for models of which two do not fit into memory, in place of alternating.
+    """
+    if apart and len(entries) > 1:
+        return {name: result for one in entries.items() for name, result in compare(dict([one]), rounds).items()}
+    # Compiling must not be spared by what an earlier run has left on the disk.
+    fresh = {"MINDONE_TCD_CACHE": "off"}
+    contestants = {name: Contestant(make, *given, environment=fresh) for name, (make, given) in entries.items()}
+    firsts = {name: contestant.run(contestant.names[0]) for name, contestant in contestants.items()}
+    times: dict[str, list[float]] = {name: [] for name in entries}
+    for _ in range(rounds):
+        for name, contestant in contestants.items():
+            seconds, _ = contestant.run(contestant.names[0])
+            if seconds < 1:  # that one woke the threads up
+                seconds, _ = contestant.run(contestant.names[0])
+            times[name].append(seconds)
+    results = {}
+    for name, contestant in contestants.items():
+        notes = {note: contestant.run(note)[1] for note in contestant.names[1:]}
+        first, value = firsts[name]
+        results[name] = Result(first, value, statistics.median(times[name]), contestant.close(), notes)
+    return results
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of all that calls `compare`."""
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--openvino", action="store_true", help="OpenVINO as well; needs the [openvino] extra")
+    parser.add_argument("--apart", action="store_true", help="one contestant after the other, for want of memory")
+    parser.add_argument(
+        "--only", nargs="+", default=[""], help="contestants whose name begins so; torch always takes part"
+    )
+
+
+def chosen(entries: Mapping[str, Entry], options: argparse.Namespace) -> dict[str, Entry]:
+    """The contestants that the options ask for, torch first, OpenVINO last."""
+    return {
+        name: entry
+        for name, entry in entries.items()
+        if name.startswith(("torch", *options.only)) and (options.openvino or not name.startswith("OpenVINO"))
+    }
+
+
+def conditions(options: argparse.Namespace) -> str:
+    """Versions, machine, and how the contestants take turns."""
+    found = machine("mindspore", "mindone", "torch", "diffusers", *(["openvino"] if options.openvino else []))
+    how = "one contestant after the other" if options.apart else "alternating"
+    return f"{found}\nmedians of {options.rounds} rounds, {how}"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table in markdown."""
+    print(f"\n| {' | '.join(head)} |\n|{'---|' * len(head)}")
+    for row in rows:
+        print(f"| {' | '.join(map(str, row))} |", flush=True)
+    print()

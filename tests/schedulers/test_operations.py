@@ -1,6 +1,6 @@
 """How many device operations a step takes, counted by the benchmark's own counter."""
 
-import importlib.util
+import importlib
 from pathlib import Path
 
 import mindspore as ms
@@ -11,11 +11,9 @@ from mindone_tcd.schedulers import LCMScheduler, TCDScheduler
 
 @pytest.fixture(scope="module")
 def benchmark():
-    path = Path(__file__).parents[2] / "benchmarks" / "scheduler_step.py"
-    spec = importlib.util.spec_from_file_location("scheduler_step", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+        yield importlib.import_module("scheduler_step")
 
 
 @pytest.mark.parametrize(("dtype", "casts"), [(ms.float32, 0), (ms.float16, 4), (ms.bfloat16, 4)])

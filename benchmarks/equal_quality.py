@@ -1,0 +1,93 @@
+"""The time that 4 TCD steps and the teacher's 50 DDIM steps take for pictures that are as often right.
+
+    python benchmarks/equal_quality.py [--prompts 64] [--batch 1] [--torch]
+
+The model that ships; prompts of combinations that training never saw, and the judge's verdicts, as in accuracy.py.
+Every way to draw has a process of its own; they draw the same pictures in turn, and the medians of the seconds a
+picture are compared. `--torch` adds diffusers on torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+
+import numpy as np
+from samplers import FEW, TEACHER, Row, mindspore_sampler, streams, torch_sampler, unseen_scenes
+from turns import THREADS, Contestant, machine, table
+
+from mindone_tcd.shapes.judge import judge
+
+SEED = 0
+WAYS = ("torch", "ours, PyNative", "ours, compiled")
+
+
+def drawing(way: str, row: Row, prompts: list[str], batch: int) -> dict:
+    """What draws the next pictures, each time that it is called."""
+    if way == "torch":
+        import torch
+
+        torch.set_num_threads(THREADS)
+        sampler = torch_sampler()
+    else:
+        sampler = mindspore_sampler(compile=way == "ours, compiled")
+    sampler.load(row)
+    places = iter(range(0, len(prompts), batch))
+
+    def draw(place: int) -> np.ndarray:
+        part = prompts[place : place + batch]
+        return sampler(row, part, streams(SEED, place, len(part)))
+
+    return {"warm": lambda: draw(0), "next": lambda: draw(next(places))}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--prompts", type=int, default=64)
+    parser.add_argument("--batch", type=int, default=1, help="pictures drawn at once; divides the number of prompts")
+    parser.add_argument("--torch", action="store_true", help="diffusers on torch as well")
+    parser.add_argument("--eager", action="store_true", help="ours in PyNative as well")
+    args = parser.parse_args()
+    if args.prompts % args.batch:
+        parser.error(f"--batch {args.batch} does not divide --prompts {args.prompts}")
+
+    scenes, prompts = unseen_scenes(args.prompts, two=0.0, seed=31337)
+    print(machine("mindspore", "mindone", *(["torch", "diffusers"] if args.torch else [])))
+    print(f"shipped, {args.prompts} prompts, {args.batch} at once, float32, alternating")
+    rows = (TEACHER, FEW[0])
+    ways = [way for way in WAYS if way == "ours, compiled" or (args.torch if way == "torch" else args.eager)]
+    contestants = {(way, row): Contestant(drawing, way, row, prompts, args.batch) for way in ways for row in rows}
+    for contestant in contestants.values():
+        contestant.run("warm")
+    times = {key: [] for key in contestants}
+    pictures = {key: [] for key in contestants}
+    for _ in range(args.prompts // args.batch):
+        for key, contestant in contestants.items():
+            seconds, drawn = contestant.run("next")
+            times[key].append(seconds / args.batch)
+            pictures[key] += list(drawn)
+    took = {key: statistics.median(values) for key, values in times.items()}
+    for contestant in contestants.values():
+        contestant.close()
+
+    def right(key: tuple[str, Row]) -> float:
+        return 100 * np.mean(
+            [judge(picture, scene).right for picture, scene in zip(pictures[key], scenes, strict=True)]
+        )
+
+    table(
+        ("pictures", "right, %", "s a picture", "times faster than the teacher"),
+        [
+            (
+                f"{way}: {row.name}",
+                f"{right((way, row)):.1f}",
+                f"{took[way, row]:.3f}",
+                f"{took[way, TEACHER] / took[way, row]:.1f}",
+            )
+            for way, row in contestants
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Counts the device operations, casts and waits of a whole picture: ours, eager and compiled, and mindone's scheduler.
+
+    python benchmarks/operations.py [--steps 4]
+
+The model that ships, 4 TCD steps, guidance 0 and 3. Counted are the outermost calls (see `counting.py`), in the second
+picture that a pipeline makes. For a compiled pipeline the calls of graphs are counted, and what is left outside them.
+Nothing is timed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections import Counter
+from typing import Any
+
+os.environ.setdefault("GLOG_v", "3")
+
+from picture import PROMPT
+from turns import Contestant, machine, table
+
+KINDS = ("graphs", "operations", "casts", "waits")
+GUIDANCE = (0.0, 3.0)
+
+
+def counts(steps: int) -> dict:
+    """The counts of every way to make the picture, by (way, guidance scale)."""
+    from counting import counted
+    from mindone.diffusers.schedulers.scheduling_tcd import TCDScheduler
+
+    from mindone_tcd import compile_pipeline, load
+    from mindone_tcd.compiled.graph import Graph
+    from mindone_tcd.random import generator
+
+    def draw(pipe: Any, guidance: float) -> None:
+        pipe(
+            PROMPT,
+            num_inference_steps=steps,
+            guidance_scale=guidance,
+            eta=0.3,
+            generator=[generator(0)],
+            output_type="np",
+        )
+
+    def count(pipe: Any, guidance: float) -> Counter:
+        draw(pipe, guidance)
+        with counted({"graphs": (Graph, "__call__")}) as found:
+            draw(pipe, guidance)
+        return found
+
+    def all_ways() -> dict[tuple[str, float], Counter]:
+        pipe = load().pipeline
+        pipe.set_progress_bar_config(disable=True)
+        ours, theirs = pipe.scheduler, TCDScheduler.from_config(pipe.scheduler.config)
+        found = {}
+        for guidance in GUIDANCE:
+            for name, scheduler in (("ours, PyNative", ours), ("mindone's scheduler, PyNative", theirs)):
+                pipe.scheduler = scheduler
+                found[name, guidance] = count(pipe, guidance)
+        pipe.scheduler = ours
+        for form in ("step", "trajectory"):
+            compile_pipeline(pipe, form=form)
+            for guidance in GUIDANCE:
+                found[f"ours, compiled: {form}", guidance] = count(pipe, guidance)
+        return found
+
+    return {"count": all_ways}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--names", action="store_true", help="also what is left outside the graphs, by name")
+    args = parser.parse_args()
+
+    print(machine("mindspore", "mindone"))
+    print(f"shipped, {args.steps} TCD steps, one picture, the counts of its second call")
+    contestant = Contestant(counts, args.steps)
+    _, found = contestant.run("count")
+    contestant.close()
+    table(
+        ("picture", "guidance", "calls of graphs", *KINDS[1:]),
+        [(name, f"{guidance:g}", *(one[kind] for kind in KINDS)) for (name, guidance), one in sorted(found.items())],
+    )
+    if args.names:
+        for (name, guidance), one in found.items():
+            print(f"{name}, guidance {guidance:g}:", ", ".join(f"{k} {n}" for k, n in one.most_common() if ":" in k))
+
+
+if __name__ == "__main__":
+    main()

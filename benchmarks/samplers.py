@@ -1,0 +1,136 @@
+"""Ways to sample pictures, in both frameworks from the same noise."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mindone_tcd.pipelines.recipes import SHAPES, SHAPES_FOLDER
+from mindone_tcd.shapes.grammar import Scene, caption, random_scene
+
+LORA_FILE = "pytorch_lora_weights.safetensors"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way to sample: scheduler, LoRA, steps, guidance scale."""
+
+    scheduler: str
+    lora: bool
+    steps: int
+    guidance: float
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        lora = "LoRA" if self.lora else "no LoRA"
+        return self.note or f"{self.scheduler.upper()}, {lora}, {self.steps} steps, guidance {self.guidance:g}"
+
+
+FEW = [Row(method, True, 4, 0.0) for method in ("tcd", "lcm")]
+TEACHER = Row("ddim", False, 50, 3.0, "teacher: DDIM, 50 steps, guidance 3")
+CONTROLS = [Row(method, False, 4, guidance) for method in ("tcd", "lcm") for guidance in (0.0, 3.0)]
+ALL = [
+    TEACHER,
+    Row("ddim", False, 4, 3.0),
+    *[Row(method, True, steps, 0.0) for method in ("tcd", "lcm") for steps in (1, 2, 4, 8)],
+    *CONTROLS,
+]
+
+
+class Sampler:
+    """Draws pictures in whichever way it is asked to, with values from 0 to 1.
+
+    Args:
+        loaded: gives the pipeline for a row.
+        call: calls it.
+    """
+
+    def __init__(self, loaded: Callable[[Row], Any], call: Callable[..., np.ndarray]) -> None:
+        self._loaded, self._call = loaded, call
+        self._pipes: dict[tuple[str, bool], Any] = {}
+
+    def load(self, row: Row) -> Any:
+        """The pipeline for a row; one is kept for each scheduler, with LoRA and without."""
+        key = (row.scheduler, row.lora)
+        if key not in self._pipes:
+            self._pipes[key] = self._loaded(row)
+            self._pipes[key].set_progress_bar_config(disable=True)
+        return self._pipes[key]
+
+    def __call__(self, row: Row, prompts: list[str], generators: list[np.random.Generator]) -> np.ndarray:
+        options = {"num_inference_steps": row.steps, "guidance_scale": row.guidance}
+        if row.scheduler == "tcd":
+            options["eta"] = 0.3
+        return self._call(self.load(row), prompts, generators, **options)
+
+
+def unseen_scenes(count: int, two: float, seed: int) -> tuple[list[Scene], list[str]]:
+    """Distinct captions of held-out combinations, and their scenes."""
+    rng = np.random.default_rng(seed)
+    found: dict[str, Scene] = {}
+    while len(found) < count:
+        scene = random_scene(rng, two, unseen=True)
+        say_size, say_position = rng.random(2) < 0.5
+        asked = replace(scene, size=scene.size if say_size else None, position=scene.position if say_position else None)
+        found.setdefault(caption(asked), asked)
+    return list(found.values()), list(found)
+
+
+def mindspore_sampler(model: str | Path = SHAPES, compile: bool | str = False) -> Sampler:
+    """Ours; `compile` as for `mindone_tcd.load`."""
+    from mindone.diffusers import DDIMScheduler
+
+    from mindone_tcd import load
+
+    def loaded(row: Row) -> Any:
+        method = row.scheduler if row.scheduler != "ddim" else "tcd"
+        pipe = load(model=model, method=method, lora=None if row.lora else "none", compile=compile).pipeline
+        if row.scheduler == "ddim":
+            pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
+        return pipe
+
+    def call(pipe: Any, prompts: list[str], generators: list[np.random.Generator], **options: Any) -> np.ndarray:
+        return pipe(prompts, generator=generators, output_type="np", **options)[0]
+
+    return Sampler(loaded, call)
+
+
+def torch_sampler(folder: Path = SHAPES_FOLDER, changed: Callable[[Any], None] | None = None) -> Sampler:
+    """diffusers on torch; `changed` is done to each pipeline that is loaded."""
+    import diffusers
+    import torch
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools" / "reference"))
+    from replayed_noise import numpy_streams, replayed
+
+    names = {"tcd": "TCDScheduler", "lcm": "LCMScheduler", "ddim": "DDIMScheduler"}
+
+    def loaded(row: Row) -> Any:
+        pipe = diffusers.DiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32)
+        pipe.scheduler = getattr(diffusers, names[row.scheduler]).from_config(pipe.scheduler.config)
+        if row.lora:
+            pipe.load_lora_weights(str(folder / f"{row.scheduler}_lora"), weight_name=LORA_FILE)
+        if changed is not None:
+            changed(pipe)
+        return pipe
+
+    def call(pipe: Any, prompts: list[str], generators: list[np.random.Generator], **options: Any) -> np.ndarray:
+        size = pipe.unet.config.sample_size
+        latents = replayed((len(prompts), 4, size, size), generators)
+        if isinstance(pipe.scheduler, diffusers.DDIMScheduler):
+            generators = None
+        with numpy_streams():
+            return pipe(prompts, latents=latents, generator=generators, output_type="np", **options).images
+
+    return Sampler(loaded, call)
+
+
+def streams(seed: int, first: int, count: int) -> list[np.random.Generator]:
+    """A stream for each of the pictures from `first` on."""
+    return [np.random.Generator(np.random.PCG64([seed, first + k])) for k in range(count)]

@@ -1,0 +1,66 @@
+"""One UNet step: ours, eager and compiled, beside diffusers on torch, with the same weights and inputs.
+
+    python benchmarks/unet_step.py --model shipped|sd15|sdxl [--batch 1] [--latent 64] [--dtype float32] [--openvino]
+
+torch runs eager, with 2 threads, under no_grad; ours runs in PyNative, and as the graph that a compiled pipeline makes
+of its UNet. Every contestant has a process of its own; they alternate, and the medians of 5 turns are compared. For
+sdxl they run one after the other, never two in memory together. Printed are the ratios to torch, the seconds of the
+first call (in which a graph is compiled), the peak memory of each process, and how far the results are from torch's.
+`--openvino` (the [openvino] extra) adds the model of torch converted to OpenVINO, computing in float32 and in the
+precision that OpenVINO chooses for the machine itself; its first call and its memory hold the conversion.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from sizes import DTYPES, SIZES, add_folder, our_unet, torch_unet, unet_folder
+from turns import Entry, add_options, chosen, compare, conditions, table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=SIZES, default="shipped")
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--latent", type=int, help="latent height and width (default: the model's own; sdxl: 32)")
+    parser.add_argument("--dtype", choices=DTYPES, default="float32")
+    add_options(parser)
+    add_folder(parser)
+    args = parser.parse_args()
+
+    # At its own 128 the activations of SDXL's UNet alone would not fit beside its weights.
+    latent = args.latent or (32 if args.model == "sdxl" else SIZES[args.model].latent)
+    args.apart |= args.model == "sdxl"
+    given = (args.model, unet_folder(args.model, args.folder), args.dtype, [(args.batch, latent)])
+    entries: dict[str, Entry] = {
+        "torch, eager": (torch_unet, given),
+        "ours, PyNative": (our_unet, (*given, False)),
+        "ours, compiled": (our_unet, (*given, True)),
+        "OpenVINO, f32": (torch_unet, (*given, "f32")),
+        "OpenVINO, default": (torch_unet, (*given, "")),
+    }
+
+    print(conditions(args))
+    print(f"{args.model}, batch {args.batch}, latents {latent} x {latent}, {args.dtype}")
+    results = compare(chosen(entries, args), args.rounds, args.apart)
+    expected = results["torch, eager"]
+    print(f"largest value {abs(expected.value).max():.3g}")
+    table(
+        ("UNet step", "ms", "times torch", "first call, s", "peak memory, MB", "times torch's", "largest difference"),
+        [
+            (
+                name + "".join(f" ({note})" for note in result.notes.values()),
+                f"{1e3 * result.seconds:.1f}",
+                f"{result.seconds / expected.seconds:.2f}",
+                f"{result.first:.1f}",
+                f"{result.peak:.0f}",
+                f"{result.peak / expected.peak:.2f}",
+                f"{abs(result.value - expected.value).max():.1e}",
+            )
+            for name, result in results.items()
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()
