@@ -1,84 +1,97 @@
-"""Times the start of a program: `import mindspore`, `load()` of the shipped model, and the command's first picture.
+"""The start of a program: `load()` beside `import mindspore`, and the first picture beside the least it could take.
 
     python benchmarks/startup.py [--rounds 5]
 
-Each is a fresh process, and in every round they take turns; the first round warms the disk's cache up and does not
-count. Times are of the whole process, from its start to its end; only the picture's own computing is timed inside a
-process, which has loaded the model.
+The first picture is `mindone-tcd generate "a red circle on a blue background"`, eager; with --compile and an empty cache
+of graphs; and with --compile and the cache that the run before has filled. The floor is a process that imports
+MindSpore and does nothing, plus the same picture in a process that has all loaded (and compiled) already. Each but the
+last is a fresh process; all take turns; medians of 5. Run it with and without torch installed: transformers imports it.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import importlib.util
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
-PROMPT = "a red circle on a blue background"
+from picture import PROMPT
+from turns import Contestant, machine, table
 
-COMPUTING = f"""
-import time
-from mindone_tcd import load
-pipe = load()
-started = time.perf_counter()
-pipe({PROMPT!r})
-print(time.perf_counter() - started)
-"""
-
-PROGRAMS = {
-    "import mindspore": ["-c", "import mindspore"],
-    "load()": ["-c", "from mindone_tcd import load; load()"],
-    "mindone-tcd generate": ["-m", "mindone_tcd.cli", "generate", PROMPT, "--out", "circle.png"],
-    "the picture alone": ["-c", COMPUTING],
-}
+PROGRAMS = {"import mindspore": "import mindspore", "load()": "from mindone_tcd import load; load()"}
+FORMS = {"eager": [], "compiled, empty cache": ["--compile"], "compiled, filled cache": ["--compile"]}
 
 
-def seconds(name: str, folder: str) -> float:
-    """How long one of the programs takes; for the picture alone, what it printed."""
-    environment = {**os.environ, "GLOG_v": "3", "HF_HUB_OFFLINE": "1"}
+def loaded(compile: bool, out: str) -> dict:
+    """The same picture, by what the command calls, in a process that is ready."""
+    from mindone_tcd import load
+
+    pipe = load(compile=compile)
+    pipe.pipeline.set_progress_bar_config(disable=True)
+
+    def picture() -> None:
+        pipe(PROMPT)[0].save(Path(out))
+
+    return {"picture": picture}
+
+
+def seconds(command: list[str], environment: dict[str, str]) -> float:
+    """How long a process takes from its start to its end."""
     started = time.perf_counter()
-    ran = subprocess.run(
-        [sys.executable, *PROGRAMS[name]], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    took = time.perf_counter() - started
-    if ran.returncode:
-        sys.exit(f"{name} failed:\n{ran.stderr[-2000:]}")
-    return float(ran.stdout.split()[-1]) if name == "the picture alone" else took
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return time.perf_counter() - started
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    if importlib.util.find_spec("mindone_tcd") is None or "PYTHONPATH" in os.environ:
-        # The programs run in a folder of their own.
-        os.environ["PYTHONPATH"] = os.path.abspath(os.environ.get("PYTHONPATH", "."))
+    args = parser.parse_args()
 
-    times: dict[str, list[float]] = {name: [] for name in PROGRAMS}
-    with tempfile.TemporaryDirectory() as folder:
-        for round_number in range(options.rounds + 1):
-            for name in PROGRAMS:
-                took = seconds(name, folder)
-                if round_number:
-                    times[name].append(took)
-    medians = {name: statistics.median(values) for name, values in times.items()}
-
-    packages = ("mindspore", "mindone", "transformers", "numpy")
-    print(", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages))
+    print(machine("mindspore", "mindone"))
     print(f"torch is {'' if importlib.util.find_spec('torch') else 'not '}installed")
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    print(f"seconds, {options.rounds} rounds\n\n{'':22}{'median':>8}{'least':>8}{'most':>8}")
-    for name, values in times.items():
-        print(f"{name:22}{medians[name]:8.2f}{min(values):8.2f}{max(values):8.2f}")
-    least = medians["import mindspore"] + medians["the picture alone"]
-    print(f"\nload(): {medians['load()'] / medians['import mindspore']:.2f} times import mindspore")
-    print(f"the command: {medians['mindone-tcd generate'] / least:.2f} times import mindspore and the picture alone")
+    print(f"medians of {args.rounds} rounds, alternating")
+    times: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        kept = {"MINDONE_TCD_CACHE": f"{folder}/loaded"}
+        ready = {
+            form: Contestant(loaded, form != "eager", f"{folder}/{form}.png", environment=kept)
+            for form in ("eager", "compiled")
+        }
+        for contestant in ready.values():
+            contestant.run("picture")
+        for turn in range(args.rounds):
+            environment = {"GLOG_v": "3", "MINDONE_TCD_CACHE": f"{folder}/{turn}"}
+            for name, program in PROGRAMS.items():
+                times.setdefault(name, []).append(seconds([sys.executable, "-c", program], environment))
+            for form, contestant in ready.items():
+                contestant.run("picture")
+                times.setdefault(f"{form} picture", []).append(contestant.run("picture")[0])
+            command = [sys.executable, "-m", "mindone_tcd.cli", "generate", PROMPT, "--out", f"{folder}/{turn}.png"]
+            for form, options in FORMS.items():
+                times.setdefault(form, []).append(seconds([*command, *options], environment))
+        for contestant in ready.values():
+            contestant.close()
+    took = {name: statistics.median(values) for name, values in times.items()}
+
+    def row(form: str) -> tuple[str, ...]:
+        picture = took[f"{form.partition(',')[0]} picture"]
+        floor = took["import mindspore"] + picture
+        figures = (took[form], took["import mindspore"], picture, floor)
+        return (form, *(f"{figure:.2f}" for figure in figures), f"{took[form] / floor:.2f}")
+
+    loading, importing = took["load()"], took["import mindspore"]
+    print(f"load(): {loading:.2f} s, import mindspore: {importing:.2f} s, {loading / importing:.2f} times\n")
+    table(
+        ("first picture", "s", "import mindspore, s", "picture, all loaded, s", "floor, s", "times the floor"),
+        [row(form) for form in FORMS],
+    )
 
 
 if __name__ == "__main__":
