@@ -2,8 +2,8 @@
 
     python benchmarks/startup.py [--rounds 5]
 
-The first picture is `mindone-tcd generate "a red circle on a blue background"`, eager; with --compile and an empty cache
-of graphs; and with --compile and the cache that the run before has filled. The floor is a process that imports
+The first picture is `mindone-tcd generate "a red circle on a blue background"`, eager; with --compile and an empty
+cache of graphs; and with --compile and the cache that the run before has filled. The floor is a process that imports
 MindSpore and does nothing, plus the same picture in a process that has all loaded (and compiled) already. Each but the
 last is a fresh process; all take turns; medians of 5. Run it with and without torch installed: transformers imports it.
 """
