@@ -137,7 +137,7 @@ def test_unknown_words_are_warned_of_and_the_picture_is_made(capsys, tmp_path):
 def test_a_compiled_picture_is_made_again_compiled(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("MINDONE_TCD_CACHE", str(tmp_path / "graphs"))
     out = tmp_path / "c.png"
-    code, _, err = run(capsys, "generate", PROMPT, "--steps", 1, "--compile", "--out", out)
+    code, _, err = run(capsys, "generate", PROMPT, "--steps", 1, "--compile", "--lora", "none", "--out", out)
     assert code == 0, err
     assert read_record(out)["compile"] == "step"
     graphs = {file: file.stat().st_ino for file in (tmp_path / "graphs").iterdir()}

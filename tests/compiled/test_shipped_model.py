@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mindone_tcd.compiled import compile_pipeline, compiled_form, uncompile_pipeline
-from mindone_tcd.random import generator
+from mindone_tcd.random import generator, randn
 
 PROMPT = "a red circle on a blue background"
 
@@ -18,7 +18,7 @@ AMPLIFIED = 1e-4
 def loaded():
     from mindone_tcd import load
 
-    pipe = load().pipeline
+    pipe = load(lora="none").pipeline  # without LoRA it compiles in half the time
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
@@ -86,54 +86,45 @@ def test_what_needs_every_step_gets_it(pipe):
     compile_pipeline(pipe)
     equal(picture(pipe, callback_on_step_end=look), eager)
     assert seen == [(0, 999), (1, 759), (2, 499), (3, 259)] * 2
+    assert compiled_form(pipe).parts["unet"].compiled == 1
 
 
 def test_slicing_and_tiling_of_the_autoencoder(pipe):
+    latents = randn((2, 4, 16, 16), generator(1))
     pipe.vae.enable_slicing()
     pipe.vae.enable_tiling()
     pipe.vae.tile_sample_min_size, pipe.vae.tile_latent_min_size = 64, 8
-    call = {"num_images_per_prompt": 2, "steps": 1}
     try:
-        eager = picture(pipe, **call)
+        eager = pipe.vae.decode(latents)[0].asnumpy()
         compile_pipeline(pipe)
-        equal(picture(pipe, **call), eager)
+        np.testing.assert_allclose(pipe.vae.decode(latents)[0].asnumpy(), eager, rtol=0, atol=TOLERANCE)
+        assert 1 <= compiled_form(pipe).count() <= 4, "one for whole tiles, and those of the edges"
     finally:
         pipe.vae.disable_slicing()
         pipe.vae.disable_tiling()
 
 
 def test_no_stale_graph_after_anything_is_done_to_the_lora(pipe):
-    full = picture(pipe)[0]
+    from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
+
     changes = {
-        "weighted": lambda: pipe.set_adapters(pipe.get_active_adapters(), 0.5),
-        "weighted back": lambda: pipe.set_adapters(pipe.get_active_adapters(), 1.0),
-        "switched off": pipe.disable_lora,
-        "switched on": pipe.enable_lora,
-        "fused": pipe.fuse_lora,
-        "unfused": pipe.unfuse_lora,
+        "none": lambda: None,
+        "loaded": lambda: pipe.load_lora_weights(str(SHAPES_FOLDER / "tcd_lora"), adapter_name="tcd"),
+        "weighted": lambda: pipe.set_adapters("tcd", 0.5),
         "unloaded": pipe.unload_lora_weights,
     }
+    eager, compiled = {}, {}
+    for change in changes:
+        changes[change]()
+        eager[change] = picture(pipe, steps=2)[0]
     compile_pipeline(pipe)
-    differences = {}
-    try:
-        for name, change in changes.items():
-            change()
-            compiled = picture(pipe)
-            form = vars(pipe).pop("_mindone_tcd_compiled")
-            parts = [(part.cell, vars(part.cell).pop("construct")) for part in form.parts.values()]
-            eager = picture(pipe)
-            for cell, part in parts:
-                object.__setattr__(cell, "construct", part)
-            vars(pipe)["_mindone_tcd_compiled"] = form
-            np.testing.assert_allclose(compiled[0], eager[0], rtol=0, atol=AMPLIFIED, err_msg=name)
-            differences[name] = np.abs(compiled[0] - full).max()
-    finally:
-        from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
-
-        pipe.unload_lora_weights()
-        pipe.load_lora_weights(str(SHAPES_FOLDER / "tcd_lora"), adapter_name="tcd_lora")
-    changed = {name for name, away in differences.items() if away > 0.01}
-    assert changed == {"weighted", "switched off", "unloaded"}
+    for change in changes:
+        changes[change]()
+        compiled[change] = picture(pipe, steps=2)[0]
+    for change in changes:
+        np.testing.assert_allclose(compiled[change], eager[change], rtol=0, atol=AMPLIFIED, err_msg=change)
+    assert np.abs(compiled["none"] - compiled["loaded"]).max() > 0.01
+    assert np.abs(compiled["loaded"] - compiled["weighted"]).max() > 0.01
 
 
 def test_components_put_in_later_are_compiled_and_those_taken_out_let_go(pipe):

@@ -1,4 +1,7 @@
-"""Compiled pipelines give the stored pictures of diffusers, too, whatever is put into them."""
+"""Compiled pipelines give the stored pictures of diffusers, too, whatever is put into them.
+
+All but the first take part in the longer run with torch only, because compiling takes its time.
+"""
 
 import warnings
 
@@ -11,14 +14,15 @@ from test_equal_to_diffusers import TOLERANCE, check
 from mindone_tcd import compile_pipeline, uncompile_pipeline
 from mindone_tcd.compiled import compiled_form
 
+LONG = pytest.mark.parity
 NAMES = [
-    "sdxl-guidance-embedding",
     "lcm-pipeline",
-    "sd15-img2img-tcd",
-    "sdxl-inpaint-9-channels-tcd",
-    "sd15-two-controlnets-lcm",
-    "t2i-adapter-part-of-the-steps",
-    "animatediff-tcd",
+    pytest.param("sdxl-guidance-embedding", marks=LONG),
+    pytest.param("sd15-img2img-tcd", marks=LONG),
+    pytest.param("sdxl-inpaint-9-channels-tcd", marks=LONG),
+    pytest.param("sd15-two-controlnets-lcm", marks=LONG),
+    pytest.param("t2i-adapter-part-of-the-steps", marks=LONG),
+    pytest.param("animatediff-tcd", marks=LONG),
 ]
 """One of each kind of pipeline; the others are compiled by the same code."""
 
@@ -51,6 +55,7 @@ def test_equal_to_the_stored_pictures_of_diffusers(name, run, stored, compiled):
     check(case, parity_case.kept(case, again), stored[name])
 
 
+@LONG
 def test_an_ip_adapters_scale_is_never_stale(run, stored, compiled):
     case = CASES["ip-adapter"]
     pipe = compiled("ip-adapter")
@@ -64,6 +69,7 @@ def test_an_ip_adapters_scale_is_never_stale(run, stored, compiled):
     assert np.abs(full - without).max() > 1e-2
 
 
+@LONG
 def test_another_controlnet_is_never_stale(run, folders, compiled):
     import mindone_tcd
 
