@@ -85,8 +85,11 @@ def unseen_scenes(count: int, two: float, seed: int) -> tuple[list[Scene], list[
 def mindspore_sampler(model: str | Path = SHAPES, compile: bool | str = False) -> Sampler:
     """Ours; `compile` as for `mindone_tcd.load`."""
     from mindone.diffusers import DDIMScheduler
+    from mindone.diffusers.utils import logging
 
     from mindone_tcd import load
+
+    logging.disable_progress_bar()
 
     def loaded(row: Row) -> Any:
         method = row.scheduler if row.scheduler != "ddim" else "tcd"
@@ -109,6 +112,7 @@ def torch_sampler(folder: Path = SHAPES_FOLDER, changed: Callable[[Any], None] |
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools" / "reference"))
     from replayed_noise import numpy_streams, replayed
 
+    diffusers.utils.logging.disable_progress_bar()
     names = {"tcd": "TCDScheduler", "lcm": "LCMScheduler", "ddim": "DDIMScheduler"}
 
     def loaded(row: Row) -> Any:
