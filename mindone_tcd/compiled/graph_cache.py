@@ -141,9 +141,8 @@ def _desk() -> Path:
 
 
 def _surroundings() -> str:
-    device = ms.get_context("device_target")
     kernels = cpu.enabled(), cpu.native_kernels() and cpu.native.library()  # graphs hold the library's path
-    return f"{versions()} {device} {kernels} {_own_source()}"
+    return f"{versions()} {cpu.device()} {kernels} {_own_source()}"
 
 
 @functools.cache

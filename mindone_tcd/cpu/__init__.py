@@ -14,7 +14,17 @@ require_mindspore()
 
 from .native import in_use as native_kernels  # noqa: E402
 from .native import use as use_native_kernels  # noqa: E402
-from .switch import disable, enable, enabled, needed, table  # noqa: E402
+from .switch import device, disable, enable, enabled, needed, table  # noqa: E402
 from .table import REPLACEMENTS  # noqa: E402
 
-__all__ = ["REPLACEMENTS", "disable", "enable", "enabled", "native_kernels", "needed", "table", "use_native_kernels"]
+__all__ = [
+    "REPLACEMENTS",
+    "device",
+    "disable",
+    "enable",
+    "enabled",
+    "native_kernels",
+    "needed",
+    "table",
+    "use_native_kernels",
+]

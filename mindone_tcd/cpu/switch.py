@@ -28,9 +28,14 @@ _hook = Replacing({**{name: _always(replacement) for name, replacement in REPLAC
 _undo = _hook.undo
 
 
+def device() -> str:
+    """What this process computes on, such as CPU or Ascend: the one place that asks."""
+    return ms.get_context("device_target")
+
+
 def needed() -> bool:
-    """Whether this process computes on a CPU: the one place that asks for the device."""
-    return ms.get_context("device_target") == "CPU"
+    """Whether this process computes on a CPU."""
+    return device() == "CPU"
 
 
 def table() -> dict[str, Callable]:

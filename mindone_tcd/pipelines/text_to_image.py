@@ -110,7 +110,7 @@ class TextToImage:
             "lora": None if self.recipe.lora is None else ("shipped" if self._own_lora() else self.recipe.lora),
             "dtype": self.dtype,
             "compile": False if graphs is None else graphs.form,
-            "device": "CPU" if cpu.needed() else "Ascend",
+            "device": cpu.device(),
             "kernels": "native" if cpu.enabled() and cpu.native_kernels() else "stock",
             "versions": versions(),
         }

@@ -45,7 +45,7 @@ def selftest(dtype: str | None = None, say: Callable[[str], None] = print) -> bo
     largest, mean = ALLOWED[dtype]
     say(", ".join(f"{name} {version}" for name, version in versions().items()))
     kernels = ", native kernels" if cpu.enabled() and cpu.native_kernels() else ""
-    say(f"device {'CPU' if cpu.needed() else 'Ascend'}{kernels}, {dtype}; {_machine()}")
+    say(f"device {cpu.device()}{kernels}, {dtype}; {_machine()}")
     say(f"loading: {loading:.1f} s")
     say(f"allowed: difference of pixels in [0, 1] up to {largest:g}, mean {mean:g}\n")
     say(f"{'case':24}{'form':10}{'largest':>9}{'mean':>9}{'first, s':>10}{'again, s':>10}")
