@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -41,10 +40,8 @@ def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]
     Raises:
         UsageError: if the file is truncated or damaged, or holds a dtype that cannot be used (8-bit floats).
     """
-    check_safetensors(path)
+    start, header = check_safetensors(path)
     data = np.memmap(path, mode="r", dtype=np.uint8)
-    start = 8 + int.from_bytes(data[:8].tobytes(), "little")
-    header = json.loads(data[8:start].tobytes())
     metadata = header.pop("__metadata__", {})
     tensors = {}
     for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):

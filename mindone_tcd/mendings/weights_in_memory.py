@@ -7,11 +7,14 @@ out, before it makes them float16 again: at the peak three times the weights.
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from ..errors import UsageError
+from ..pipelines.folder import check_safetensors
 
 _DTYPES = {
     **{"F64": np.float64, "F32": np.float32, "F16": np.float16, "BOOL": np.bool_},
@@ -24,24 +27,20 @@ def _one_after_the_other(original: Callable) -> Callable:
     def load_file(filename: Any) -> dict[str, Any]:
         import mindspore as ms
 
+        try:
+            start, header = check_safetensors(Path(filename))
+            header.pop("__metadata__", None)
+            dtypes = {name: np.dtype(_DTYPES[entry["dtype"]]) for name, entry in header.items()}
+        except (UsageError, KeyError):
+            return original(filename)  # what is damaged or in another dtype is refused there
+        tensors = {}
         with open(filename, "rb") as file:
-            try:
-                start = 8 + int.from_bytes(file.read(8), "little")
-                header = json.loads(file.read(start - 8))
-                entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
-                places = {name: (_DTYPES[entry["dtype"]], *entry["data_offsets"]) for name, entry in entries.items()}
-                end = max((end for *_, end in places.values()), default=0)
-                whole = start + end == file.seek(0, 2)
-            except (ValueError, KeyError, TypeError, OverflowError, MemoryError):
-                whole = False
-            if not whole:
-                return original(filename)  # what is damaged or in another dtype is refused there
-            tensors = {}
-            for name, (dtype, begin, end) in places.items():
+            for name, entry in header.items():
+                begin, end = entry["data_offsets"]
                 file.seek(start + begin)
-                values = np.fromfile(file, dtype, (end - begin) // np.dtype(dtype).itemsize)
-                tensors[name] = ms.Parameter(values.reshape(entries[name]["shape"]), name=name)
-            return tensors
+                values = np.fromfile(file, dtypes[name], (end - begin) // dtypes[name].itemsize)
+                tensors[name] = ms.Parameter(values.reshape(entry["shape"]), name=name)
+        return tensors
 
     return load_file
 

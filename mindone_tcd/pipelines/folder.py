@@ -44,8 +44,11 @@ class Model:
         return self.name == SHAPES
 
 
-def check_safetensors(path: Path) -> None:
+def check_safetensors(path: Path) -> tuple[int, dict]:
     """Make sure that a safetensors file is whole: its header can be read and its length is what the header says.
+
+    Returns:
+        where the data begin, and the header.
 
     Raises:
         UsageError: naming the file and what is wrong with it.
@@ -65,6 +68,7 @@ def check_safetensors(path: Path) -> None:
         raise UsageError(f"{path} is no safetensors file: its header cannot be read; {remedy}") from error
     if size != 8 + length + end:
         raise UsageError(f"{path} is damaged: {size} bytes, but its header speaks of {8 + length + end}; {remedy}")
+    return 8 + length, header
 
 
 def read_json(path: Path) -> dict:
