@@ -33,9 +33,7 @@ def fits(pipe: Any, given: Mapping[str, Any]) -> bool:
     return (
         type(pipe).__name__ in PIPELINES
         and type(scheduler) in (TCDScheduler, LCMScheduler)
-        and not (
-            isinstance(scheduler, LCMScheduler) and (scheduler.config.clip_sample or scheduler.config.thresholding)
-        )
+        and scheduler.affine
         and not any(given.get(name) for name in _PER_STEP)
         and pipe.unet.config.in_channels == pipe.unet.config.out_channels
     )
@@ -93,11 +91,7 @@ class _Steps:
         # A step that adds nothing adds zeros: it would need a graph of its own to add none.
         noises = [standard_normal(sample.shape, generator) if c else np.zeros(sample.shape) for *_, c in table]
         ((args, kwargs),) = self._unet.capture
-        capture, self._unet.capture = self._unet.capture, None
-        try:
-            sample = self._denoise(sample, table, noises, args, kwargs)
-        finally:
-            self._unet.capture = capture
+        sample = self._denoise(sample, table, noises, args, kwargs)
         self.taken = len(table)
         return sample, sample
 

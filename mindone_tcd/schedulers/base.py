@@ -190,6 +190,11 @@ class FewStepScheduler(Trajectory, ForwardProcess, SchedulerMixin, ConfigMixin):
         stepped = times(denoised, r) + ms.Tensor.from_numpy(scaled)
         return cast(stepped, sample.dtype), cast(denoised, sample.dtype)
 
+    @property
+    def affine(self) -> bool:
+        """Whether a step is A·x + B·m + C·z, so that there are `coefficients`."""
+        return True
+
     def _denoise(self, index: int, model_output: ms.Tensor, sample: ms.Tensor, a: float, b: float) -> ms.Tensor:
         return blend(a, sample, b, model_output)
 

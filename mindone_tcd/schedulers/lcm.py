@@ -86,11 +86,11 @@ class LCMScheduler(FewStepScheduler):
         )
 
     @property
-    def _affine(self) -> bool:
+    def affine(self) -> bool:
         return not (self.config.thresholding or self.config.clip_sample)
 
     def _denoise(self, index: int, model_output: ms.Tensor, sample: ms.Tensor, a: float, b: float) -> ms.Tensor:
-        if self._affine:
+        if self.affine:
             return blend(a, sample, b, model_output)
         x0_x, x0_m, c_skip, c_out = self._boundary[index]
         x0 = blend(x0_x, sample, x0_m, model_output)
@@ -108,7 +108,7 @@ class LCMScheduler(FewStepScheduler):
                 x0, which is not affine.
         """
         self._need_timesteps()
-        if not self._affine:
+        if not self.affine:
             raise ValueError("clip_sample and thresholding are not affine and have no coefficients: use step")
         return self._coefficients(self._rows)
 
