@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import atexit
 import functools
+import itertools
 import re
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+_numbers = itertools.count()
 
 
 def function_from(source: str, name: str, names: dict[str, Any], title: str) -> Callable:
@@ -25,7 +28,7 @@ def function_from(source: str, name: str, names: dict[str, Any], title: str) -> 
         names: the globals that it sees; none is added to them.
         title: what the file is called, so that a traceback tells where the function is from.
     """
-    file = _folder() / f"{re.sub(r'[^A-Za-z0-9]+', '_', title)}_{len(list(_folder().iterdir()))}.py"
+    file = _folder() / f"{re.sub(r'[^A-Za-z0-9]+', '_', title)}_{next(_numbers)}.py"
     file.write_text(source, encoding="utf-8")
     made: dict[str, Any] = {}
     exec(compile(source, str(file), "exec"), names, made)

@@ -83,7 +83,7 @@ class Snapshot:
         return (
             all(items == old for items, old in self._sets)
             and all(tensor.data_ptr() == place for tensor, place in self._tensors)
-            and all(_bytes_of(array) == old for array, old in self._arrays)
+            and all(array.tobytes() == old for array, old in self._arrays)
         )
 
     def _note(self, value: Any) -> None:
@@ -139,9 +139,10 @@ class Snapshot:
             self._words.append(hashlib.sha256(values.asnumpy().tobytes()).hexdigest())
 
     def _array(self, array: np.ndarray) -> None:
-        self._arrays.append((array, _bytes_of(array)))
+        values = array.tobytes()
+        self._arrays.append((array, values))
         self._described &= array.dtype != object
-        self._words.append(f"{array.shape} {array.dtype} {hashlib.sha256(_bytes_of(array)).hexdigest()}")
+        self._words.append(f"{array.shape} {array.dtype} {hashlib.sha256(values).hexdigest()}")
 
     def _named(self, thing: Any) -> None:
         name = getattr(thing, "__qualname__", thing.__name__)
@@ -209,10 +210,6 @@ def _same(new: Any, old: Any) -> bool:
     if isinstance(old, dict):
         return list(new) == list(old) and all(map(_same, new.values(), old.values()))
     return False
-
-
-def _bytes_of(array: np.ndarray) -> bytes:
-    return array.tobytes()
 
 
 def _name_of_type(value: Any) -> str:
