@@ -30,22 +30,24 @@ def normal(*shape):
     return np.random.default_rng(sum(shape)).standard_normal(shape).astype(np.float32)
 
 
+def kernels(wanted):
+    """For a fixture: with native kernels or without, and then as it was."""
+    before = cpu.native_kernels()
+    cpu.use_native_kernels(wanted)
+    yield
+    cpu.use_native_kernels(before)
+
+
 @pytest.fixture
 def stock():
     """Without the native kernels."""
-    before = cpu.native_kernels()
-    cpu.use_native_kernels(False)
-    yield
-    cpu.use_native_kernels(before)
+    yield from kernels(False)
 
 
 @pytest.fixture
 def native_ones():
     """With the native kernels, whatever the environment says."""
-    before = cpu.native_kernels()
-    cpu.use_native_kernels(True)
-    yield
-    cpu.use_native_kernels(before)
+    yield from kernels(True)
 
 
 @pytest.mark.usefixtures("stock")
