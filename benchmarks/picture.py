@@ -17,7 +17,7 @@ from typing import Any
 
 from samplers import Row, Sampler, mindspore_sampler, streams, torch_sampler
 from sizes import add_folder, model_folder
-from turns import THREADS, Entry, add_options, chosen, compare, conditions, table
+from turns import THREADS, Entry, add_options, chosen, compare, comparison, conditions
 
 PROMPT = "a red circle on a blue background"
 
@@ -75,29 +75,14 @@ def main() -> None:
     print(conditions(args))
     print(f"{args.model}, {args.batch} pictures at once, 4 TCD steps, guidance 0, float32")
     results = compare(chosen(entries, args), args.rounds, args.apart)
-    expected = results["torch, eager"]
-    table(
-        (
-            "pictures",
-            "s",
-            "times torch",
-            "first, s",
-            "peak memory, MB",
-            "largest difference of pixels",
-            "mean",
-        ),
-        [
-            (
-                name + "".join(f" ({note})" for note in result.notes.values()),
-                f"{result.seconds:.3f}",
-                f"{result.seconds / expected.seconds:.2f}",
-                f"{result.first:.1f}",
-                f"{result.peak:.0f}",
-                f"{255 * abs(result.value - expected.value).max():.2g}",
-                f"{255 * abs(result.value - expected.value).mean():.2g}",
-            )
-            for name, result in results.items()
-        ],
+    comparison(
+        "pictures",
+        "s",
+        results,
+        {
+            "largest difference of pixels": lambda one, torchs: f"{255 * abs(one.value - torchs.value).max():.2g}",
+            "mean": lambda one, torchs: f"{255 * abs(one.value - torchs.value).mean():.2g}",
+        },
     )
 
 

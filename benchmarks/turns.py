@@ -94,6 +94,11 @@ class Contestant:
         self._connection.send(name)
         return self._receive("done")
 
+    def timed(self, name: str) -> float:
+        """Seconds of one run; of less than a second it is the next one, as the first woke the process's threads up."""
+        seconds, _ = self.run(name)
+        return seconds if seconds >= 1 else self.run(name)[0]
+
     def close(self) -> float:
         """End the process; its peak memory in MB."""
         self._connection.send(None)
@@ -103,19 +108,15 @@ class Contestant:
 
 
 def medians(contestants: list[Contestant], rounds: int = 5, warm: int = 1) -> dict[str, float]:
-    """Median seconds of everything that the contestants run; in each round all take one turn.
-
-    Before it counts, a turn of less than a second is run once more, to wake the threads of that process up.
-    """
+    """Median seconds of everything that the contestants run; in each round all take one turn."""
     times: dict[str, list[float]] = {}
     for turn in range(rounds + warm):
         for contestant in contestants:
             for name in contestant.names:
-                seconds, _ = contestant.run(name)
-                if turn >= warm and seconds < 1:
-                    seconds, _ = contestant.run(name)
-                if turn >= warm:
-                    times.setdefault(name, []).append(seconds)
+                if turn < warm:
+                    contestant.run(name)
+                else:
+                    times.setdefault(name, []).append(contestant.timed(name))
     return {name: statistics.median(values) for name, values in times.items()}
 
 
@@ -159,10 +160,7 @@ def compare(entries: Mapping[str, Entry], rounds: int = 5, apart: bool = False) 
     times: dict[str, list[float]] = {name: [] for name in entries}
     for _ in range(rounds):
         for name, contestant in contestants.items():
-            seconds, _ = contestant.run(contestant.names[0])
-            if seconds < 1:  # that one woke the threads up
-                seconds, _ = contestant.run(contestant.names[0])
-            times[name].append(seconds)
+            times[name].append(contestant.timed(contestant.names[0]))
     results = {}
     for name, contestant in contestants.items():
         notes = {note: contestant.run(note)[1] for note in contestant.names[1:]}
@@ -203,3 +201,32 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     for row in rows:
         print(f"| {' | '.join(map(str, row))} |", flush=True)
     print()
+
+
+def comparison(
+    what: str, unit: str, results: Mapping[str, Result], more: Mapping[str, Callable[[Result, Result], str]]
+) -> None:
+    """Print the table of what `compare` gave, torch's among it.
+
+    Args:
+        what: was measured.
+        unit: of its time, ms or s.
+        results: as `compare` returns them.
+        more: further columns: the head, and what makes a cell of a result and torch's.
+    """
+    expected = results["torch, eager"]
+    time = {"ms": lambda seconds: f"{1e3 * seconds:.1f}", "s": lambda seconds: f"{seconds:.3f}"}[unit]
+    table(
+        (what, unit, "times torch", "first, s", "peak memory, MB", *more),
+        [
+            (
+                name + "".join(f" ({note})" for note in result.notes.values()),
+                time(result.seconds),
+                f"{result.seconds / expected.seconds:.2f}",
+                f"{result.first:.1f}",
+                f"{result.peak:.0f}",
+                *(cell(result, expected) for cell in more.values()),
+            )
+            for name, result in results.items()
+        ],
+    )

@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 
 from sizes import DTYPES, SIZES, add_folder, our_unet, torch_unet, unet_folder
-from turns import Entry, add_options, chosen, compare, conditions, table
+from turns import Entry, add_options, chosen, compare, comparison, conditions
 
 
 def main() -> None:
@@ -44,22 +44,15 @@ def main() -> None:
     print(conditions(args))
     print(f"{args.model}, batch {args.batch}, latents {latent} x {latent}, {args.dtype}")
     results = compare(chosen(entries, args), args.rounds, args.apart)
-    expected = results["torch, eager"]
-    print(f"largest value {abs(expected.value).max():.3g}")
-    table(
-        ("UNet step", "ms", "times torch", "first call, s", "peak memory, MB", "times torch's", "largest difference"),
-        [
-            (
-                name + "".join(f" ({note})" for note in result.notes.values()),
-                f"{1e3 * result.seconds:.1f}",
-                f"{result.seconds / expected.seconds:.2f}",
-                f"{result.first:.1f}",
-                f"{result.peak:.0f}",
-                f"{result.peak / expected.peak:.2f}",
-                f"{abs(result.value - expected.value).max():.1e}",
-            )
-            for name, result in results.items()
-        ],
+    print(f"largest value {abs(results['torch, eager'].value).max():.3g}")
+    comparison(
+        "UNet step",
+        "ms",
+        results,
+        {
+            "times torch's": lambda one, torchs: f"{one.peak / torchs.peak:.2f}",
+            "largest difference": lambda one, torchs: f"{abs(one.value - torchs.value).max():.1e}",
+        },
     )
 
 
