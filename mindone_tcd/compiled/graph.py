@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import mindspore as ms
 import numpy as np
@@ -143,6 +143,7 @@ class Part:
         self.compiled = 0
         self._graphs: dict[tuple, Graph] = {}
         self._snapshot: Snapshot | None = None
+        self._looks: Literal["always", "once", "no more"] = "always"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.capture is not None:
@@ -161,17 +162,17 @@ class Part:
         """The call as it would be without graphs."""
         return type(self.cell).construct(self.cell, *args, **kwargs)
 
-    def run(self, parameters: Sequence[str], body: str, tensors: Sequence[ms.Tensor], looked: bool = False) -> Any:
+    def run(self, parameters: Sequence[str], body: str, tensors: Sequence[ms.Tensor]) -> Any:
         """Run a body that calls ``self.part``, with a graph that fits the cell as it is now.
 
         Args:
             parameters: names of the tensors that the body sees.
             body: statements, indented by four spaces.
             tensors: for the parameters.
-            looked: whether the cell has been looked at in this call of the pipeline already.
         """
-        if not looked:
+        if self._looks != "no more":
             self.refresh()
+            self._looks = "no more" if self._looks == "once" else self._looks
         key = (body, signature(tensors))
         graph = self._graphs.pop(key, None) or self._new(parameters, body)
         self._graphs[key] = graph
@@ -189,6 +190,15 @@ class Part:
         """Forget the graphs if the cell is no longer what they were compiled from."""
         if self._snapshot is not None and not self._snapshot.holds():
             self.forget()
+
+    @contextmanager
+    def looking_once(self) -> Iterator[None]:
+        """Within, nobody but the calls themselves touches the cell: it is looked at before the first one only."""
+        self._looks = "once"
+        try:
+            yield
+        finally:
+            self._looks = "always"
 
     def forget(self) -> None:
         """Forget all graphs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from mindspore import nn
@@ -18,6 +18,9 @@ LEVELS = ("O0", "O1", "O2")
 _COMPILED = "_mindone_tcd_compiled"
 _EAGER = ("safety_checker",)
 """Components that branch on values, which graphs cannot."""
+
+_EVERY_STEP = ("unet", "controlnet")
+"""Components that are called in each step, and that only a callback can change in between."""
 
 
 class Compiled:
@@ -113,11 +116,14 @@ def running(pipe: Any, given: Mapping[str, Any]) -> Iterator[None]:
         yield
         return
     compiled.look(pipe)
-    if "unet" in compiled.parts and trajectory.fits(pipe, given):
-        with trajectory.in_one_call(pipe, compiled.parts["unet"], compiled.form == "trajectory"):
-            yield
-        return
-    yield
+    with ExitStack() as around:
+        if not trajectory.asked_for(trajectory.CALLBACKS, given):
+            for name, part in compiled.parts.items():
+                if name.startswith(_EVERY_STEP):
+                    around.enter_context(part.looking_once())
+        if "unet" in compiled.parts and trajectory.fits(pipe, given):
+            around.enter_context(trajectory.in_one_call(pipe, compiled.parts["unet"], compiled.form == "trajectory"))
+        yield
 
 
 def _cells(pipe: Any) -> Iterator[tuple[str, nn.Cell]]:

@@ -8,7 +8,7 @@ scheduler would draw it, so the values are the same.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,21 +22,28 @@ from .graph import Part, call_text
 PIPELINES = ("StableDiffusionPipeline", "StableDiffusionXLPipeline", "LatentConsistencyModelPipeline")
 """Their loops do nothing with the UNet's output but guidance and the scheduler's step."""
 
-_PER_STEP = ("callback", "callback_on_step_end", "guidance_rescale", "denoising_end", "sigmas")
+CALLBACKS = ("callback", "callback_on_step_end")
+
+_PER_STEP = (*CALLBACKS, "guidance_rescale", "denoising_end", "sigmas")
 """Arguments of a call with which something happens between two steps, or the loop is cut short."""
 
 
 def fits(pipe: Any, given: Mapping[str, Any]) -> bool:
     """Whether a call with these arguments, by name, can be one trajectory."""
     scheduler = getattr(pipe, "scheduler", None)
-    given = {**given, **given.get("kwargs", {})}
     return (
         type(pipe).__name__ in PIPELINES
         and type(scheduler) in (TCDScheduler, LCMScheduler)
         and scheduler.affine
-        and not any(given.get(name) for name in _PER_STEP)
+        and not asked_for(_PER_STEP, given)
         and pipe.unet.config.in_channels == pipe.unet.config.out_channels
     )
+
+
+def asked_for(names: Sequence[str], given: Mapping[str, Any]) -> bool:
+    """Whether a call with these arguments, by name, sets one of those named."""
+    given = {**given, **given.get("kwargs", {})}
+    return any(given.get(name) for name in names)
 
 
 @contextmanager
@@ -119,9 +126,9 @@ class _Steps:
             inputs = [sample, *common, ms.Tensor(timesteps), ms.Tensor(numbers), _float32(np.stack(noises))]
             return self._unet.run([*names, "t", "r", "z"], _body(body), inputs)
         body = _body(step("t", "(r0, r1, r2)", "z"))
-        for k, (t, row, noise) in enumerate(zip(timesteps, numbers, noises, strict=True)):
+        for t, row, noise in zip(timesteps, numbers, noises, strict=True):
             inputs = [sample, *common, ms.Tensor(t), *(ms.Tensor(number) for number in row), _float32(noise)]
-            sample = self._unet.run([*names, "t", "r0", "r1", "r2", "z"], body, inputs, looked=k > 0)
+            sample = self._unet.run([*names, "t", "r0", "r1", "r2", "z"], body, inputs)
         return sample
 
 

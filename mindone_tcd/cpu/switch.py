@@ -15,6 +15,7 @@ from ..replacing import Replacing, exchange_copies
 from ..replacing import owner as _owner
 from . import native
 from .mindone_functions import REPLACED, REWRITTEN
+from .runtime import compute_where_called
 from .table import REPLACEMENTS
 
 _copied = ("mindone.", "mindspore.mint")
@@ -52,14 +53,14 @@ def enable() -> bool:
     """Give MindSpore's CPU backend the kernels that mindone's models need; True when they are in place.
 
     Call it in any order relative to mindone's import, as often as you like. On any other device it changes nothing
-    and returns False. It also makes kernel launches blocking: on few cores asynchronous ones are 2 to 8 times
-    slower, and an error then appears where it happens.
+    and returns False. It also makes operations and graphs run where they are called (`runtime.py`), which is faster
+    on few cores; an error then appears where it happens.
     """
     if not needed():
         return False
     if enabled():
         return True
-    ms.runtime.launch_blocking()
+    compute_where_called()
     native.prepare()
     for name, replacement in REPLACEMENTS.items():
         _hook.replace(*_owner(ms, name), replacement)
