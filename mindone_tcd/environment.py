@@ -54,6 +54,11 @@ def versions() -> dict[str, str]:
     """The versions that a picture depends on."""
     from . import __version__
 
+    return {"python": platform.python_version(), "mindone-tcd": __version__, **_installed()}
+
+
+@functools.cache
+def _installed() -> dict[str, str]:
+    # Kept, because a picture's record asks for them, and to find them takes longer than to draw a step.
     found = {package: version(package) for package in ("mindspore", "mindone", "transformers", "numpy")}
-    known = {name: value for name, value in found.items() if value}
-    return {"python": platform.python_version(), "mindone-tcd": __version__, **known}
+    return {name: value for name, value in found.items() if value}

@@ -100,20 +100,22 @@ def keep_fused(model: Any) -> None:
     object.__setattr__(model, _FUSED, (*getattr(model, _FUSED, ()), *kept))
 
 
-def acting_loras(pipe: Any) -> list[LoadedLora]:
+def acting_loras(pipe: Any, distillations: set[str]) -> list[LoadedLora]:
     """The LoRAs that change what a pipeline's UNet does now: active with a weight, or fused, or fused and unloaded.
 
     Args:
         pipe: a pipeline; one without a UNet has none.
+        distillations: which are asked for, of ``tcd`` and ``lcm``.
     """
     unet = getattr(pipe, "unet", None)
-    loaded = loaded_loras(pipe)
+    loaded = {name: record for name, record in loaded_loras(pipe).items() if record.distillation in distillations}
+    fused = [record for record in getattr(unet, _FUSED, ()) if record.distillation in distillations]
     acting = set()
     for layer in layers_of(unet) if loaded else ():
         if not layer.disable_adapters:
             weighted = {name for name in layer.active_adapters if layer.scaling.get(name)}
             acting |= {*weighted, *layer.merged_adapters}
-    return [*getattr(unet, _FUSED, ()), *(record for name, record in loaded.items() if name in acting)]
+    return [*fused, *(record for name, record in loaded.items() if name in acting)]
 
 
 def adapter_names(pipe: Any) -> set[str]:

@@ -66,6 +66,11 @@ def conv2d_construct(self, input):
     return conv2d(input, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
 
+def without_bias(layer, input):
+    """What a `mint.nn.Conv2d` with padding_mode 'zeros' makes before it adds its bias."""
+    return conv2d(input, layer.weight, None, layer.stride, layer.padding, layer.dilation, layer.groups)
+
+
 @_primexpr
 def _transposed_shape(shape, weight_shape, stride, padding, output_padding, groups, dilation):
     sides = []

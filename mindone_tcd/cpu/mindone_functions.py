@@ -9,7 +9,7 @@ from collections.abc import Callable
 from mindspore import mint
 
 from ..replacing import rewrite
-from . import attention, native, residual
+from . import attention, lora, native, residual
 
 
 def geglu_construct(self, hidden_states):
@@ -41,6 +41,7 @@ def without_output_size(function: Callable) -> Callable:
 
 
 MODELS = "mindone.diffusers.models."
+LORA = "mindone.peft.tuners.lora.layer:"
 
 REPLACED: dict[str, Callable] = {
     MODELS + "activations:GEGLU.construct": geglu_construct,
@@ -52,6 +53,8 @@ REPLACED: dict[str, Callable] = {
 REWRITTEN: dict[str, Callable[[Callable], Callable]] = {
     MODELS + "attention_processor:AttnProcessor2_0.__call__": attention.without_moving_heads,
     MODELS + "resnet:ResnetBlock2D.construct": residual.with_fused_norms,
+    LORA + "Linear.construct": lora.in_linear,
+    LORA + "_ConvNd.construct": lora.in_convolution,
     MODELS + "attention_processor:Attention.prepare_attention_mask": without_output_size,
     MODELS + "unets.unet_motion_model:UNetMotionModel.construct": without_output_size,
 }

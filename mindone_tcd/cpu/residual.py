@@ -5,16 +5,12 @@ from collections.abc import Callable
 from mindspore import mint
 
 from . import native
-from .convolution import conv2d
+from .convolution import without_bias
 
 
 def _activated(norm, x, shift):
     """silu(norm(x + shift)); shift (N, C), or the constant that stands for none."""
     return native.group_norm(x, shift, norm.weight, norm.bias, native.settings(norm.num_groups, norm.eps, norm.eps))[0]
-
-
-def _without_bias(conv, x):
-    return conv2d(x, conv.weight, None, conv.stride, conv.padding, conv.dilation, conv.groups)
 
 
 def with_fused_norms(original: Callable) -> Callable:
@@ -32,7 +28,7 @@ def with_fused_norms(original: Callable) -> Callable:
             # Where a LoRA wraps the convolution, its bias is its own affair.
             if isinstance(self.conv1, mint.nn.Conv2d) and self.conv1.bias is not None:
                 shift = mint.add(shift, self.conv1.bias)
-                x = _without_bias(self.conv1, x)
+                x = without_bias(self.conv1, x)
             else:
                 x = self.conv1(x)
         else:
@@ -40,7 +36,7 @@ def with_fused_norms(original: Callable) -> Callable:
         x = self.dropout(_activated(self.norm2, x, shift))
         shortcut = input_tensor if self.conv_shortcut is None else self.conv_shortcut(input_tensor)
         if isinstance(self.conv2, mint.nn.Conv2d) and self.conv2.bias is not None:
-            result = native.add_with_bias(shortcut, _without_bias(self.conv2, x), self.conv2.bias)
+            result = native.add_with_bias(shortcut, without_bias(self.conv2, x), self.conv2.bias)
         else:
             result = shortcut + self.conv2(x)
         return result if self.output_scale_factor == 1 else result / self.output_scale_factor

@@ -237,16 +237,18 @@ def _guidance(pipe: Any, value: Callable[[str], Any]) -> None:
         _warn(f"the negative prompt has no effect at guidance_scale {scale:g}; it needs a scale above 1")
 
 
+_DISTILLED_FOR = {"tcd": "TCDScheduler", "lcm": "LCMScheduler"}
+
+
 def _lora(pipe: Any) -> None:
     own = {cls.__name__ for cls in type(pipe.scheduler).__mro__}
-    for lora in acting_loras(pipe):
-        right = {"tcd": "TCDScheduler", "lcm": "LCMScheduler", None: None}[lora.distillation]
-        if right is not None and right not in own:
-            _warn(
-                f"the LoRA {lora.name!r} was distilled for {lora.distillation.upper()}, but the scheduler is "
-                f"{type(pipe.scheduler).__name__}; use pipe.scheduler = {right}.from_config(pipe.scheduler.config), "
-                f"or load the pipeline with the method {lora.distillation}"
-            )
+    for lora in acting_loras(pipe, {kind for kind, right in _DISTILLED_FOR.items() if right not in own}):
+        right = _DISTILLED_FOR[lora.distillation]
+        _warn(
+            f"the LoRA {lora.name!r} was distilled for {lora.distillation.upper()}, but the scheduler is "
+            f"{type(pipe.scheduler).__name__}; use pipe.scheduler = {right}.from_config(pipe.scheduler.config), "
+            f"or load the pipeline with the method {lora.distillation}"
+        )
 
 
 def _unet_config(pipe: Any) -> Mapping[str, Any]:

@@ -55,7 +55,7 @@ def test_another_device_is_left_alone(monkeypatch):
 def test_the_table_names_what_it_replaces():
     for name, replacement in cpu.table().items():
         assert callable(replacement)
-        assert name.startswith(("mint.", "ops.tensor_method.", "mindone.diffusers.models."))
+        assert name.startswith(("mint.", "ops.tensor_method.", "mindone.diffusers.models.", "mindone.peft."))
 
 
 BEFORE = """

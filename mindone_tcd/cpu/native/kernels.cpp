@@ -215,6 +215,11 @@ SPECIALIZED void add_range(const float* x, const float* y, float* out, int64_t c
   for (int64_t i = 0; i < count; ++i) out[i] = x[i] + y[i] + bias;
 }
 
+SPECIALIZED void add_rows(const float* x, const float* y, const float* bias, float* out, int64_t rows, int64_t width) {
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t i = 0; i < width; ++i) out[row * width + i] = x[row * width + i] + y[row * width + i] + bias[i];
+}
+
 SPECIALIZED void affine_range(const float* x, float* y, int64_t count, float mean, float scale, float shift) {
   for (int64_t i = 0; i < count; ++i) y[i] = (x[i] - mean) * scale + shift;
 }
@@ -411,6 +416,12 @@ ENTRY(add_with_bias) {
   const float *x = FLOATS(0), *y = FLOATS(1), *bias = FLOATS(2);
   float* out = FLOATS(3);
   const int64_t channels = shapes[0][1], places = product(shapes[0], 2, ranks[0]);
+  if (places == 1) {
+    in_parallel(shapes[0][0], channels, [=](int64_t a, int64_t b) {
+      add_rows(x + a * channels, y + a * channels, bias, out + a * channels, b - a, channels);
+    });
+    return 0;
+  }
   in_parallel(shapes[0][0] * channels, places, [=](int64_t a, int64_t b) {
     for (int64_t i = a; i < b; ++i) add_range(x + i * places, y + i * places, out + i * places, places, bias[i % channels]);
   });
