@@ -2,15 +2,17 @@
 
     python benchmarks/equal_quality.py [--prompts 64] [--batch 1] [--torch]
 
-The model that ships; prompts of combinations that training never saw, and the judge's verdicts, as in accuracy.py.
-Every way to draw has a process of its own; they draw the same pictures in turn, and the medians of the seconds a
-picture are compared. `--torch` adds diffusers on torch.
+The model that ships, its LoRA beside the weights and fused into them; prompts of combinations that training never saw,
+and the judge's verdicts, as in accuracy.py. Every way to draw has a process of its own; they draw the same pictures in
+turn, and the medians of the seconds a picture are compared.
+`--torch` adds diffusers on torch.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+from dataclasses import replace
 
 import numpy as np
 from samplers import FEW, TEACHER, Row, mindspore_sampler, streams, torch_sampler, unseen_scenes
@@ -54,7 +56,7 @@ def main() -> None:
     scenes, prompts = unseen_scenes(args.prompts, two=0.0, seed=31337)
     print(machine("mindspore", "mindone", *(["torch", "diffusers"] if args.torch else [])))
     print(f"shipped, {args.prompts} prompts, {args.batch} at once, float32, alternating")
-    rows = (TEACHER, FEW[0])
+    rows = (TEACHER, FEW[0], replace(FEW[0], fused=True))
     ways = [way for way in WAYS if way == "ours, compiled" or (args.torch if way == "torch" else args.eager)]
     contestants = {(way, row): Contestant(drawing, way, row, prompts, args.batch) for way in ways for row in rows}
     for contestant in contestants.values():

@@ -18,17 +18,18 @@ LORA_FILE = "pytorch_lora_weights.safetensors"
 
 @dataclass(frozen=True)
 class Row:
-    """One way to sample: scheduler, LoRA, steps, guidance scale."""
+    """One way to sample: scheduler, LoRA, steps, guidance scale; and whether the LoRA is fused into the weights."""
 
     scheduler: str
     lora: bool
     steps: int
     guidance: float
     note: str = ""
+    fused: bool = False
 
     @property
     def name(self) -> str:
-        lora = "LoRA" if self.lora else "no LoRA"
+        lora = ("fused LoRA" if self.fused else "LoRA") if self.lora else "no LoRA"
         return self.note or f"{self.scheduler.upper()}, {lora}, {self.steps} steps, guidance {self.guidance:g}"
 
 
@@ -53,13 +54,15 @@ class Sampler:
 
     def __init__(self, loaded: Callable[[Row], Any], call: Callable[..., np.ndarray]) -> None:
         self._loaded, self._call = loaded, call
-        self._pipes: dict[tuple[str, bool], Any] = {}
+        self._pipes: dict[tuple[str, bool, bool], Any] = {}
 
     def load(self, row: Row) -> Any:
         """The pipeline for a row; one is kept for each scheduler, with LoRA and without."""
-        key = (row.scheduler, row.lora)
+        key = (row.scheduler, row.lora, row.fused)
         if key not in self._pipes:
             self._pipes[key] = self._loaded(row)
+            if row.fused:
+                self._pipes[key].fuse_lora()
             self._pipes[key].set_progress_bar_config(disable=True)
         return self._pipes[key]
 

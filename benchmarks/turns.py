@@ -16,6 +16,7 @@ import os
 import platform
 import resource
 import statistics
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -146,15 +147,20 @@ class Result:
 def compare(entries: Mapping[str, Entry], rounds: int = 5, apart: bool = False) -> dict[str, Result]:
     """Measure the first thing that each contestant can run.
 
+    Graphs that one contestant compiles are on the disk for those after it; what earlier runs have left there is not.
+
     Args:
         entries: contestants, by name.
         rounds: how many turns each takes.
         apart: one contestant after the other, for models of which two do not fit into memory, in place of alternating.
     """
-    if apart and len(entries) > 1:
-        return {name: result for one in entries.items() for name, result in compare(dict([one]), rounds).items()}
-    # Compiling must not be spared by what an earlier run has left on the disk.
-    fresh = {"MINDONE_TCD_CACHE": "off"}
+    with tempfile.TemporaryDirectory(prefix="mindone-tcd-graphs-") as graphs:
+        groups = [dict([one]) for one in entries.items()] if apart else [entries]
+        return {name: one for group in groups for name, one in _compare(group, rounds, graphs).items()}
+
+
+def _compare(entries: Mapping[str, Entry], rounds: int, graphs: str) -> dict[str, Result]:
+    fresh = {"MINDONE_TCD_CACHE": graphs}
     contestants = {name: Contestant(make, *given, environment=fresh) for name, (make, given) in entries.items()}
     firsts = {name: contestant.run(contestant.names[0]) for name, contestant in contestants.items()}
     times: dict[str, list[float]] = {name: [] for name in entries}

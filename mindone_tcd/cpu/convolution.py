@@ -1,11 +1,13 @@
 """Convolutions and average pooling, NCHW."""
 
+import mindspore as ms
 from mindspore import mint, ops
 from mindspore.ops import operations as P
 from mindspore.ops._primitive_cache import _get_cache_prim
 from mindspore.ops.primitive import _primexpr
 
 from .arguments import one_of, pair
+from .linear import widened
 
 
 @_primexpr
@@ -52,9 +54,12 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
         dilation=dilation,
         group=groups,
     )
+    if weight.dtype == ms.float16:
+        batched, weight = batched.to(ms.float32), widened(weight, batched)
     output = convolve(batched, weight)
     if bias is not None:
-        output = _get_cache_prim(P.BiasAdd)()(output, bias)
+        output = _get_cache_prim(P.BiasAdd)()(output, bias.to(output.dtype))
+    output = output.to(input.dtype)
     return output if input.ndim == 4 else output.squeeze(0)
 
 
