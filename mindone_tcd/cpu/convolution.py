@@ -54,12 +54,14 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
         dilation=dilation,
         group=groups,
     )
-    if weight.dtype == ms.float16:
+    half = weight.dtype == ms.float16
+    if half:
         batched, weight = batched.to(ms.float32), widened(weight, batched)
+        bias = None if bias is None else bias.to(ms.float32)
     output = convolve(batched, weight)
     if bias is not None:
-        output = _get_cache_prim(P.BiasAdd)()(output, bias.to(output.dtype))
-    output = output.to(input.dtype)
+        output = _get_cache_prim(P.BiasAdd)()(output, bias)
+    output = output.to(input.dtype) if half else output
     return output if input.ndim == 4 else output.squeeze(0)
 
 

@@ -20,12 +20,14 @@ def linear(input, weight, bias=None):
     """
     _check(input.shape, weight.shape)
     flat = input if input.ndim == 2 else input.reshape(-1, weight.shape[1])
-    if weight.dtype == ms.float16:
+    half = weight.dtype == ms.float16
+    if half:
         flat, weight = flat.to(ms.float32), widened(weight, flat)
+        bias = None if bias is None else bias.to(ms.float32)
     output = _get_cache_prim(P.MatMul)(transpose_b=True)(flat, weight)
     if bias is not None:
-        output = _get_cache_prim(P.BiasAdd)()(output, bias.to(output.dtype))
-    output = output.to(input.dtype)
+        output = _get_cache_prim(P.BiasAdd)()(output, bias)
+    output = output.to(input.dtype) if half else output
     return output if input.ndim == 2 else output.reshape(input.shape[:-1] + (weight.shape[0],))  # noqa: RUF005
 
 

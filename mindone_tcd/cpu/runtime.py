@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import mindspore as ms
 import numpy as np
 
-VARIABLE = "MS_DEV_RUNTIME_CONF"
+_VARIABLE = "MS_DEV_RUNTIME_CONF"
 _SETTING = "graph_pipeline"
 
 
@@ -26,17 +26,17 @@ def compute_where_called() -> None:
     stay queued. What the user has set for it stands.
     """
     ms.runtime.launch_blocking()
-    before = os.environ.get(VARIABLE)
+    before = os.environ.get(_VARIABLE)
     if before is not None and _SETTING in before:
         return
-    os.environ[VARIABLE] = ",".join(filter(None, (before, f"{_SETTING}:false")))
+    os.environ[_VARIABLE] = ",".join(filter(None, (before, f"{_SETTING}:false")))
     try:
         with _unheard():
             ms.Tensor(np.zeros(1, np.float32)).add(1).asnumpy()
     finally:
-        del os.environ[VARIABLE]
+        del os.environ[_VARIABLE]
         if before is not None:
-            os.environ[VARIABLE] = before
+            os.environ[_VARIABLE] = before
 
 
 @contextlib.contextmanager
