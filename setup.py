@@ -43,6 +43,9 @@ setup(
         "numpy>=1.26,<2",
         "scipy>=1.10",
         "pillow>=10",
+        "safetensors>=0.4",
+        "huggingface_hub>=0.34,<1",
+        "opencv-python>=4.8,<4.12",
     ],
     extras_require={
         "cpu": ["mindspore==2.7.1"],

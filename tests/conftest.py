@@ -15,7 +15,7 @@ REFERENCE = all(importlib.util.find_spec(name) for name in ("torch", "diffusers"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if REFERENCE:
         return
-    skip = pytest.mark.skip(reason='the live comparison needs torch and diffusers: pip install -e ".[parity]"')
+    skip = pytest.mark.skip(reason='the live comparison needs torch and diffusers: pip install -c constraints.txt -e ".[parity]"')
     for item in items:
         if "parity" in item.keywords:
             item.add_marker(skip)

@@ -30,8 +30,8 @@ def test_block_runs(code, tmp_path, monkeypatch):
 
 def test_the_readme_has_exactly_two_set_up_commands():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    commands = re.findall(r"^pip install -e .*$", text, re.MULTILINE)
+    commands = re.findall(r"^pip install .*$", text, re.MULTILINE)
     assert commands == [
-        'pip install -e ".[cpu]" && mindone-tcd generate "a red circle on a blue background"',
-        'pip install -e ".[cpu,test]" && pytest',
+        'pip install -c constraints.txt -e ".[cpu]" && mindone-tcd generate "a red circle on a blue background"',
+        'pip install -c constraints.txt -e ".[cpu,test]" && pytest',
     ]

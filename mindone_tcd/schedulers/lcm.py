@@ -29,20 +29,28 @@ class LCMScheduler(FewStepScheduler):
 
     Args:
         num_train_timesteps: T, the number of timesteps the model was trained on.
-        beta_start, beta_end, beta_schedule, trained_betas: the noise schedule, see `noise_schedule.make_betas`.
+        beta_start: β at timestep 0.
+        beta_end: β at timestep T-1.
+        beta_schedule: how β grows between them, see `noise_schedule.make_betas`.
+        trained_betas: all T values of β themselves; the three arguments before this one then have no effect.
         original_inference_steps: length of the grid of the distillation, of which `set_timesteps` takes a part.
-        clip_sample, clip_sample_range: clips x0 to ±range. Such a step, like a thresholded one, is not affine and
-            needs a few operations more.
+        clip_sample: clips x0 to ±`clip_sample_range`. Such a step, like one with `thresholding`, is not affine and
+            needs a few more operations.
+        clip_sample_range: the largest |x0| that `clip_sample` leaves.
         prediction_type: what the model's output is: `epsilon`, `v_prediction` or `sample`.
-        thresholding, dynamic_thresholding_ratio, sample_max_value: Imagen's dynamic thresholding of x0, instead of
-            clipping. For models of pixels, not of latents.
+        thresholding: Imagen's dynamic thresholding of x0, instead of clipping. For models of pixels, not of latents.
+        dynamic_thresholding_ratio: the quantile of |x0| that becomes the threshold.
+        sample_max_value: the largest threshold.
         timestep_scaling: k.
         rescale_betas_zero_snr: makes the last ᾱ exactly 0 (arXiv 2305.08891). An epsilon model then has no finite
             step from T-1: `step` raises a ValueError there instead of returning NaN.
-        set_alpha_to_one, steps_offset, timestep_spacing: kept for other schedulers that are later built from this
-            configuration, without an effect here, as in diffusers. Values of which one would expect an effect are
-            warned of, once; `leading`, an offset of 0 or 1 and both values of `set_alpha_to_one` are not, because
-            nearly every Stable Diffusion folder has them.
+        set_alpha_to_one: no effect, see below.
+        steps_offset: no effect.
+        timestep_spacing: no effect.
+
+    As in diffusers, the arguments without effect are stored for other schedulers that are later built from this
+    configuration. A value that suggests an effect causes one warning. `leading`, an offset of 0 or 1 and both values
+    of `set_alpha_to_one` cause none, because nearly every Stable Diffusion folder has them.
 
     Raises:
         ValueError: for a configuration that makes no sense; it says what was expected.

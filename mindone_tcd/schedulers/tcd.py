@@ -27,16 +27,27 @@ class TCDScheduler(FewStepScheduler):
 
     Args:
         num_train_timesteps: T, the number of timesteps the model was trained on.
-        beta_start, beta_end, beta_schedule, trained_betas: the noise schedule, see `noise_schedule.make_betas`.
+        beta_start: β at timestep 0.
+        beta_end: β at timestep T-1.
+        beta_schedule: how β grows between them, see `noise_schedule.make_betas`.
+        trained_betas: all T values of β themselves; the three arguments before this one then have no effect.
         original_inference_steps: length of the grid of the distillation, of which `set_timesteps` takes a part.
         prediction_type: what the model's output is: `epsilon`, `v_prediction` or `sample`.
         rescale_betas_zero_snr: makes the last ᾱ exactly 0 (arXiv 2305.08891). An epsilon model then has no finite
             step from T-1: `step` raises a ValueError there instead of returning NaN.
-        clip_sample, clip_sample_range, thresholding, dynamic_thresholding_ratio, sample_max_value: as the next.
-        set_alpha_to_one, steps_offset, timestep_spacing, timestep_scaling: kept for other schedulers that are later
-            built from this configuration, without an effect here, as in diffusers. Values of which one would expect an
-            effect are warned of, once; `leading`, an offset of 0 or 1 and both values of `set_alpha_to_one` are not,
-            because nearly every Stable Diffusion folder has them.
+        clip_sample: no effect, see below.
+        clip_sample_range: no effect.
+        thresholding: no effect.
+        dynamic_thresholding_ratio: no effect.
+        sample_max_value: no effect.
+        set_alpha_to_one: no effect.
+        steps_offset: no effect.
+        timestep_spacing: no effect.
+        timestep_scaling: no effect.
+
+    As in diffusers, the arguments without effect are stored for other schedulers that are later built from this
+    configuration. A value that suggests an effect causes one warning. `leading`, an offset of 0 or 1 and both values
+    of `set_alpha_to_one` cause none, because nearly every Stable Diffusion folder has them.
 
     Raises:
         ValueError: for a configuration that makes no sense; it says what was expected.

@@ -17,7 +17,8 @@ def distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
     Args:
         shape: a name of ``SHAPES``.
-        x, y: coordinates in radii, of any common shape.
+        x: horizontal coordinates in radii.
+        y: vertical coordinates in radii, broadcast with ``x``.
     """
     rho = np.sqrt(x * x + y * y)
     if shape == "circle":
