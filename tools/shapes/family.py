@@ -94,12 +94,13 @@ def new_text_encoder(tokenizer: CLIPTokenizer, projected: bool) -> CLIPTextModel
     return encoder
 
 
-def new_unet() -> UNet2DConditionModel:
+def new_unet(layers_per_block: int | tuple[int, ...] = (2, 1, 1)) -> UNet2DConditionModel:
+    """A UNet with random weights; two residual layers where outlines are decided, at 16×16, and one below."""
     channels = (64, 96, 128)
     return UNet2DConditionModel(
         sample_size=PICTURE // 8,
         block_out_channels=channels,
-        layers_per_block=1,
+        layers_per_block=layers_per_block,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         cross_attention_dim=2 * TEXT_WIDTH,
@@ -111,6 +112,37 @@ def new_unet() -> UNet2DConditionModel:
         addition_time_embed_dim=32,
         projection_class_embeddings_input_dim=6 * 32 + TEXT_WIDTH,
     )
+
+
+def deepen(unet: UNet2DConditionModel) -> UNet2DConditionModel:
+    """A UNet of one layer per block as one of two layers at 16×16 that computes the same.
+
+    The new layers start as identities: their last convolution is zero, and where the decoder's new layer also takes a
+    skip connection, its shortcut passes the hidden state alone.
+
+    Args:
+        unet: with ``layers_per_block`` 1.
+
+    Returns:
+        A new UNet, as :func:`new_unet` makes it by default.
+    """
+    deep = new_unet()
+    up = len(deep.up_blocks) - 1
+    # The decoder's second layer is the new one: the first takes the new skip connection, which at first equals the old.
+    moved = {f"up_blocks.{up}.resnets.1.": f"up_blocks.{up}.resnets.2."}
+    weights = deep.state_dict()
+    for name, value in unet.state_dict().items():
+        old = next((start for start in moved if name.startswith(start)), None)
+        weights[name.replace(old, moved[old]) if old else name] = value
+    for layer in ("down_blocks.0.resnets.1", f"up_blocks.{up}.resnets.1"):
+        weights[f"{layer}.conv2.weight"].zero_()
+        weights[f"{layer}.conv2.bias"].zero_()
+    shortcut = weights[f"up_blocks.{up}.resnets.1.conv_shortcut.weight"]
+    shortcut.zero_()
+    shortcut[:, : shortcut.shape[0], 0, 0] = torch.eye(shortcut.shape[0])
+    weights[f"up_blocks.{up}.resnets.1.conv_shortcut.bias"].zero_()
+    deep.load_state_dict(weights)
+    return deep
 
 
 def encode_prompts(

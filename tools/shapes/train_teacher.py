@@ -9,30 +9,58 @@ reads the mean colour from what is left of the picture at the noisiest step, and
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
 import numpy as np
 import torch
+from diffusers import UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from cache_latents import load
-from family import TIME_IDS, alphas_cumprod, encode_prompts, new_text_encoder, new_tokenizer, new_unet
+from family import TIME_IDS, alphas_cumprod, deepen, encode_prompts, new_text_encoder, new_tokenizer, new_unet
 from training import Average, Run, cosine
 
-from mindone_tcd.shapes.grammar import caption
+from mindone_tcd.shapes.grammar import SYNONYMS, Scene, caption
 
 OFFSET_NOISE = 0.3
 DROP_ZEROS, DROP_EMPTY = 0.08, 0.04
 
 
-def word(scene, rng: np.random.Generator) -> str:
-    return caption(scene, rng, say_size=rng.random() < 0.5, say_position=rng.random() < 0.5)
+SAY_SYNONYM, SAY_PICTURE, LEAVE_BACKGROUND_OUT = 0.2, 0.06, 0.04
+
+
+def word(scene: Scene, rng: np.random.Generator) -> str:
+    """A caption in one of many wordings, so that each word of the vocabulary is learned.
+
+    A few leave the background out: such a prompt then gets a plain background of any color.
+    """
+    text = caption(scene, rng, say_size=rng.random() < 0.5, say_position=rng.random() < 0.5)
+    if rng.random() < LEAVE_BACKGROUND_OUT:
+        text = text[: re.search(r"(?:,| on) (?:a )?\w+(?: background)?$", text).start()]
+    if rng.random() < SAY_SYNONYM:
+        word, instead = list(SYNONYMS.items())[rng.integers(len(SYNONYMS))][::-1]
+        text = re.sub(rf"\b{word}\b", instead, text)
+    if rng.random() < SAY_PICTURE:
+        text = f"{('a picture of', 'an image of', 'picture of', 'the image of')[rng.integers(4)]} {text}"
+    return text
 
 
 def offset_noise(shape: tuple[int, ...], rng: np.random.Generator) -> torch.Tensor:
     noise = rng.standard_normal(shape, np.float32)
     return torch.from_numpy(noise + OFFSET_NOISE * rng.standard_normal((*shape[:2], 1, 1), np.float32))
+
+
+def start_from(folder: Path) -> tuple[CLIPTextModel, CLIPTextModelWithProjection, UNet2DConditionModel]:
+    """The text encoders and the UNet of a folder in float32; a UNet of one layer per block is deepened."""
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet").float()
+    return (
+        CLIPTextModel.from_pretrained(folder / "text_encoder").float(),
+        CLIPTextModelWithProjection.from_pretrained(folder / "text_encoder_2").float(),
+        deepen(unet) if unet.config.layers_per_block == 1 else unet,
+    )
 
 
 def main() -> None:
@@ -42,7 +70,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=9000)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--average", type=float, default=0.998, help="decay of the averaged weights")
+    parser.add_argument("--init", type=Path, help="start from this folder's unet and text encoders")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--compile", action="store_true", help="compile the UNet: 1.5 times faster after some minutes")
     args = parser.parse_args()
@@ -51,16 +82,20 @@ def main() -> None:
 
     out = Path(args.out)
     tokenizer = new_tokenizer(out / "tokenizer")
-    first, second = new_text_encoder(tokenizer, False).train(), new_text_encoder(tokenizer, True).train()
-    unet = new_unet().train().to(memory_format=torch.channels_last)
+    first, second, unet = start_from(args.init) if args.init else (
+        new_text_encoder(tokenizer, False), new_text_encoder(tokenizer, True), new_unet()
+    )  # fmt: skip
+    device = torch.device(args.device)
+    for module in (first, second, unet.to(memory_format=torch.channels_last)):
+        module.train().to(device)
     modules = {"unet": unet, "text_encoder": first, "text_encoder_2": second}
     parameters = [p for m in modules.values() for p in m.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, args.rate, betas=(0.9, 0.99), weight_decay=1e-3)
-    average = Average(parameters, 0.998)
+    average = Average(parameters, args.average)
     run = Run(out, {**modules, "optimizer": optimizer, "average": average}, every=200)
     latents, drawn = load(args.latents)
-    alphas = alphas_cumprod()
-    time_ids = TIME_IDS.expand(args.batch, -1)
+    latents, alphas = latents.to(device), alphas_cumprod().to(device)
+    time_ids = TIME_IDS.to(device).expand(args.batch, -1)
 
     def predict(x: torch.Tensor, t: torch.Tensor, e: torch.Tensor, pooled: torch.Tensor) -> torch.Tensor:
         extra = {"text_embeds": pooled, "time_ids": time_ids}
@@ -72,21 +107,21 @@ def main() -> None:
         for group in optimizer.param_groups:
             group["lr"] = cosine(step, args.steps, args.rate, flat=0.5)
         pick = rng.integers(len(drawn), size=args.batch)
-        z = latents[torch.from_numpy(pick)]
+        z = latents[torch.from_numpy(pick).to(device)]
         drop = rng.random(args.batch)
         prompts = [word(drawn[k], rng) for k in pick]
         prompts = ["" if d < DROP_EMPTY else p for d, p in zip(drop, prompts, strict=True)]
-        ids = tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids
-        keep = torch.from_numpy((drop < 1 - DROP_ZEROS).astype(np.float32))
+        ids = tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids.to(device)
+        keep = torch.from_numpy((drop < 1 - DROP_ZEROS).astype(np.float32)).to(device)
         t = rng.integers(0, 1000, args.batch)
         # Colours are learned at the noisiest steps and first; outlines in the middle, and they take longest.
-        low, high = (400, 1000) if step < args.steps // 3 else (200, 850)
-        t = torch.from_numpy(np.where(rng.random(args.batch) < 0.5, t, rng.integers(low, high, args.batch)))
+        low, high = (400, 1000) if step < args.steps // 3 and not args.init else (200, 850)
+        t = torch.from_numpy(np.where(rng.random(args.batch) < 0.5, t, rng.integers(low, high, args.batch))).to(device)
         a = alphas[t][:, None, None, None]
-        noise = offset_noise(tuple(z.shape), rng)
+        noise = offset_noise(tuple(z.shape), rng).to(device)
         x = a.sqrt() * z + (1 - a).sqrt() * noise
         target = a.sqrt() * noise - (1 - a).sqrt() * z
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16):
             e, pooled = encode_prompts(first, second, ids)
             v = model(
                 x.contiguous(memory_format=torch.channels_last), t, e * keep[:, None, None], pooled * keep[:, None]
