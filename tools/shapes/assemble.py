@@ -21,7 +21,7 @@ from family import SCHEDULE
 from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
 
 LORA_FILE = "pytorch_lora_weights.safetensors"
-BUDGET = 20e6
+BUDGET = 24e6
 
 
 def main() -> None:

@@ -67,8 +67,9 @@ def to_the_picture(v: torch.Tensor, x: torch.Tensor, a: torch.Tensor, t: torch.T
 
 def along_the_trajectory(v, x, a, v_earlier, x_earlier, a_earlier, place, rng, alphas):
     """TCD's answer and target: the point at a random s, from t and from t'; where s is t' that is the teacher's own."""
-    m = torch.from_numpy(np.floor(rng.random(len(place)) * (place.numpy() + 1)).astype(np.int64)) - 1
-    a_s = wide(torch.where(m < 0, alphas[0], alphas[GRID[m.clamp(min=0)]]))
+    m = torch.from_numpy(np.floor(rng.random(len(place)) * (place.cpu().numpy() + 1)).astype(np.int64)) - 1
+    m = m.to(place.device)
+    a_s = wide(torch.where(m < 0, alphas[0], alphas[GRID.to(m.device)[m.clamp(min=0)]]))
     answer = a_s.sqrt() * clean(v, x, a) + (1 - a_s).sqrt() * noise_of(v, x, a)
     target = a_s.sqrt() * clean(v_earlier, x_earlier, a_earlier)
     target = target + (1 - a_s).sqrt() * noise_of(v_earlier, x_earlier, a_earlier)
@@ -81,31 +82,36 @@ def main() -> None:
     parser.add_argument("--teacher", required=True)
     parser.add_argument("--latents", required=True)
     parser.add_argument("--out", required=True)
-    parser.add_argument("--rank", type=int, default=16)
+    parser.add_argument("--rank", type=int, default=24)
     parser.add_argument("--steps", type=int, default=2600)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--guidance", type=float, nargs=2, default=(2.0, 4.0), help="range of the teacher's scale")
     parser.add_argument("--init", type=Path, help="start from the LoRA in this folder")
     parser.add_argument("--anchor", type=float, default=0.5, help="lcm: share of the rows with TCD's loss")
+    parser.add_argument("--average", type=float, default=0.99, help="decay of the averaged LoRA")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--bfloat16", action="store_true", help="faster on a GPU; half as fast on most CPUs")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--compile", action="store_true", help="compile both UNets: faster after some minutes")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
+    device = torch.device(args.device)
 
     source = Path(args.teacher)
     tokenizer = CLIPTokenizer.from_pretrained(source / "tokenizer")
-    first = CLIPTextModel.from_pretrained(source / "text_encoder").float().eval()
-    second = CLIPTextModelWithProjection.from_pretrained(source / "text_encoder_2").float().eval()
+    first = CLIPTextModel.from_pretrained(source / "text_encoder").float().eval().to(device)
+    second = CLIPTextModelWithProjection.from_pretrained(source / "text_encoder_2").float().eval().to(device)
     teacher, student = (
-        UNet2DConditionModel.from_pretrained(source / "unet").float().to(memory_format=torch.channels_last)
+        UNet2DConditionModel.from_pretrained(source / "unet").float().to(device, memory_format=torch.channels_last)
         for _ in range(2)
     )
     teacher.eval().requires_grad_(False)
     lora = LoraConfig(r=args.rank, lora_alpha=args.rank, init_lora_weights="gaussian", target_modules=TARGETS)
     student.add_adapter(lora)
+    student.to(device)
     if args.init:
         layers = load_file(args.init / "pytorch_lora_weights.safetensors")
         layers = {name.removeprefix("unet."): value.float() for name, value in layers.items()}
@@ -115,14 +121,15 @@ def main() -> None:
     trained = [p for p in student.parameters() if p.requires_grad]
     print(f"{sum(p.numel() for p in trained) / 1e6:.2f} M parameters in the LoRA", flush=True)
     optimizer = torch.optim.AdamW(trained, args.rate, betas=(0.9, 0.99), weight_decay=0.0)
-    average = Average(trained, 0.99)
+    average = Average(trained, args.average)
     run = Run(args.out, {"student": student, "optimizer": optimizer, "average": average}, every=100)
     ask_teacher, ask = (torch.compile(m, dynamic=False) if args.compile else m for m in (teacher, student))
     along = 1.0 if args.method == "tcd" else args.anchor
     latents, drawn = load(args.latents)
-    alphas = alphas_cumprod()
+    latents, alphas, grid = latents.to(device), alphas_cumprod().to(device), GRID.to(device)
+    time_ids = TIME_IDS.to(device)
     # A DDIM step from the grid's first timestep lands on the schedule's own beginning.
-    below = torch.cat([alphas[:1], alphas[GRID[:-1]]])
+    below = torch.cat([alphas[:1], alphas[grid[:-1]]])
 
     def save() -> None:
         average.swap()
@@ -136,22 +143,22 @@ def main() -> None:
         for group in optimizer.param_groups:
             group["lr"] = cosine(step, args.steps, args.rate, warm=50, flat=0.5)
         pick = rng.integers(len(drawn), size=args.batch)
-        z = latents[torch.from_numpy(pick)]
+        z = latents[torch.from_numpy(pick).to(device)]
         prompts = [word(drawn[k], rng) for k in pick]
-        ids = tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids
-        place = torch.from_numpy(rng.integers(0, 50, args.batch))
-        t, earlier = GRID[place], (GRID[place] - 20).clamp(min=0)
+        ids = tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids.to(device)
+        place = torch.from_numpy(rng.integers(0, 50, args.batch)).to(device)
+        t, earlier = grid[place], (grid[place] - 20).clamp(min=0)
         a, a_earlier = wide(alphas[t]), wide(below[place])
-        noise = offset_noise(tuple(z.shape), rng)
+        noise = offset_noise(tuple(z.shape), rng).to(device)
         x = (a.sqrt() * z + (1 - a).sqrt() * noise).contiguous(memory_format=torch.channels_last)
-        scale = wide(torch.from_numpy(rng.uniform(*args.guidance, args.batch).astype(np.float32)))
-        with torch.autocast("cpu", torch.bfloat16):
+        scale = wide(torch.from_numpy(rng.uniform(*args.guidance, args.batch).astype(np.float32)).to(device))
+        with torch.autocast(device.type, torch.bfloat16, enabled=args.bfloat16):
             with torch.no_grad():
                 e, pooled = encode_prompts(first, second, ids)
-                extra = {"text_embeds": pooled, "time_ids": TIME_IDS.expand(args.batch, -1)}
+                extra = {"text_embeds": pooled, "time_ids": time_ids.expand(args.batch, -1)}
                 twice = {
                     "text_embeds": torch.cat([pooled, torch.zeros_like(pooled)]),
-                    "time_ids": TIME_IDS.expand(2 * args.batch, -1),
+                    "time_ids": time_ids.expand(2 * args.batch, -1),
                 }
                 both = torch.cat([e, torch.zeros_like(e)])
                 v = ask_teacher(torch.cat([x, x]), torch.cat([t, t]), both, added_cond_kwargs=twice).sample.float()
@@ -162,7 +169,7 @@ def main() -> None:
             v = ask(x, t, e, added_cond_kwargs=extra).sample.float()
         answer, target = along_the_trajectory(v, x, a, v_earlier, x_earlier, a_earlier, place, rng, alphas)
         if along < 1:
-            chosen = wide(torch.from_numpy(rng.random(args.batch) < along))
+            chosen = wide(torch.from_numpy(rng.random(args.batch) < along).to(device))
             answer_x0, target_x0 = to_the_picture(v, x, a, t), to_the_picture(v_earlier, x_earlier, a_earlier, earlier)
             answer, target = torch.where(chosen, answer, answer_x0), torch.where(chosen, target, target_x0)
         loss = pseudo_huber(answer, target)
