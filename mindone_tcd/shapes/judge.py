@@ -139,7 +139,7 @@ class Verdict:
 
     @property
     def clean(self) -> bool:
-        """Right with an overlap of ``STRICT_OVERLAP``, no ghosts, no two-tone fills, a roundness of ``STRICT_ROUNDNESS``."""
+        """Right at ``STRICT_OVERLAP``, no ghosts, no two-tone fills, and circles of ``STRICT_ROUNDNESS``."""
         smooth = self.roundness is None or self.roundness >= STRICT_ROUNDNESS
         return self.right_at(STRICT_OVERLAP) and not self.ghosts and not self.two_tone and smooth
 
