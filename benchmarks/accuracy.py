@@ -1,30 +1,138 @@
-"""How often the shipped model draws what the prompt says, and how far its pictures are from real ones.
+"""How often the shipped model draws what the prompt says, how cleanly, and how far its images are from real ones.
 
     python benchmarks/accuracy.py                        # MindSpore, the rows that a user meets
     python benchmarks/accuracy.py --backend torch --all  # diffusers on torch, every row: needs the [parity] extra
+    python benchmarks/accuracy.py --backend torch --problems --per-shape --prompts 96 --seeds 0 --only "TCD-LoRA, 4"
 
-Prompts are of (shape, colour, background) combinations that training never saw. "right" is the share of pictures on
-which shape, colour and background are all as asked; "distance" is the Fréchet distance of the judge's features to those
-of real drawings. Both backends start from the same PCG64 noise, so their rows agree but for rounding.
+Prompts are of (shape, color, background) combinations that training never saw. All columns but the last two are shares
+in percent. "right" counts images on which shape, color and background are as asked, at an overlap with the ideal shape
+of 0.8 and of 0.9. "clean" asks for 0.9, no ghosts, no two-tone fills and circles whose roundness is within 1 % of a
+drawn one's. "ghosts" and "two-tone" count images that have them, "round" circles within 3 %. "distance" is the Fréchet
+distance of the judge's features to those of real drawings, and "seconds" is the time that sampling takes. Both backends
+start from the same PCG64 noise, so their rows agree but for rounding.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from samplers import ALL, FEW, Row, Sampler, mindspore_sampler, streams, torch_sampler, unseen_scenes
+from samplers import ALL, FEW, Row, Sampler, check_folder, mindspore_sampler, streams, torch_sampler, unseen_scenes
 
 from mindone_tcd.environment import versions
+from mindone_tcd.errors import UsageError
 from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
 from mindone_tcd.shapes.drawing import draw
-from mindone_tcd.shapes.grammar import Scene
-from mindone_tcd.shapes.judge import features, frechet_distance, judge
+from mindone_tcd.shapes.grammar import SHAPES, Scene
+from mindone_tcd.shapes.judge import (
+    MIN_OVERLAP,
+    STRICT_OVERLAP,
+    STRICT_ROUNDNESS,
+    Verdict,
+    features,
+    frechet_distance,
+    read_with_features,
+    verdict_of,
+)
+
+MOST_PROMPTS = 4096
+"""The grammar has some 7,000 captions of unseen combinations, and every prompt is another one."""
+
+PARTS: dict[str, Callable[[Verdict], bool | None]] = {
+    "right": lambda v: v.right,
+    "right at 0.9": lambda v: v.right_at(STRICT_OVERLAP),
+    "clean": lambda v: v.clean,
+    "shape": lambda v: v.shape,
+    "color": lambda v: v.colour,
+    "background": lambda v: v.background,
+    "size": lambda v: v.size,
+    "position": lambda v: v.position,
+    "ghosts": lambda v: v.ghosts > 0,
+    "two-tone": lambda v: v.two_tone,
+    "round": lambda v: v.round,
+}
+"""The table's columns: what holds for an image, or None where its prompt does not ask for it."""
+
+PROBLEMS: dict[str, Callable[[Verdict], bool | None]] = {
+    "another shape or number": lambda v: v.overlap == 0,
+    "overlap below 0.8": lambda v: 0 < v.overlap < MIN_OVERLAP,
+    "overlap 0.8 to 0.9": lambda v: MIN_OVERLAP <= v.overlap < STRICT_OVERLAP,
+    "color": lambda v: not v.colour,
+    "background": lambda v: not v.background,
+    "relation": lambda v: v.relation is False,
+    "ghosts": lambda v: v.ghosts > 0,
+    "two-tone": lambda v: v.two_tone,
+    "lumpy circles": lambda v: None if v.roundness is None else v.roundness < STRICT_ROUNDNESS,
+    "none": lambda v: v.clean,
+}
+"""What can be wrong with an image; several may be. Lumpy circles are a share of the circles."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the judge says of one row's images.
+
+    Attributes:
+        name: the row's.
+        seed: of the noise; None for rows without.
+        scenes, verdicts: one for each image.
+        distance: Fréchet distance to real drawings.
+        seconds: what sampling took.
+    """
+
+    name: str
+    seed: int | None
+    scenes: list[Scene]
+    verdicts: list[Verdict]
+    distance: float
+    seconds: float
+
+    @property
+    def title(self) -> str:
+        return self.name if self.seed is None else f"{self.name}, seed {self.seed}"
+
+    def share(self, part: Callable[[Verdict], bool | None]) -> float | None:
+        """The share of images for which a part holds, in [0, 1]; None where no prompt asks for it."""
+        return mean([part(verdict) for verdict in self.verdicts])
+
+    def per_shape(self) -> dict[str, float | None]:
+        """The share of images that are right at 0.9, for each shape that the prompt asks for."""
+        pairs = list(zip(self.scenes, self.verdicts, strict=True))
+        return {
+            shape: mean([v.right_at(STRICT_OVERLAP) for s, v in pairs if any(t.shape == shape for t in s.things)])
+            for shape in SHAPES
+        }
+
+    def numbers(self) -> dict:
+        """All of it for a JSON file; shares are in [0, 1]."""
+        return {
+            "row": self.name,
+            "seed": self.seed,
+            "images": len(self.verdicts),
+            **{name: self.share(part) for name, part in PARTS.items()},
+            "distance": self.distance,
+            "seconds": self.seconds,
+            "problems": {name: self.share(part) for name, part in PROBLEMS.items()},
+            "right at 0.9 per shape": self.per_shape(),
+        }
+
+
+def mean(values: list[bool | None]) -> float | None:
+    kept = [value for value in values if value is not None]
+    return float(np.mean(kept)) if kept else None
+
+
+def percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f}"
 
 
 def run(row: Row, sampler: Sampler, prompts: list[str], seed: int, batch: int) -> np.ndarray:
+    """The row's images, (N, H, H, 3) in [0, 1]."""
     out = []
     for k in range(0, len(prompts), batch):
         part = prompts[k : k + batch]
@@ -32,31 +140,43 @@ def run(row: Row, sampler: Sampler, prompts: list[str], seed: int, batch: int) -
     return np.concatenate(out)
 
 
-def reconstructions(pictures: np.ndarray, folder: Path) -> np.ndarray:
+def reconstructions(images: np.ndarray, folder: Path) -> np.ndarray:
+    """What the autoencoder makes of images, (N, H, H, 3) in [0, 1]."""
     import torch
     from diffusers import AutoencoderKL
 
-    vae = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32)
+    vae = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32, use_safetensors=True)
     out = []
     with torch.no_grad():
-        for part in torch.from_numpy(pictures).permute(0, 3, 1, 2).mul(2).sub(1).split(16):
+        for part in torch.from_numpy(images).permute(0, 3, 1, 2).mul(2).sub(1).split(16):
             out.append(vae.decode(vae.encode(part).latent_dist.mean).sample.clamp(-1, 1))
     return torch.cat(out).add(1).div(2).permute(0, 2, 3, 1).numpy()
 
 
-def report(name: str, pictures: np.ndarray, scenes: list[Scene], reference: np.ndarray, seconds: float) -> None:
-    verdicts = [judge(picture, scene) for picture, scene in zip(pictures, scenes, strict=True)]
-
-    def share(part: str) -> str:
-        values = [getattr(v, part) for v in verdicts if getattr(v, part) is not None]
-        return f"{100 * np.mean(values):.1f}" if values else "–"
-
-    away = frechet_distance(reference, np.array([features(p) for p in pictures]))
-    parts = ("right", "shape", "colour", "background", "size", "position")
-    print(f"| {name} | {' | '.join(share(p) for p in parts)} | {away:.1f} | {seconds:.0f} |", flush=True)
+def judged(
+    name: str, seed: int | None, images: np.ndarray, scenes: list[Scene], reference: np.ndarray, seconds: float
+) -> Result:
+    """Judge a row's images. `reference` holds the features of real drawings, (M, 23)."""
+    seen = [read_with_features(image) for image in images]
+    verdicts = [verdict_of(reading, scene) for (reading, _), scene in zip(seen, scenes, strict=True)]
+    return Result(name, seed, scenes, verdicts, frechet_distance(reference, np.array([f for _, f in seen])), seconds)
 
 
-def main() -> None:
+def table(first: list[str], rows: list[list[str]]) -> None:
+    print("\n| " + " | ".join(first) + " |\n" + "|---" * len(first) + "|")
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+
+
+def chosen_rows(everything: bool, only: str | None) -> list[Row]:
+    """The rows to sample; a text that no row's name holds is a :class:`UsageError`."""
+    rows = [row for row in (ALL if everything or only else FEW) if not only or only in row.name]
+    if not rows:
+        raise UsageError(f"no row's name holds {only!r}; there are: {'; '.join(row.name for row in ALL)}")
+    return rows
+
+
+def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backend", choices=("mindspore", "torch"), default="mindspore")
     parser.add_argument("--all", action="store_true", help="every row, not only the two LoRAs at 4 steps")
@@ -65,41 +185,111 @@ def main() -> None:
     parser.add_argument("--two", type=float, default=0.0, help="share of prompts with two objects")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--folder", type=Path, default=SHAPES_FOLDER)
-    parser.add_argument("--grid", type=Path, help="a folder for a sheet of each row's first 32 pictures")
-    args = parser.parse_args()
+    parser.add_argument("--drawings", type=int, default=1024, help="how many real drawings the distance is taken from")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=SHAPES_FOLDER,
+        help="weights in the layout of the shipped ones, as tools/shapes/assemble.py writes it",
+    )
+    parser.add_argument("--per-shape", action="store_true", help="also the share that is right at 0.9, for each shape")
+    parser.add_argument("--problems", action="store_true", help="also the share of each problem")
+    parser.add_argument("--grid", type=Path, help="a folder for a sheet of each row's first 32 images")
+    parser.add_argument("--json", type=Path, help="a file for the numbers of all rows; it grows with each row")
+    return parser
+
+
+def check(args: argparse.Namespace) -> None:
+    """Find whatever cannot work before sampling.
+
+    Raises:
+        UsageError: for numbers out of range, a file or folder that cannot be written, and weights that are not there.
+    """
+    if not 2 <= args.prompts <= MOST_PROMPTS:
+        raise UsageError(f"--prompts is {args.prompts}; choose a number from 2 to {MOST_PROMPTS}")
+    if not 2 <= args.drawings <= MOST_PROMPTS:
+        raise UsageError(f"--drawings is {args.drawings}; choose a number from 2 to {MOST_PROMPTS}")
+    if args.batch < 1:
+        raise UsageError(f"--batch is {args.batch}; choose 1 or more")
+    if not 0 <= args.two <= 1:
+        raise UsageError(f"--two is {args.two}; choose a share from 0 to 1")
+    if min(args.seeds) < 0:
+        raise UsageError(f"--seeds has {min(args.seeds)}; choose 0 or more")
+    if args.json and (args.json.is_dir() or not args.json.parent.is_dir()):
+        raise UsageError(f"cannot write {args.json}: give the name of a file in a folder that exists")
+    if args.grid and args.grid.exists() and not args.grid.is_dir():
+        raise UsageError(f"cannot write into {args.grid}: it is a file; give the name of a folder")
+    check_folder(args.folder, chosen_rows(args.all, args.only))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = options()
+    args = parser.parse_args(arguments)
+    try:
+        check(args)
+    except UsageError as error:
+        parser.error(str(error))
 
     scenes, prompts = unseen_scenes(args.prompts, args.two, seed=31337)
     rng = np.random.default_rng(0)
     real = np.stack([draw(s, 128, rng) for s in scenes])
-    reference = np.array([features(draw(s, 128, rng)) for s in unseen_scenes(max(1024, args.prompts), args.two, 1)[0]])
-    print(f"{args.prompts} prompts, {args.backend}; {versions()}\n")
-    print("| | right | shape | colour | background | size | position | distance | seconds |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    report("real drawings", real, scenes, reference, 0)
+    others = unseen_scenes(max(args.drawings, args.prompts), args.two, 1)[0]
+    reference = np.array([features(draw(s, 128, rng)) for s in others])
+    print(f"{args.prompts} prompts, {args.backend}; {versions()}")
+    table(["", *PARTS, "distance", "seconds"], [])
+    results: list[Result] = []
+
+    def report(name: str, seed: int | None, images: np.ndarray, seconds: float) -> None:
+        result = judged(name, seed, images, scenes, reference, seconds)
+        results.append(result)
+        shares = [percent(result.share(part)) for part in PARTS.values()]
+        print(f"| {result.title} | {' | '.join(shares)} | {result.distance:.1f} | {seconds:.0f} |", flush=True)
+        if args.json:
+            facts = {"backend": args.backend, "prompts": args.prompts, "two": args.two, "versions": versions()}
+            text = json.dumps({**facts, "rows": [r.numbers() for r in results]}, indent=2, ensure_ascii=False)
+            args.json.write_text(text + "\n", encoding="utf-8")
+
+    report("real drawings", None, real, 0)
     if args.backend == "torch":
-        report("autoencoder's reconstructions", reconstructions(real, args.folder), scenes, reference, 0)
+        start = time.perf_counter()
+        again = reconstructions(real, args.folder)
+        report("autoencoder's reconstructions", None, again, time.perf_counter() - start)
         sampler = torch_sampler(args.folder)
     else:
-        sampler = mindspore_sampler()
-    for row in ALL if args.all or args.only else FEW:
-        if args.only and args.only not in row.name:
-            continue
+        sampler = mindspore_sampler(args.folder)
+    for row in chosen_rows(args.all, args.only):
+        sampler.load(row)
         for seed in args.seeds:
             start = time.perf_counter()
-            pictures = run(row, sampler, prompts, seed, args.batch)
-            report(f"{row.name}, seed {seed}", pictures, scenes, reference, time.perf_counter() - start)
+            images = run(row, sampler, prompts, seed, args.batch)
+            report(row.name, seed, images, time.perf_counter() - start)
             if args.grid:
-                save_sheet(pictures[:32], args.grid / f"{row.name}, seed {seed}.png".replace(" ", "-"))
+                save_sheet(images[:32], args.grid / sheet_name(results[-1].title))
+    if args.per_shape:
+        table(
+            ["right at 0.9", *SHAPES],
+            [[result.title, *(percent(share) for share in result.per_shape().values())] for result in results],
+        )
+    if args.problems:
+        table(
+            ["problems", *PROBLEMS],
+            [[result.title, *(percent(result.share(part)) for part in PROBLEMS.values())] for result in results],
+        )
 
 
-def save_sheet(pictures: np.ndarray, path: Path) -> None:
+def sheet_name(title: str) -> str:
+    return title.replace(" ", "-").replace(":", "").replace(",", "") + ".png"
+
+
+def save_sheet(images: np.ndarray, path: Path) -> None:
+    """Images (N, H, W, 3) in [0, 1] as one PNG, 8 in a row, without a record of how they were made."""
     from PIL import Image
 
-    from mindone_tcd.pipelines.picture import grid, save_plain
+    from mindone_tcd.pipelines.picture import Picture, grid
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_plain(grid([Image.fromarray((p * 255).round().astype(np.uint8)) for p in pictures], columns=8), path)
+    sheet = grid([Picture(Image.fromarray((p * 255).round().astype(np.uint8)), {}) for p in images], columns=8)
+    sheet.image.save(path)
 
 
 if __name__ == "__main__":

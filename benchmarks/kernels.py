@@ -362,7 +362,7 @@ def table(model: Model, names: list[str], kinds: list[str], rounds: int) -> None
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=MODELS, nargs="+", default=list(MODELS))
     parser.add_argument("--only", nargs="+", default=[], help="operations whose names contain one of these words")
     parser.add_argument("--kinds", nargs="+", choices=("mint", "stock", "native"), default=["mint", "stock", "native"])

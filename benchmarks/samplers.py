@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from mindone_tcd.pipelines.folder import check_lora, find_model
 from mindone_tcd.pipelines.recipes import SHAPES, SHAPES_FOLDER
 from mindone_tcd.shapes.grammar import Scene, caption, random_scene
 
@@ -29,8 +30,15 @@ class Row:
 
     @property
     def name(self) -> str:
-        lora = ("fused LoRA" if self.fused else "LoRA") if self.lora else "no LoRA"
-        return self.note or f"{self.scheduler.upper()}, {lora}, {self.steps} steps, guidance {self.guidance:g}"
+        if self.note:
+            return self.note
+        method = self.scheduler.upper()
+        who = f"no LoRA: {method}"
+        if self.lora:
+            who = f"{method}-LoRA, fused" if self.fused else f"{method}-LoRA"
+        guidance = f"guidance {self.guidance:g}" if self.guidance else "no guidance"
+        steps = "1 step" if self.steps == 1 else f"{self.steps} steps"
+        return f"{who}, {steps}" if self.lora and not self.guidance else f"{who}, {steps}, {guidance}"
 
 
 FEW = [Row(method, True, 4, 0.0) for method in ("tcd", "lcm")]
@@ -85,8 +93,31 @@ def unseen_scenes(count: int, two: float, seed: int) -> tuple[list[Scene], list[
     return list(found.values()), list(found)
 
 
+def lora_folder(folder: Path, row: Row) -> Path:
+    """Where the LoRA of a row lies among the weights in a folder."""
+    return folder / f"{row.scheduler}_lora"
+
+
+def check_folder(folder: Path, rows: list[Row]) -> None:
+    """Check the weights that rows need, without loading them.
+
+    Raises:
+        UsageError: for a folder that holds no pipeline, or lacks the LoRA of a row, and for damaged files.
+    """
+    # An absolute path is never taken for the name of a repository on the hub.
+    folder = folder.resolve()
+    find_model(str(folder))
+    for path in {lora_folder(folder, row) for row in rows if row.lora}:
+        check_lora(str(path / LORA_FILE))
+
+
 def mindspore_sampler(model: str | Path = SHAPES, compile: bool | str = False) -> Sampler:
-    """Ours; `compile` as for `mindone_tcd.load`."""
+    """Ours.
+
+    Args:
+        model: `shapes`, or a folder in the layout of the shipped weights, whose own LoRAs are taken.
+        compile: as for `mindone_tcd.load`.
+    """
     from mindone.diffusers import DDIMScheduler
     from mindone.diffusers.utils import logging
 
@@ -96,7 +127,8 @@ def mindspore_sampler(model: str | Path = SHAPES, compile: bool | str = False) -
 
     def loaded(row: Row) -> Any:
         method = row.scheduler if row.scheduler != "ddim" else "tcd"
-        pipe = load(model=model, method=method, lora=None if row.lora else "none", compile=compile).pipeline
+        lora = lora_folder(Path(SHAPES_FOLDER if model == SHAPES else model), row) if row.lora else "none"
+        pipe = load(model=model, method=method, lora=lora, compile=compile).pipeline
         if row.scheduler == "ddim":
             pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
         return pipe
@@ -119,10 +151,10 @@ def torch_sampler(folder: Path = SHAPES_FOLDER, changed: Callable[[Any], None] |
     names = {"tcd": "TCDScheduler", "lcm": "LCMScheduler", "ddim": "DDIMScheduler"}
 
     def loaded(row: Row) -> Any:
-        pipe = diffusers.DiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32)
+        pipe = diffusers.DiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32, use_safetensors=True)
         pipe.scheduler = getattr(diffusers, names[row.scheduler]).from_config(pipe.scheduler.config)
         if row.lora:
-            pipe.load_lora_weights(str(folder / f"{row.scheduler}_lora"), weight_name=LORA_FILE)
+            pipe.load_lora_weights(str(lora_folder(folder, row)), weight_name=LORA_FILE)
         if changed is not None:
             changed(pipe)
         return pipe

@@ -3,6 +3,9 @@
 It takes the background from the picture's frame, cuts out what differs from it, and holds each of the nine shapes
 against each cut-out: the name is the shape whose drawing overlaps best, and below ``MIN_OVERLAP`` it has no name.
 A smeared or broken shape is no shape then, where a classifier would have to choose one.
+
+:attr:`Verdict.right` is lax: an overlap of 0.8 still looks wrong to a person. :attr:`Verdict.clean` asks for an overlap
+of 0.9, and for an image without ghosts, with fills of one color and with round circles.
 """
 
 from __future__ import annotations
@@ -18,8 +21,28 @@ from .grammar import COLOURS, POSITIONS, RELATIONS, SHAPES, SIZES, Scene
 
 MIN_OVERLAP = 0.80
 """Least intersection over union with a shape's drawing at which a cut-out bears the shape's name."""
+STRICT_OVERLAP = 0.90
+"""Least intersection over union at which a shape also looks clean."""
 MIN_AREA = 0.004
-"""Smaller specks (as a share of the picture) are overlooked."""
+"""Smaller specks (as a share of the image) are no things; see ``MIN_GHOST_AREA``."""
+MIN_GHOST_AREA = 0.002
+"""A region this large (as a share of the image) that belongs to no thing is a ghost."""
+MIN_THING_DISTANCE = 0.18
+"""A thing differs from the background by more than this distance in RGB (each channel 0 to 1)."""
+MIN_GHOST_DISTANCE = 0.10
+"""A ghost does so by more than this. Reconstructions of the shipped autoencoder stay below 0.09 away from the rims."""
+RIM = 3
+"""How many pixels around a thing belong to its rim and are no ghost."""
+MIN_TONE_DISTANCE = 0.15
+"""Least distance in RGB of the two colors of a two-tone fill; named colors are at least 0.36 apart."""
+MIN_TONE_SHARE = 0.10
+"""Least share of a thing's inside that each of the two colors covers."""
+MAX_FLAT_STEP = 0.04
+"""A pixel of a fill differs by less than this distance in RGB from the pixels beside it; a pixel of an edge by more."""
+MIN_ROUNDNESS = 0.97
+"""Least roundness at which a circle is round. An ellipse reaches it up to an aspect of about 1.3."""
+STRICT_ROUNDNESS = 0.99
+"""Least roundness at which a circle also looks round. Reconstructions of the shipped autoencoder reach 0.998."""
 MAX_COLOUR_DISTANCE = 0.30
 """Beyond this distance in RGB (each channel 0 to 1) from every named colour, a colour has no name."""
 
@@ -28,7 +51,17 @@ _PALETTE = np.array(list(COLOURS.values())) / 255
 
 @dataclass(frozen=True)
 class Found:
-    """One thing on a picture; lengths in half pictures as in :class:`~mindone_tcd.shapes.grammar.Thing`."""
+    """One thing on an image; lengths in half images as in :class:`~mindone_tcd.shapes.grammar.Thing`.
+
+    Attributes:
+        shape: the shape that overlaps best, or None where it overlaps by less than ``MIN_OVERLAP``.
+        colour: the name of the fill's color, or None.
+        x, y, radius: where the best drawing lies, and how large it is.
+        overlaps: intersection over union with each of ``SHAPES``, in [0, 1].
+        rgb: the fill's median color, in [0, 1].
+        two_tone: whether two colors fill it.
+        roundness: 4π · area / perimeter² of the outline, over that of a drawn circle of the same radius.
+    """
 
     shape: str | None
     colour: str | None
@@ -37,31 +70,78 @@ class Found:
     radius: float
     overlaps: tuple[float, ...]
     rgb: tuple[float, float, float]
+    two_tone: bool
+    roundness: float
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What the judge sees: the background's colour name (None: no named colour) and the things, largest first."""
+    """What the judge sees.
+
+    Attributes:
+        background: the background's color name, or None.
+        things: largest first.
+        rgb: the background's color, in [0, 1].
+        ghosts: how many regions that belong to no thing differ from the background.
+    """
 
     background: str | None
     things: tuple[Found, ...]
     rgb: tuple[float, float, float]
+    ghosts: int
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Which parts of a caption a picture shows. ``right``: shape, colour and background of everything named."""
+    """Which parts of a caption an image shows, and how cleanly.
 
-    shape: bool
+    Attributes:
+        overlap: the least intersection over union of a thing with the shape that is asked for, in [0, 1]; 0 where the
+            number of things is wrong or another shape overlaps better.
+        colour, background: whether the colors of the things and of the background are the ones asked for.
+        size, position, relation: the same, where the caption names them, else None.
+        ghosts: objects that nobody asked for: things beyond the number in the caption, and fainter or smaller regions.
+        two_tone: whether a thing has a fill of two colors.
+        roundness: the least roundness of the circles asked for, where 1 is a drawn circle; 0 where the number of things
+            is wrong; None where the caption asks for no circle.
+    """
+
+    overlap: float
     colour: bool
     background: bool
     size: bool | None
     position: bool | None
     relation: bool | None
+    ghosts: int
+    two_tone: bool
+    roundness: float | None
+
+    @property
+    def shape(self) -> bool:
+        """Whether each thing bears the name of the shape asked for."""
+        return self.overlap >= MIN_OVERLAP
 
     @property
     def right(self) -> bool:
-        return self.shape and self.colour and self.background and self.relation is not False
+        """Shape, color, background and relation are as asked, with an overlap of ``MIN_OVERLAP``."""
+        return self.right_at(MIN_OVERLAP)
+
+    def right_at(self, threshold: float) -> bool:
+        """The same with another least overlap, in (0, 1]."""
+        if not 0 < threshold <= 1:
+            raise ValueError(f"the least overlap must be above 0 and at most 1, not {threshold}")
+        return self.overlap >= threshold and self.colour and self.background and self.relation is not False
+
+    @property
+    def round(self) -> bool | None:
+        """Whether the circles asked for are round within 3 %; None where the caption asks for none."""
+        return None if self.roundness is None else self.roundness >= MIN_ROUNDNESS
+
+    @property
+    def clean(self) -> bool:
+        """Right at ``STRICT_OVERLAP``, no ghosts, no two-tone fills, and circles of ``STRICT_ROUNDNESS``."""
+        smooth = self.roundness is None or self.roundness >= STRICT_ROUNDNESS
+        return self.right_at(STRICT_OVERLAP) and not self.ghosts and not self.two_tone and smooth
 
 
 @lru_cache(maxsize=1)
@@ -82,8 +162,14 @@ def _colour_name(rgb: np.ndarray) -> str | None:
 
 
 def _overlap(mask: np.ndarray, shape: str, x: float, y: float, radius: float) -> float:
-    drawn = coverage(shape, x, y, radius, mask.shape[0]) > 0.5
-    return float((drawn & mask).sum() / max(1, (drawn | mask).sum()))
+    size = mask.shape[0]
+    # No shape reaches 1.2 radii from its middle, so nothing is drawn outside this window.
+    first, last = ((np.array([x, y]) + reach * radius + 1) * size / 2 for reach in (-1.2, 1.2))
+    (left, top), (right, bottom) = np.clip(np.floor([first, last + 1]), 0, size).astype(int)
+    grid = ((np.arange(size) + 0.5) / size * 2 - 1).astype(np.float32)
+    drawn = distance(shape, (grid[None, left:right] - x) / radius, (grid[top:bottom, None] - y) / radius) < 0
+    common = np.count_nonzero(drawn & mask[top:bottom, left:right])
+    return common / max(1, np.count_nonzero(drawn) + np.count_nonzero(mask) - common)
 
 
 def _fit(mask: np.ndarray, shape: str) -> tuple[float, float, float, float]:
@@ -104,26 +190,116 @@ def _fit(mask: np.ndarray, shape: str) -> tuple[float, float, float, float]:
     return best
 
 
-def _cut_out(picture: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The background's colour, and a mask for each thing in front of it, largest first."""
+@dataclass(frozen=True)
+class _CutOut:
+    """One thing: where it differs from the background at all, where by at least half its own color, and that half."""
+
+    region: np.ndarray
+    mask: np.ndarray
+    level: float
+
+
+def _cut_out(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[_CutOut]]:
+    """The background's color, each pixel's distance to it, and a cut-out for each thing, largest first."""
     frame = np.concatenate([picture[:2].reshape(-1, 3), picture[-2:].reshape(-1, 3)])
     frame = np.concatenate([frame, picture[:, :2].reshape(-1, 3), picture[:, -2:].reshape(-1, 3)])
     ground = np.median(frame, axis=0)
     away = np.linalg.norm(picture - ground, axis=-1)
-    labels, count = ndimage.label(away > 0.18)
-    areas = ndimage.sum_labels(np.ones_like(away), labels, range(1, count + 1))
-    masks = []
+    labels, areas = _regions(away > MIN_THING_DISTANCE)
+    found = []
     for k in np.argsort(areas)[::-1]:
         if areas[k] < MIN_AREA * away.size:
             break
         region = labels == k + 1
-        # A thing ends where its colour is half background.
-        masks.append(region & (away > 0.5 * np.median(away[region])))
-    return ground, masks
+        # A thing ends where its color is half background.
+        level = 0.5 * float(np.median(away[region]))
+        found.append(_CutOut(region, region & (away > level), level))
+    return ground, away, found
+
+
+def _regions(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Connected regions, labeled from 1, and their areas in pixels."""
+    labels, count = ndimage.label(mask)
+    return labels, np.bincount(labels.ravel(), minlength=count + 1)[1:]
+
+
+def _ghosts(away: np.ndarray, cut_outs: list[_CutOut]) -> int:
+    """How many regions beside the things, and beside their rims, differ from the background."""
+    other = away > MIN_GHOST_DISTANCE
+    if cut_outs:
+        things = np.any([cut.region for cut in cut_outs], axis=0)
+        other &= ~ndimage.binary_dilation(things, iterations=RIM)
+    return int(np.count_nonzero(_regions(other)[1] >= MIN_GHOST_AREA * away.size))
+
+
+def _is_two_tone(picture: np.ndarray, region: np.ndarray) -> bool:
+    """Whether two colors fill a region. Edges, sharp or blurred, are no color of their own."""
+    rows, columns = (slice(where.min(), where.max() + 1) for where in np.nonzero(region))
+    picture, region = picture[rows, columns], region[rows, columns]
+    inner = ndimage.binary_erosion(region, iterations=2)
+    if not inner.any():
+        return False
+    steps = [np.linalg.norm(ndimage.correlate1d(picture, [-0.5, 0, 0.5], axis=axis), axis=-1) for axis in (0, 1)]
+    fill = picture[inner & (np.hypot(*steps) < MAX_FLAT_STEP)]
+    least = MIN_TONE_SHARE * np.count_nonzero(inner)
+    if len(fill) < 2 * least:
+        return False
+    # Two means, started at the color that is farthest from the median and at the color that is farthest from that.
+    first = fill[np.linalg.norm(fill - np.median(fill, axis=0), axis=1).argmax()]
+    tones = [first, fill[np.linalg.norm(fill - first, axis=1).argmax()]]
+    for _ in range(10):
+        nearer = np.linalg.norm(fill - tones[0], axis=1) <= np.linalg.norm(fill - tones[1], axis=1)
+        if nearer.all() or not nearer.any():
+            return False
+        tones = [fill[nearer].mean(axis=0), fill[~nearer].mean(axis=0)]
+    covered = min(np.count_nonzero(nearer), np.count_nonzero(~nearer))
+    return bool(covered > least and np.linalg.norm(tones[0] - tones[1]) > MIN_TONE_DISTANCE)
+
+
+def _circularity(values: np.ndarray, level: float, x: float, y: float, radius: float) -> float:
+    """4π · area / perimeter² of the outline of ``values`` at a level, seen from a point (all in pixels).
+
+    The outline is a polygon whose corners lie where rays from the point leave the level for the last time, by linear
+    interpolation between samples that are a quarter of a pixel apart; corners are about one pixel apart.
+    """
+    angles = np.arange(max(24, round(2 * np.pi * radius))) * (2 * np.pi / max(24, round(2 * np.pi * radius)))
+    reach = np.arange(0, 2 * radius + 4, 0.25)
+    places = y + np.sin(angles)[:, None] * reach, x + np.cos(angles)[:, None] * reach
+    along = ndimage.map_coordinates(values, places, order=1, mode="constant")
+    along[:, -1] = 0
+    above = along > level
+    if not above.any(axis=1).all():
+        return 0.0
+    last = along.shape[1] - 1 - above[:, ::-1].argmax(axis=1)
+    rays = np.arange(len(angles))
+    inside, outside = along[rays, last], along[rays, last + 1]
+    length = reach[last] + 0.25 * (inside - level) / (inside - outside)
+    following, turn = np.roll(length, -1), 2 * np.pi / len(angles)
+    area = 0.5 * np.sin(turn) * (length * following).sum()
+    perimeter = np.sqrt(length**2 + following**2 - 2 * np.cos(turn) * length * following).sum()
+    return float(4 * np.pi * area / perimeter**2)
+
+
+def _roundness(away: np.ndarray, cut: _CutOut) -> float:
+    rows, columns = np.nonzero(cut.mask)
+    radius = float(np.sqrt(len(rows) / np.pi))
+    # Other things, and the hole of a ring, are not this outline's.
+    own = np.where(ndimage.binary_dilation(cut.region, iterations=2), away, 0)
+    found = _circularity(own, cut.level, columns.mean(), rows.mean(), radius)
+    return found / _drawn_circularity(round(radius, 1))
+
+
+@lru_cache(maxsize=512)
+def _drawn_circularity(radius: float) -> float:
+    """What a drawn circle of a radius in pixels measures."""
+    size = 2 * int(radius) + 8
+    # The circle of radius 1 has a radius of 0.95; the middle lies between pixels.
+    drawn = coverage("circle", 0, 0, radius / 0.95 * 2 / size, size)
+    return _circularity(drawn, 0.5, (size - 1) / 2, (size - 1) / 2, radius)
 
 
 def read(picture: np.ndarray) -> Reading:
-    """Say what is on a picture.
+    """Say what is on an image.
 
     Args:
         picture: (H, H, 3), values in [0, 1].
@@ -139,18 +315,28 @@ def _square(picture: np.ndarray) -> np.ndarray:
 
 
 def _read(picture: np.ndarray) -> tuple[Reading, np.ndarray, list[np.ndarray]]:
-    """The reading, and what it was made from: the background's colour and a mask for each thing."""
-    ground, masks = _cut_out(picture)
+    """The reading, and what it was made from: the background's color and a mask for each thing."""
+    ground, away, cut_outs = _cut_out(picture)
     things = []
-    for mask in masks:
-        inner = ndimage.binary_erosion(mask, iterations=2)
-        rgb = np.median(picture[inner if inner.any() else mask], axis=0)
-        fits = [_fit(mask, shape) for shape in SHAPES]
+    for cut in cut_outs:
+        inner = ndimage.binary_erosion(cut.mask, iterations=2)
+        rgb = np.median(picture[inner if inner.any() else cut.mask], axis=0)
+        fits = [_fit(cut.mask, shape) for shape in SHAPES]
         overlaps = tuple(fit[0] for fit in fits)
         best = int(np.argmax(overlaps))
-        name = SHAPES[best] if overlaps[best] >= MIN_OVERLAP else None
-        things.append(Found(name, _colour_name(rgb), *map(float, fits[best][1:]), overlaps, tuple(map(float, rgb))))
-    return Reading(_colour_name(ground), tuple(things), tuple(map(float, ground))), ground, masks
+        things.append(
+            Found(
+                SHAPES[best] if overlaps[best] >= MIN_OVERLAP else None,
+                _colour_name(rgb),
+                *map(float, fits[best][1:]),
+                overlaps,
+                tuple(map(float, rgb)),
+                _is_two_tone(picture, cut.region),
+                _roundness(away, cut),
+            )
+        )
+    reading = Reading(_colour_name(ground), tuple(things), tuple(map(float, ground)), _ghosts(away, cut_outs))
+    return reading, ground, [cut.mask for cut in cut_outs]
 
 
 def _size_name(radius: float) -> str:
@@ -163,13 +349,17 @@ def _position_name(thing: Found) -> str:
 
 
 def judge(picture: np.ndarray, scene: Scene) -> Verdict:
-    """Hold a picture against the scene that its caption describes (places beyond the words do not count).
+    """Hold an image against the scene that its caption describes (places beyond the words do not count).
 
     Args:
         picture: (H, H, 3), values in [0, 1].
         scene: what the caption asks for, e.g. from :func:`~mindone_tcd.shapes.grammar.parse`.
     """
-    seen = read(picture)
+    return verdict_of(read(picture), scene)
+
+
+def verdict_of(seen: Reading, scene: Scene) -> Verdict:
+    """The same for an image that :func:`read` has read already."""
     things = list(seen.things)
     relation = None
     if len(scene.things) == 2 and len(things) == 2:
@@ -181,26 +371,43 @@ def judge(picture: np.ndarray, scene: Scene) -> Verdict:
         ux, uy = RELATIONS[scene.relation]
         relation = counted and ux * (things[0].x - things[1].x) + uy * (things[0].y - things[1].y) > 0.3
     only = things[0] if counted and len(things) == 1 else None
+    rounds = [b.roundness for a, b in pairs if a.shape == "circle"]
     return Verdict(
-        shape=counted and all(a.shape == b.shape for a, b in pairs),
+        overlap=min((_overlap_as(b, a.shape) for a, b in pairs), default=float(counted)),
         colour=counted and all(a.colour == b.colour for a, b in pairs),
         background=seen.background == scene.background,
         size=None if scene.size is None else only is not None and _size_name(only.radius) == scene.size,
         position=None if scene.position is None else only is not None and _position_name(only) == scene.position,
         relation=relation,
+        ghosts=seen.ghosts + max(0, len(things) - len(scene.things)),
+        two_tone=any(thing.two_tone for thing in things),
+        roundness=min(rounds, default=0.0) if any(thing.shape == "circle" for thing in scene.things) else None,
     )
 
 
-def features(picture: np.ndarray) -> np.ndarray:
-    """23 numbers that describe a picture, for :func:`frechet_distance`.
+def _overlap_as(thing: Found, shape: str) -> float:
+    best = max(thing.overlaps)
+    return best if SHAPES[thing.overlaps.index(best)] == shape else 0.0
 
-    Colours of the ground and of the largest thing (6), its place and radius (3), its overlap with each shape (9), how
+
+def features(picture: np.ndarray) -> np.ndarray:
+    """23 numbers that describe an image, for :func:`frechet_distance`.
+
+    Colors of the ground and of the largest thing (6), its place and radius (3), its overlap with each shape (9), how
     many things there are (1), how uneven the ground and the thing are (2), and how wide the thing's rim is (2).
+
+    Args:
+        picture: (H, H, 3), values in [0, 1].
     """
+    return read_with_features(picture)[1]
+
+
+def read_with_features(picture: np.ndarray) -> tuple[Reading, np.ndarray]:
+    """What :func:`read` and :func:`features` give, in the time of one of them."""
     picture = _square(picture)
     seen, ground, masks = _read(picture)
     if not seen.things:
-        return np.concatenate([seen.rgb, np.zeros(20)])
+        return seen, np.concatenate([seen.rgb, np.zeros(20)])
     thing, mask = seen.things[0], masks[0]
     inner, outer = ndimage.binary_erosion(mask, iterations=3), ndimage.binary_dilation(mask, iterations=3)
     everything = np.any([ndimage.binary_dilation(m, iterations=3) for m in masks], axis=0)
@@ -210,7 +417,7 @@ def features(picture: np.ndarray) -> np.ndarray:
     alpha = (picture[rim] - ground) @ axis / max(float(axis @ axis), 1e-6)
     between = [float(((alpha > lo) & (alpha < 1 - lo)).mean()) for lo in (0.1, 0.3)] if rim.any() else [0.0, 0.0]
     place = [thing.x, thing.y, thing.radius]
-    return np.concatenate([seen.rgb, thing.rgb, place, thing.overlaps, [len(masks)], unevenness, between])
+    return seen, np.concatenate([seen.rgb, thing.rgb, place, thing.overlaps, [len(masks)], unevenness, between])
 
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:

@@ -93,3 +93,138 @@ def test_frechet_distance_of_two_gaussians():
     b = rng.normal(0, 1, (20000, 2)) * 2 + 3
     # (3² + (2-1)²) in each of two independent directions, in units of a's deviation of 1
     assert frechet_distance(a, b) == pytest.approx(20, rel=0.05)
+
+
+def painted(picture, where, colour):
+    """The picture with a color in RGB (0 to 1) where a mask says so."""
+    return np.where(where[..., None], np.float32(colour), picture)
+
+
+def test_real_drawings_are_clean():
+    rng = np.random.default_rng(4)
+    for _ in range(60):
+        scene = random_scene(rng, two=0.3, unseen=None)
+        verdict = judge(draw(scene, 128, rng), scene)
+        assert verdict.clean, (scene, verdict)
+        assert verdict.overlap > 0.96, (scene, verdict)
+        circles = any(thing.shape == "circle" for thing in scene.things)
+        assert verdict.roundness == (pytest.approx(1, abs=0.005) if circles else None), (scene, verdict)
+
+
+def test_right_at_another_threshold():
+    # A star whose arms are rounded off still overlaps the drawing by more than 0.8, and looks wrong.
+    scene = Scene("blue", (Thing("star", "red", radius=0.5),))
+    verdict = judge(gaussian_filter(draw(scene, 128), (4, 4, 0)), scene)
+    assert 0.8 < verdict.overlap < 0.9
+    assert verdict.right
+    assert verdict.right == verdict.right_at(0.8)
+    assert not verdict.right_at(0.9)
+    assert not verdict.clean
+    for threshold in (0, 1.1):
+        with pytest.raises(ValueError, match="least overlap"):
+            verdict.right_at(threshold)
+
+
+def test_another_shape_or_number_has_no_overlap():
+    circle = draw(red_circle_on_blue(), 128)
+    assert judge(circle, Scene("blue", (Thing("diamond", "red"),))).overlap == 0
+    assert judge(circle, Scene("blue", (Thing("circle", "red"), Thing("star", "red")))).overlap == 0
+    assert judge(draw(Scene("blue", ()), 128), red_circle_on_blue()).overlap == 0
+
+
+def test_ghosts_are_counted():
+    scene = Scene("gray", (Thing("circle", "red", -0.4, 0, 0.4),))
+    picture = draw(scene, 128)
+    y, x = np.mgrid[:128, :128]
+
+    def spot(radius, colour, at=(100, 30)):
+        return painted(picture, np.hypot(x - at[0], y - at[1]) < radius, colour)
+
+    gray = np.full(3, 130 / 255)
+    # 0.3 % of the area, too small for a thing; then a faint region that is large; then a thing of full size.
+    for radius, color in ((4, (0, 0, 0)), (12, gray + 0.07), (12, (0, 0, 0))):
+        verdict = judge(spot(radius, color), scene)
+        assert verdict.ghosts == 1, (radius, color)
+        assert not verdict.clean
+    assert judge(spot(4, (0, 0, 0)), scene).right
+    assert judge(np.where(x[..., None] > 120, spot(4, (0, 0, 0)) * 0 + 1, spot(12, gray + 0.07)), scene).ghosts == 2
+    # Specks below 0.2 % and differences that nobody sees are none.
+    assert judge(spot(2.5, (0, 0, 0)), scene).ghosts == 0
+    assert judge(spot(12, gray + 0.03), scene).ghosts == 0
+
+
+def test_a_smear_that_touches_the_thing_is_a_ghost():
+    scene = Scene("gray", (Thing("circle", "red", -0.4, 0, 0.4),))
+    picture = draw(scene, 128)
+    _, x = np.mgrid[:128, :128]
+    far = picture == picture[0, 0]
+    smear = np.where(far & (x > 40)[..., None] & (x < 100)[..., None], picture + 0.08, picture)
+    assert judge(smear, scene).ghosts > 0
+
+
+def half(shape, first, second, share=0.5, blur=0.0, **place):
+    """A thing whose right part has a second color."""
+    scene = Scene("white", (Thing(shape, first, **place),))
+    one, other = draw(scene, 128), draw(Scene("white", (Thing(shape, second, **place),)), 128)
+    columns = np.cumsum(np.any(one < 0.9, axis=2).sum(0))
+    left = columns <= (1 - share) * columns[-1]
+    picture = np.where(left[None, :, None], one, other)
+    return (gaussian_filter(picture, (blur, blur, 0)) if blur else picture), scene
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_two_tone_fills_are_seen(shape):
+    for share in (0.3, 0.5):
+        picture, scene = half(shape, "purple", "gray", share)
+        verdict = judge(picture, scene)
+        assert verdict.two_tone, share
+        assert not verdict.clean
+    picture, scene = half(shape, "purple", "gray", 0.5, blur=1.5)
+    assert judge(picture, scene).two_tone, "a blurred boundary between two colors"
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_one_color_with_any_edge_is_not_two_tone(shape):
+    for first, second in (("purple", "gray"), ("red", "brown")):
+        picture, scene = half(shape, first, second, 0.04)
+        assert not judge(picture, scene).two_tone, "a speck of the other color"
+    for radius in (0.26, 0.7):
+        scene = Scene("white", (Thing(shape, "black", radius=radius),))
+        for blur in (0, 0.7, 1.5, 3):
+            assert not judge(gaussian_filter(draw(scene, 128), (blur, blur, 0)), scene).two_tone, (radius, blur)
+
+
+@pytest.mark.parametrize("radius", [0.26, 0.5, 0.75])
+def test_roundness_of_drawn_circles_is_one_wherever_they_lie(radius):
+    for x, y in ((0, 0), (0.004, 0.011), (0.2, -0.13)):
+        scene = Scene("blue", (Thing("circle", "red", x, y, radius),))
+        assert judge(draw(scene, 128), scene).roundness == pytest.approx(1, abs=0.003)
+
+
+def lumpy(waves, depth, radius=0.5):
+    """A circle whose radius varies by `depth`, `waves` times around."""
+    y, x = (np.mgrid[:128, :128] + 0.5) / 64 - 1
+    outline = 0.95 * radius * (1 + depth * np.cos(waves * np.arctan2(y, x)))
+    alpha = np.clip((outline - np.hypot(x, y)) * 64 + 0.5, 0, 1)[..., None]
+    return (np.float32([35, 60, 215]) * (1 - alpha) + np.float32([220, 30, 35]) * alpha).astype(np.float32) / 255
+
+
+@pytest.mark.parametrize(("waves", "depth"), [(2, 0.08), (3, 0.06), (5, 0.03), (6, 0.06)])
+def test_roundness_is_that_of_the_outline(waves, depth):
+    # The curve itself, as a polygon of so many corners that its perimeter is exact.
+    curve = np.exp(1j * (turn := np.linspace(0, 2 * np.pi, 10000))) * (1 + depth * np.cos(waves * turn))
+    area = 0.5 * np.sum(curve[:-1].real * curve[1:].imag - curve[1:].real * curve[:-1].imag)
+    expected = 4 * np.pi * area / np.abs(np.diff(curve)).sum() ** 2
+    verdict = judge(lumpy(waves, depth), red_circle_on_blue())
+    assert verdict.roundness == pytest.approx(expected, abs=0.003)
+    assert verdict.round == (expected > 0.97)
+
+
+def test_a_circle_that_looks_lumpy_is_right_but_not_clean():
+    scene = Scene("blue", (Thing("circle", "red"),))
+    assert judge(lumpy(4, 0.01), scene).clean
+    verdict = judge(lumpy(4, 0.045), scene)
+    assert verdict.right_at(0.9)
+    assert verdict.round
+    assert not verdict.clean
+    assert judge(draw(Scene("blue", ()), 128), scene).roundness == 0

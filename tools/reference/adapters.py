@@ -8,6 +8,7 @@ outputs are stored.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -51,5 +52,6 @@ def make_ip(names: list[str] | None = None) -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     np.savez_compressed(cases.REFERENCES, **make(), **make_ip())
     print(cases.REFERENCES, cases.REFERENCES.stat().st_size)

@@ -7,6 +7,7 @@ float32, noise replayed from PCG64; the cases are those of `mindone_tcd/selftest
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -48,5 +49,6 @@ def make(folder: Path = SHAPES_FOLDER) -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     np.savez_compressed(FILE, **make())
     print(FILE, FILE.stat().st_size)

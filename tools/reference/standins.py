@@ -8,6 +8,7 @@ kept, but for the values, in mindone_tcd/standins/layouts/NAME.json.gz.
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import json
 import struct
@@ -47,7 +48,13 @@ def describe(folder: Path) -> dict:
 
 
 def main() -> None:
-    for name in sys.argv[1:] or BUILDERS:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(BUILDERS)}; by default all")
+    names = parser.parse_args().names
+    unknown = [name for name in names if name not in BUILDERS]
+    if unknown:
+        parser.error(f"unknown kind {unknown[0]!r}; choose from: {', '.join(BUILDERS)}")
+    for name in names or BUILDERS:
         with tempfile.TemporaryDirectory() as folder:
             BUILDERS[name](Path(folder))
             text = json.dumps(describe(Path(folder)), separators=(",", ":"), ensure_ascii=False)
