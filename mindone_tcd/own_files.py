@@ -1,8 +1,8 @@
 """Temporary files and folders that the next run removes if the process that made them was killed.
 
 A process holds a lock (``flock``) on each of its temporary files and folders; the system releases it when the process
-ends, in whatever way. Another run removes what bears the name of this package and this machine, belongs to the same user
-and is locked by nobody. Where a file system has no locks, nothing is removed.
+ends, in whatever way. Another run removes what bears the name of this package and this machine, belongs to the same
+user and is locked by nobody. Where a file system has no locks, nothing is removed.
 """
 
 from __future__ import annotations

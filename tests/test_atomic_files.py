@@ -24,9 +24,8 @@ def test_a_file_appears_and_replaces(tmp_path):
 def test_an_error_changes_nothing(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"before")
-    with pytest.raises(RuntimeError), whole_file(path) as stream:
-        stream.write(b"half")
-        raise RuntimeError
+    with pytest.raises(TypeError), whole_file(path) as stream:
+        stream.writelines([b"half", None])
     assert path.read_bytes() == b"before"
     assert os.listdir(tmp_path) == ["a"]
 

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from mindone_tcd.cli import main
-from mindone_tcd.pipelines.picture import Picture, grid, read_record
+from mindone_tcd.pipelines.picture import Picture, grid
+from mindone_tcd.pipelines.png_record import read_record
 
 PROMPT = "a red circle on a blue background"
 

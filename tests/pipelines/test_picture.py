@@ -5,7 +5,8 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from mindone_tcd.errors import UsageError
-from mindone_tcd.pipelines.picture import Picture, check_writable, grid, read_record
+from mindone_tcd.pipelines.picture import Picture, check_grid, check_writable, grid
+from mindone_tcd.pipelines.png_record import read_record
 
 
 def picture() -> Picture:
