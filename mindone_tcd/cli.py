@@ -173,7 +173,7 @@ def _generate(args: argparse.Namespace) -> int:
     )
     count = len(request.seeds)
     if args.grid:
-        check_grid(count, request.width, request.height)
+        check_grid(request)
     paths = _places(args, default_name(request.prompt, request.seeds[0]), lambda out: of_images(out, count, args.grid))
 
     pipe = _load(model, recipe, args.dtype, form_of(args.compile), args.record_paths)

@@ -14,9 +14,13 @@ from ..atomic_files import whole_file
 from ..errors import UsageError
 from ..own_files import hidden_file
 from .png_record import KEY, MOST_TEXT
+from .request import Request
 
 _LEAST_FREE = 1 << 16
 """Bytes that should be free before any work: about what a small image takes."""
+
+_RECORD_BYTES = 1200
+"""Of one record without its prompts, at most, if its paths are of the usual length."""
 
 MOST_GRID_PIXELS = 1 << 28
 """Of a whole grid: 16,384 x 16,384. It takes 0.8 GB of memory."""
@@ -112,18 +116,25 @@ def _columns(count: int) -> int:
     return int(-(-(count**0.5) // 1))
 
 
-def check_grid(count: int, width: int, height: int) -> None:
-    """Make sure, before any work, that a grid of so many images is not too large.
+def check_grid(request: Request) -> None:
+    """Make sure, before any work, that the grid of a request's images, and its record, are not too large.
 
     Raises:
-        UsageError: if it has more than ``MOST_GRID_PIXELS``.
+        UsageError: if it has more than ``MOST_GRID_PIXELS``, or the record more bytes than can be read again.
     """
+    count, width, height = len(request.seeds), request.width, request.height
     columns = _columns(count)
     pixels = columns * width * -(-count // columns) * height
     if pixels > MOST_GRID_PIXELS:
         raise UsageError(
             f"a grid of {count} images of {width}x{height} has {pixels} pixels, at most {MOST_GRID_PIXELS} are "
             "possible: make fewer or smaller images, or leave --grid out"
+        )
+    prompts = json.dumps([request.prompt, request.negative_prompt], ensure_ascii=False)
+    if count * (_RECORD_BYTES + len(prompts.encode())) > MOST_TEXT:
+        raise UsageError(
+            f"the record of a grid of {count} images with these prompts has more than {MOST_TEXT} bytes: make fewer "
+            "images, shorten the prompt, or leave --grid out"
         )
 
 

@@ -8,6 +8,7 @@ from mindone_tcd.errors import UsageError
 from mindone_tcd.pipelines import picture as home
 from mindone_tcd.pipelines.picture import Picture, check_grid, check_writable, grid
 from mindone_tcd.pipelines.png_record import read_record
+from mindone_tcd.pipelines.request import Request
 
 
 def picture() -> Picture:
@@ -98,10 +99,17 @@ def test_a_record_with_lone_surrogates_comes_back(tmp_path):
     assert read_record(made.save(tmp_path / "a.png")) == made.record
 
 
+def request(count: int, side: int, prompt: str = "a red circle") -> Request:
+    return Request(prompt, None, tuple(range(count)), 4, 0.0, 0.3, side, side)
+
+
 def test_a_grid_that_is_too_large_is_refused():
-    check_grid(4, 8192, 8192)
+    for fine in (request(4, 8192), request(10_000, 128), request(10, 128, "x" * 100_000)):
+        check_grid(fine)
     with pytest.raises(UsageError, match="a grid of 5 images of 8192x8192 has 402653184 pixels, at most"):
-        check_grid(5, 8192, 8192)
+        check_grid(request(5, 8192))
+    with pytest.raises(UsageError, match="the record of a grid of 1000 images with these prompts has more than"):
+        check_grid(request(1000, 128, "x" * 20_000))
 
 
 def test_a_grid_holds_every_picture():
