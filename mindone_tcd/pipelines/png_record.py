@@ -53,15 +53,18 @@ def read_record(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     with _opened(path) as stream:
-        texts = [text for keyword, text in _texts(path, stream) if keyword == KEY.encode()]
-    if not texts:
+        found = None
+        for keyword, text in _texts(path, stream):
+            if keyword == KEY.encode():
+                if found is not None:
+                    raise UsageError(f"{path} carries several records; expected one: {_REMEDY}")
+                found = text
+    if found is None:
         raise UsageError(
             f"{path} carries no record of how it was made: only PNGs that mindone-tcd wrote do, and a program that "
             "saves one again may drop it"
         )
-    if len(texts) > 1:
-        raise UsageError(f"{path} carries {len(texts)} records; expected one: {_REMEDY}")
-    return check_record(_parse(path, texts[0]), f"the record in {path}")
+    return check_record(_parse(path, found), f"the record in {path}")
 
 
 def png_size(path: Path) -> tuple[int, int]:

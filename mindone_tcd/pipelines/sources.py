@@ -46,7 +46,7 @@ def lora_fields(model: Model, recipe: Recipe, weights: Weights | None, paths: bo
     digest = weights and weights.sha256()
     if model.shipped and recipe.lora == lora_of(recipe.method, model):
         return {"lora": "shipped", "lora_from": "package", "lora_sha256": digest}
-    if not os.path.exists(recipe.lora):
+    if not os.path.isabs(recipe.lora):  # a plan makes paths absolute
         return {"lora": recipe.lora, "lora_from": "hub", "lora_sha256": digest}
     fields = {"lora": _name(recipe.lora), "lora_from": "folder", "lora_sha256": digest}
     return {**fields, "lora_path": _writable(os.path.abspath(recipe.lora))} if paths else fields

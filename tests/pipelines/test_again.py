@@ -132,6 +132,11 @@ def test_the_record_holds_names_and_digests_and_no_path(shapes, tmp_path):
     file = tmp_path / "my-lora" / "pytorch_lora_weights.safetensors"
     assert loaded("shapes", file).sources()["lora"] == file.name
     assert loaded("shapes", "none").sources()["lora"] is None
+    assert loaded("shapes", "nobody/nothing").sources()["lora"] == "nobody/nothing"
+    removed = loaded("shapes", file)
+    file.unlink()
+    assert (removed.sources()["lora"], removed.sources()["lora_sha256"]) == (file.name, None)
+    shutil.copyfile(SHAPES_FOLDER / "tcd_lora" / file.name, file)
 
     told = loaded(shapes, tmp_path / "my-lora", record_paths=True).sources()
     assert (told["model_path"], told["lora_path"]) == (str(shapes), str(tmp_path / "my-lora"))

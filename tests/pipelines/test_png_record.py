@@ -90,7 +90,7 @@ def test_records_are_found_before_and_after_the_pixels(png):
         (SIGNATURE + header() + chunk(b"zTXt", b"x\0\0nothing") + END, "a text chunk cannot be decompressed"),
         (SIGNATURE + header() + itxt(b"hi", b"Title") * 65 + END, "it has more than 64 text chunks"),
         (SIGNATURE + header() + PIXELS + END, "carries no record"),
-        (SIGNATURE + header() + itxt(RECORD) * 2 + END, "carries 2 records; expected one"),
+        (SIGNATURE + header() + itxt(RECORD) * 2 + END, "carries several records; expected one"),
     ],
 )
 def test_files_that_are_none_or_damaged(tmp_path, content, message):
@@ -198,3 +198,18 @@ def test_seeds_as_large_as_the_command_takes_come_back(png):
 def test_fields_of_later_versions_are_kept(png):
     record = {"seed": 1, "later": {"a": [1, 2.5, None, True]}}
     assert read_record(png(itxt(json.dumps(record).encode()))) == record
+
+
+def test_a_file_damaged_in_any_place_gives_its_record_or_one_line(png):
+    whole = png(itxt(RECORD), ztxt(b"by nobody", b"Title"), PIXELS).read_bytes()
+    damaged = [whole[:length] for length in range(len(whole))]
+    damaged += [whole[:k] + bytes([whole[k] ^ flip]) + whole[k + 1 :] for k in range(len(whole)) for flip in (1, 255)]
+    outcomes = set()
+    for content in damaged:
+        path = png(start=b"", end=content)
+        try:
+            assert read_record(path) == json.loads(RECORD)
+            outcomes.add("record")
+        except UsageError:
+            outcomes.add("refused")
+    assert outcomes == {"record", "refused"}
