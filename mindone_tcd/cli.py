@@ -17,13 +17,19 @@ from typing import TYPE_CHECKING, NoReturn
 
 from . import __version__
 from .errors import UsageError
+from .pipelines.again import Again, check_same_weights, plan_again, sources_of
 from .pipelines.folder import Model
-from .pipelines.picture import Picture, check_writable, grid, read_record
+from .pipelines.output_names import default_name, free, of_images, refuse_existing, save_new
+from .pipelines.picture import Picture, check_grid, check_writable, grid
 from .pipelines.plan import plan
+from .pipelines.png_record import png_size, read_record
 from .pipelines.recipes import METHODS, SHAPES, Recipe
-from .pipelines.request import DTYPES, Request, form_of, make_request, whole_number
+from .pipelines.record_fields import visible
+from .pipelines.request import DTYPES, form_of, make_request
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from .pipelines.text_to_image import TextToImage
 
 EXAMPLES = """\
@@ -34,6 +40,7 @@ examples:
   mindone-tcd generate "a photo of a lighthouse" --model /models/sdxl-base --lora /models/TCD-SDXL-LoRA --size 1024
   mindone-tcd info picture.png
   mindone-tcd info picture.png --again
+  mindone-tcd info lighthouse.png --again --model /models/sdxl-base --lora /models/TCD-SDXL-LoRA
 
 The model "shapes" is in the package and needs no network. It draws shapes: circle, square, triangle, star, ring,
 cross, heart, diamond, moon; in red, green, blue, yellow, orange, purple, pink, cyan, white, black, gray, brown.
@@ -66,7 +73,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     make.add_argument("prompt", help='what the picture is to show, e.g. "a red circle on a blue background"')
-    make.add_argument("--out", type=Path, help="the PNG to write (default: named after the prompt and the seed)")
+    make.add_argument("--out", type=Path, help="the PNG to write (default: a free name after the prompt and the seed)")
+    make.add_argument("--overwrite", action="store_true", help="replace files that are there already")
     make.add_argument("--seed", type=_integer, default=0, help="seed of the first picture, 0 or more (default: 0)")
     make.add_argument(
         "--count", type=_integer, default=1, help="how many pictures, with seeds that follow (default: 1)"
@@ -88,6 +96,11 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument(
         "--compile", action="store_true", help="run compiled graphs: faster, once they are compiled for a size"
     )
+    make.add_argument(
+        "--record-paths",
+        action="store_true",
+        help="write the paths of the model and the LoRA into the PNG (default: names and digests of the weights)",
+    )
     make.set_defaults(run=_generate)
 
     show = commands.add_parser(
@@ -95,7 +108,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     show.add_argument("picture", type=Path, help="a PNG that mindone-tcd made")
     show.add_argument("--again", action="store_true", help="make the same picture again and compare")
-    show.add_argument("--out", type=Path, help="with --again: the PNG to write (default: NAME-again.png)")
+    show.add_argument(
+        "--out", type=Path, help="with --again: the PNG to write (default: NAME-again.png, or a free name)"
+    )
+    show.add_argument("--overwrite", action="store_true", help="with --again: replace a file that is there already")
+    show.add_argument(
+        "--model", help="with --again: the model, if the record names another than 'shapes': a folder, or a hub id"
+    )
+    show.add_argument("--lora", help="with --again: the LoRA, if the record names another than the recipe's; or 'none'")
+    show.add_argument(
+        "--trust-record",
+        action="store_true",
+        help="with --again: open, or fetch from the hub, whatever model and LoRA the record names",
+    )
     show.set_defaults(run=_info)
 
     check = commands.add_parser(
@@ -110,6 +135,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _integer(text: str) -> int:
+    if len(text) > 100:
+        raise argparse.ArgumentTypeError(f"a number of {len(text)} characters; at most 100 are possible")
     try:
         return int(text)
     except ValueError:
@@ -130,15 +157,6 @@ def _size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2] or match[1])
 
 
-def _default_name(request: Request) -> Path:
-    words = re.sub(r"[^a-z0-9]+", "-", request.prompt.lower()).strip("-")[:60].strip("-") or "picture"
-    return Path(f"{words}-seed{request.seeds[0]}.png")
-
-
-def _numbered(path: Path, k: int, count: int) -> Path:
-    return path if count == 1 else path.with_name(f"{path.stem}-{k + 1:0{len(str(count))}d}{path.suffix}")
-
-
 def _generate(args: argparse.Namespace) -> int:
     model, recipe = plan(args.model, args.method, args.lora)
     request = make_request(
@@ -153,22 +171,40 @@ def _generate(args: argparse.Namespace) -> int:
         eta=args.eta,
         size=args.size,
     )
-    out = args.out or _default_name(request)
     count = len(request.seeds)
-    paths = [_numbered(out, k, count) for k in range(count)]
-    sheet = out.with_name(f"{out.stem}-grid{out.suffix}") if args.grid else None
-    for path in [*paths, *([sheet] if sheet else [])]:
-        check_writable(path)
+    if args.grid:
+        check_grid(request)
+    paths = _places(args, default_name(request.prompt, request.seeds[0]), lambda out: of_images(out, count, args.grid))
 
-    pipe = _load(model, recipe, args.dtype, form_of(args.compile))
+    pipe = _load(model, recipe, args.dtype, form_of(args.compile), args.record_paths)
     made: list[Picture] = []
     for batch in pipe.batches(request):
         for picture in batch:
-            print(picture.save(paths[len(made)]), flush=True)
+            _save(picture, paths[len(made)], args.overwrite)
             made.append(picture)
-    if sheet:
-        print(grid(made).save(sheet))
+    if args.grid:
+        _save(grid(made), paths[-1], args.overwrite)
     return 0
+
+
+def _places(args: argparse.Namespace, default: Path, files: Callable[[Path], list[Path]]) -> list[Path]:
+    """The files to write: of ``--out``, or of the default name, numbered where it is taken. All can be written."""
+    if args.overwrite or args.out:
+        paths = files(args.out or default)
+        if not args.overwrite:
+            refuse_existing(paths)
+    else:
+        paths = free(default, files)
+    for path in paths:
+        check_writable(path)
+    return paths
+
+
+def _save(picture: Picture, path: Path, overwrite: bool) -> None:
+    saved = save_new(picture, path, overwrite)
+    if saved != path:
+        print(f"warning: {path} was made by another process meanwhile; this is {saved}", file=sys.stderr)
+    print(saved, flush=True)
 
 
 @contextlib.contextmanager
@@ -181,67 +217,67 @@ def _only_ours_on_stdout() -> Iterator[Callable[[str], None]]:
         yield lambda line: print(line, file=stdout, flush=True)
 
 
-def _load(model: Model, recipe: Recipe, dtype: str | None, form: str | None) -> TextToImage:
+def _load(model: Model, recipe: Recipe, dtype: str | None, form: str | None, record_paths: bool = False) -> TextToImage:
     print("loading MindSpore and the model …", file=sys.stderr, flush=True)
     with _only_ours_on_stdout():
         from .pipelines.loading import load_planned
 
-        return load_planned(model, recipe, dtype, form)
+        return load_planned(model, recipe, dtype, form, record_paths)
 
 
 def _info(args: argparse.Namespace) -> int:
-    """Show the record of how a picture was made; with --again, make the same picture again and compare the pixels: the
-    exit code is then 1 if they differ."""
+    """Show the record of how an image was made; with --again, make the same image again and compare the pixels: the
+    exit code is then 1 if they differ. A record alone opens no other model and LoRA than those in the package: name
+    yours with --model and --lora, or add --trust-record."""
     record = read_record(args.picture)
-    if args.out and not args.again:
-        raise UsageError("--out goes with --again; leave it out, or add --again")
     if not args.again:
-        print(json.dumps(record, indent=2, ensure_ascii=False))
+        for name in ("out", "overwrite", "model", "lora", "trust_record"):
+            if getattr(args, name) not in (None, False):
+                flag = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{flag} goes with --again; leave it out, or add --again")
+        print(visible(json.dumps(record, indent=2, ensure_ascii=False), keep="\n"))
         return 0
     if "grid" in record:
-        raise UsageError(f"{args.picture} is a grid of pictures; make each again from its own file")
-    out = args.out or args.picture.with_name(f"{args.picture.stem}-again.png")
-    check_writable(out)
-    if out.exists() and out.samefile(args.picture):
-        raise UsageError(f"--out {out} is the picture itself; give another name, so that the two can be compared")
-    model, recipe, request, seeds, form = _request_of(record, args.picture)
-    pipe = _load(model, recipe, record["dtype"], form)
-    pictures = {picture.record["seed"]: picture for picture in pipe.make_batch(request, seeds)}
-    picture = pictures[record["seed"]]
-    print(picture.save(out))
-    return 0 if _compare(args.picture, picture, record) else 1
+        raise UsageError(f"{args.picture} is a grid of images; make each again from its own file")
+    if args.out and args.out.exists() and args.out.samefile(args.picture):
+        raise UsageError(f"--out {args.out} is the image itself; give another name, so that the two can be compared")
+    again = plan_again(record, args.picture, args.model, args.lora, args.trust_record)
+    old = _pixels(args.picture, record)
+    (out,) = _places(args, args.picture.with_name(f"{args.picture.stem}-again.png"), lambda out: [out])
+    check_same_weights(record, sources_of(again))
+    pipe = _load(again.model, again.recipe, again.dtype, again.form)
+    for remark in check_same_weights(record, pipe.sources()):
+        print(f"warning: {remark}", file=sys.stderr)
+    picture = _made_again(pipe, again, record["seed"])
+    _save(picture, out, args.overwrite)
+    return 0 if _compare(old, picture, record) else 1
 
 
-def _request_of(record: dict, path: Path) -> tuple[Model, Recipe, Request, tuple[int, ...], str | None]:
-    try:
-        lora = {None: "none", "shipped": None}.get(record["lora"], record["lora"])
-        seeds = tuple(whole_number(seed, "a seed", 0) for seed in record["batch_seeds"])
-        model, recipe = plan(record["model"], record["method"], lora)
-        request = make_request(
-            model,
-            recipe,
-            record["prompt"],
-            negative_prompt=record["negative_prompt"],
-            seed=record["seed"],
-            steps=record["steps"],
-            guidance_scale=record["guidance_scale"],
-            eta=record["eta"],
-            size=(record["width"], record["height"]),
-        )
-        form = form_of(record.get("compile"))  # pictures of version 0.1.0 and before do not say
-        if record["seed"] not in seeds or record["dtype"] not in DTYPES:
-            raise KeyError("batch_seeds or dtype")
-    except (KeyError, TypeError) as error:
-        raise UsageError(f"the record in {path} is incomplete ({error}); it cannot be made again") from error
-    return model, recipe, request, seeds, form
+def _made_again(pipe: TextToImage, again: Again, seed: int) -> Picture:
+    return {picture.record["seed"]: picture for picture in pipe.make_batch(again.request, again.seeds)}[seed]
 
 
-def _compare(path: Path, picture: Picture, record: dict) -> bool:
+def _pixels(path: Path, record: dict) -> np.ndarray:
+    """The RGB values of a PNG, int16 (height, width, 3); refused if it is not of the size that its record states."""
     import numpy as np
     from PIL import Image
 
-    with Image.open(path) as before:
-        old = np.asarray(before.convert("RGB"), np.int16)
+    size, stated = png_size(path), (record["width"], record["height"])
+    if size != stated:
+        raise UsageError(
+            f"{path} has {size[0]}x{size[1]} pixels, but its record states {stated[0]}x{stated[1]}: it is not the "
+            "image that the record is of"
+        )
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            return np.asarray(image.convert("RGB"), np.int16)
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise UsageError(f"{path} cannot be read as an image ({error}); give a PNG that mindone-tcd made") from error
+
+
+def _compare(old: np.ndarray, picture: Picture, record: dict) -> bool:
+    import numpy as np
+
     new = np.asarray(picture.image.convert("RGB"), np.int16)
     if old.shape == new.shape and (old == new).all():
         print("the same pixels", file=sys.stderr)
@@ -253,7 +289,7 @@ def _compare(path: Path, picture: Picture, record: dict) -> bool:
         if record.get(name) != picture.record[name]
     ]
     cause = "; ".join(changed) or "the file was changed since, or another processor rounds in another way"
-    print(f"not the same pixels: up to {away} of 255 apart; {cause}", file=sys.stderr)
+    print(visible(f"not the same pixels: up to {away} of 255 apart; {cause}"), file=sys.stderr)
     return False
 
 
@@ -273,7 +309,10 @@ def main(argv: list[str] | None = None) -> int:
         the exit code: 0; 1 if a picture made again differs, and for what should not have happened; 2 for bad input.
     """
     args = _parser().parse_args(argv)
-    warnings.showwarning = lambda message, *rest, **more: print(f"warning: {message}", file=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that the terminal's encoding lacks stops nothing
+    warnings.showwarning = lambda message, *rest, **more: print(visible(f"warning: {message}"), file=sys.stderr)
     warnings.simplefilter("ignore")
     warnings.filterwarnings("default", category=UserWarning, module=r"mindone_tcd(\.|$)|__main__")
     try:
@@ -281,7 +320,7 @@ def main(argv: list[str] | None = None) -> int:
     except UsageError as error:
         if args.debug:
             traceback.print_exc()
-        print(f"mindone-tcd: error: {error}", file=sys.stderr)
+        print(visible(f"mindone-tcd: error: {error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("mindone-tcd: stopped", file=sys.stderr)
@@ -290,7 +329,9 @@ def main(argv: list[str] | None = None) -> int:
         if args.debug:
             traceback.print_exc()
         first = (str(error).strip().splitlines() or [""])[0]
-        print(f"mindone-tcd: unexpected {type(error).__name__}: {first} (--debug shows where)", file=sys.stderr)
+        print(
+            visible(f"mindone-tcd: unexpected {type(error).__name__}: {first} (--debug shows where)"), file=sys.stderr
+        )
         return 1
 
 

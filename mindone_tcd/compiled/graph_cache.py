@@ -11,13 +11,11 @@ nothing.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import functools
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +23,9 @@ import mindspore as ms
 from mindspore.common import api
 
 from .. import cpu
+from ..atomic_files import whole_file
 from ..environment import versions
+from ..own_files import temporary_folder
 
 MOST_FILES = 64
 """How many graphs are kept; the ones unused for longest go first. A graph of SDXL's UNet takes some 20 MB."""
@@ -112,14 +112,8 @@ def _cache_switched_on() -> Iterator[None]:
 
 def _put(made: Path, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=file.parent, prefix=".", suffix=".part")
-    os.close(handle)
-    try:
-        shutil.copyfile(made, part)
-        os.replace(part, file)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
+    with made.open("rb") as source, whole_file(file) as stream:
+        shutil.copyfileobj(source, stream)
     files = sorted(file.parent.glob("*.mindir"), key=lambda path: path.stat().st_mtime)
     for old in files[:-MOST_FILES]:
         old.unlink(missing_ok=True)
@@ -133,9 +127,7 @@ def _used_by_others() -> bool:
 @functools.cache
 def _desk() -> Path:
     """The folder in which MindSpore looks, one a process because it reads the setting once."""
-    root = tempfile.mkdtemp(prefix="mindone-tcd-graphs-")
-    atexit.register(shutil.rmtree, root, ignore_errors=True)
-    desk = Path(root) / f"rank_{os.environ.get('RANK_ID', '0')}" / "graph_cache"
+    desk = temporary_folder("graphs") / f"rank_{os.environ.get('RANK_ID', '0')}" / "graph_cache"
     desk.mkdir(parents=True)
     return desk
 

@@ -25,6 +25,7 @@ def load(
     lora: str | Path | None = None,
     dtype: str | None = None,
     compile: bool | str = False,
+    record_paths: bool = False,
 ) -> TextToImage:
     """Load a model with the scheduler, LoRA and defaults of a few-step method.
 
@@ -36,6 +37,8 @@ def load(
         dtype: ``float32``, ``float16`` or ``bfloat16``; by default float32 on a CPU and float16 on Ascend.
         compile: True or ``step`` to run the networks as compiled graphs, ``trajectory`` for one graph of all steps; see
             :func:`~mindone_tcd.compile_pipeline`. The first picture of a size then waits for the compiler.
+        record_paths: whether the images' records hold the paths of the model's and the LoRA's folder. By default they
+            hold only the names of the folders and digests of the weights.
 
     Raises:
         UsageError: for whatever cannot work, before the weights are read.
@@ -51,10 +54,12 @@ def load(
         raise UsageError(f"unknown dtype {dtype!r}; choose one of: {', '.join(DTYPES)}")
     form = form_of(compile)
     found, chosen = plan(model, method, lora)
-    return load_planned(found, chosen, dtype, form)
+    return load_planned(found, chosen, dtype, form, record_paths)
 
 
-def load_planned(model: Model, chosen: Recipe, dtype: str | None, form: str | None = None) -> TextToImage:
+def load_planned(
+    model: Model, chosen: Recipe, dtype: str | None, form: str | None = None, record_paths: bool = False
+) -> TextToImage:
     """:func:`load` for what :func:`~mindone_tcd.pipelines.plan.plan` has found already; errors as there."""
     require_mindspore()
     import mindspore as ms
@@ -70,8 +75,8 @@ def load_planned(model: Model, chosen: Recipe, dtype: str | None, form: str | No
     if cpu.needed() and dtype == "bfloat16":
         raise UsageError("dtype bfloat16 does not run on a CPU; choose float32 or float16")
     dtype = dtype or ("float32" if cpu.needed() else "float16")
-    if chosen.lora is not None:
-        files.find(chosen.lora, None, None, "LoRA")  # a LoRA that cannot be had is told of before the model is read
+    # A LoRA that cannot be had is told of before the model is read.
+    lora_file = None if chosen.lora is None else files.find(chosen.lora, None, None, "LoRA")
     pipeline_class = mindone_parts.get("DiffusionPipeline")
     with errors_only("mindone"):
         pipe = pipeline_class.from_pretrained(model.location, use_safetensors=True, mindspore_dtype=getattr(ms, dtype))
@@ -82,7 +87,7 @@ def load_planned(model: Model, chosen: Recipe, dtype: str | None, form: str | No
     pipe.set_progress_bar_config(desc=f"{chosen.method} steps", leave=False)
     if form is not None:
         compile_pipeline(pipe, form=form)
-    return TextToImage(pipe, model, chosen, dtype)
+    return TextToImage(pipe, model, chosen, dtype, lora_file=lora_file, record_paths=record_paths)
 
 
 def _adapter_name(lora: str) -> str:

@@ -1,26 +1,34 @@
-"""A picture and the record of how it was made; the record travels in the PNG file itself."""
+"""An image and the record of how it was made; the record travels in the PNG file itself."""
 
 from __future__ import annotations
 
 import json
 import os
-import tempfile
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, PngImagePlugin
 
+from ..atomic_files import whole_file
 from ..errors import UsageError
+from ..own_files import hidden_file
+from .png_record import KEY, MOST_TEXT
+from .request import Request
 
-_KEY = "mindone-tcd"
+_LEAST_FREE = 1 << 16
+"""Bytes that should be free before any work: about what a small image takes."""
 
-_ROOM = 1 << 16
-"""Bytes that should be free before any work: about what a small picture takes."""
+_RECORD_BYTES = 1200
+"""Of one record without its prompts, at most, if its paths are of the usual length."""
+
+MOST_GRID_PIXELS = 1 << 28
+"""Of a whole grid: 16,384 x 16,384. It takes 0.8 GB of memory."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture.
+    """One image.
 
     Attributes:
         image: a PIL image, RGB.
@@ -30,27 +38,38 @@ class Picture:
     image: Image.Image
     record: dict
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, overwrite: bool = True) -> Path:
         """Write a PNG that carries the record. The file appears whole or not at all.
 
+        Args:
+            path: of the file, which ends in ``.png``.
+            overwrite: whether a file of that name is replaced, as PIL's ``save`` does.
+
+        Returns:
+            the path.
+
         Raises:
+            FileExistsError: if there is such a file and ``overwrite`` is False.
             UsageError: if it cannot be written there.
         """
-        text = PngImagePlugin.PngInfo()
-        text.add_itxt(_KEY, json.dumps(self.record, ensure_ascii=False))
         path = Path(path)
-        check_writable(path)
-        handle, name = _hidden_file(path.parent)
+        _check_place(path)
+        text = json.dumps(self.record, ensure_ascii=False)
+        text = re.sub("[\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", text)  # UTF-8 cannot hold them
+        if len(text.encode()) > MOST_TEXT:
+            raise UsageError(
+                f"cannot write {path}: its record has {len(text.encode())} bytes, at most {MOST_TEXT} can be read "
+                "again; make a grid of fewer images"
+            )
+        info = PngImagePlugin.PngInfo()
+        info.add_itxt(KEY, text)
         try:
-            with os.fdopen(handle, "wb") as stream:
-                self.image.save(stream, "PNG", pnginfo=text)
-            os.chmod(name, 0o666 & ~_umask())
-            os.replace(name, path)
-        except BaseException as error:
-            Path(name).unlink(missing_ok=True)
-            if isinstance(error, OSError):
-                raise _cannot_write(path, error) from error
+            with whole_file(path, overwrite) as stream:
+                self.image.save(stream, "PNG", pnginfo=info)
+        except FileExistsError:
             raise
+        except OSError as error:
+            raise _cannot_write(path, error) from error
         return path
 
 
@@ -58,14 +77,13 @@ def _cannot_write(path: Path, error: OSError) -> UsageError:
     return UsageError(f"cannot write {path}: {error.strerror or error}; choose another name or place with --out")
 
 
-def _hidden_file(folder: Path) -> tuple[int, str]:
-    return tempfile.mkstemp(dir=folder, prefix=".mindone-tcd-", suffix=".part")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _check_place(path: Path) -> None:
+    if os.path.isdir(path):  # False, not an error, for a name that is too long
+        raise UsageError(f"cannot write {path}: it is a folder; give the name of a file")
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"cannot write {path}: images are PNG files; give a name that ends in .png")
+    if not path.parent.is_dir():
+        raise UsageError(f"cannot write {path}: there is no folder {path.parent}; make it first or choose another")
 
 
 def check_writable(path: Path) -> None:
@@ -75,64 +93,58 @@ def check_writable(path: Path) -> None:
         UsageError: for a folder, another ending than .png, a folder that is not there, a name that is too long, and
             wherever a file cannot be made.
     """
-    if os.path.isdir(path):  # False, not an error, for a name that is too long
-        raise UsageError(f"cannot write {path}: it is a folder; give the name of a file")
-    if path.suffix.lower() != ".png":
-        raise UsageError(f"cannot write {path}: pictures are PNG files; give a name that ends in .png")
-    if not path.parent.is_dir():
-        raise UsageError(f"cannot write {path}: there is no folder {path.parent}; make it first or choose another")
+    _check_place(path)
     try:
         target = path if path.exists() else path.parent
         if not os.access(target, os.W_OK):
             raise UsageError(
                 f"cannot write {path}: no permission to write to {target}; choose another place with --out"
             )
-        # Only an attempt tells of an unusual file system, or of one that has no room even for this.
-        handle, name = _hidden_file(path.parent)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(bytes(_ROOM))
-        finally:
-            os.unlink(name)
+        # Only an attempt tells of an unusual file system, or of one that has no space even for this.
+        handle, name = hidden_file(path.parent)
+        with os.fdopen(handle, "wb") as stream:
+            try:
+                stream.write(bytes(_LEAST_FREE))
+                stream.flush()
+            finally:
+                os.unlink(name)
     except OSError as error:
         raise _cannot_write(path, error) from error
 
 
-def read_record(path: str | Path) -> dict:
-    """The record in a PNG.
+def _columns(count: int) -> int:
+    return int(-(-(count**0.5) // 1))
+
+
+def check_grid(request: Request) -> None:
+    """Make sure, before any work, that the grid of a request's images, and its record, are not too large.
 
     Raises:
-        UsageError: if the file is missing, no picture, or carries no record.
+        UsageError: if it has more than ``MOST_GRID_PIXELS``, or the record more bytes than can be read again.
     """
-    path = Path(path)
-    if not os.path.isfile(path):  # False, not an error, for a name that is too long
-        what = f"{path} is a folder" if os.path.isdir(path) else f"no file {path}"
-        raise UsageError(f"{what}; give a PNG that mindone-tcd made")
-    try:
-        with Image.open(path) as image:
-            image.load()
-            text = getattr(image, "text", {}).get(_KEY)
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read as a picture ({error}); give a PNG that mindone-tcd made") from error
-    try:
-        record = json.loads(text) if text is not None else None
-    except ValueError:
-        record = None
-    if not isinstance(record, dict):
+    count, width, height = len(request.seeds), request.width, request.height
+    columns = _columns(count)
+    pixels = columns * width * -(-count // columns) * height
+    if pixels > MOST_GRID_PIXELS:
         raise UsageError(
-            f"{path} carries no record of how it was made: only PNGs that mindone-tcd wrote do, and a program that "
-            "saves one again may drop it"
+            f"a grid of {count} images of {width}x{height} has {pixels} pixels, at most {MOST_GRID_PIXELS} are "
+            "possible: make fewer or smaller images, or leave --grid out"
         )
-    return record
+    prompts = json.dumps([request.prompt, request.negative_prompt], ensure_ascii=False)
+    if count * (_RECORD_BYTES + len(prompts.encode())) > MOST_TEXT:
+        raise UsageError(
+            f"the record of a grid of {count} images with these prompts has more than {MOST_TEXT} bytes: make fewer "
+            "images, shorten the prompt, or leave --grid out"
+        )
 
 
 def grid(pictures: list[Picture], columns: int | None = None) -> Picture:
-    """Pictures of one size side by side, ``columns`` in a row (by default as near a square as it goes).
+    """Images of one size side by side, ``columns`` in a row (by default as near a square as it goes).
 
     Its record is ``{"grid": [the record of each]}``.
     """
     images = [picture.image for picture in pictures]
-    columns = columns or int(-(-(len(images) ** 0.5) // 1))
+    columns = columns or _columns(len(images))
     rows = -(-len(images) // columns)
     width, height = images[0].size
     sheet = Image.new("RGB", (columns * width, rows * height), "white")

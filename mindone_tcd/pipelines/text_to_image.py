@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from ..environment import versions
 from ..random import generator
 from .folder import Model
 from .picture import Picture
-from .recipes import Recipe, lora_of
+from .recipes import Recipe
 from .request import Request, heeds_negative_prompt, make_request, whole_number
+from .sources import lora_fields, model_fields
+from .weights import weights_of_lora, weights_of_model
 
 
 class TextToImage:
@@ -21,10 +24,24 @@ class TextToImage:
         model: which model it is.
         recipe: the method with its defaults for steps, guidance scale and eta.
         dtype: the name of the dtype that it computes in.
+        record_paths: whether the records hold the paths of the model's and the LoRA's folder.
     """
 
-    def __init__(self, pipeline: Any, model: Model, recipe: Recipe, dtype: str) -> None:
+    def __init__(
+        self,
+        pipeline: Any,
+        model: Model,
+        recipe: Recipe,
+        dtype: str,
+        *,
+        lora_file: Path | None = None,
+        record_paths: bool = False,
+    ) -> None:
         self.pipeline, self.model, self.recipe, self.dtype = pipeline, model, recipe, dtype
+        self.record_paths = record_paths
+        self._weights = weights_of_model(model)
+        lora = lora_file or recipe.lora
+        self._lora_weights = None if lora is None else weights_of_lora(lora)
 
     def __call__(
         self,
@@ -105,9 +122,7 @@ class TextToImage:
             **request.as_record(),
             "seed": seeds[index],
             "batch_seeds": list(seeds),
-            "model": self.model.location if self.model.local and not self.model.shipped else self.model.name,
-            "method": self.recipe.method,
-            "lora": None if self.recipe.lora is None else ("shipped" if self._own_lora() else self.recipe.lora),
+            **self.sources(),
             "dtype": self.dtype,
             "compile": False if graphs is None else graphs.form,
             "device": cpu.device(),
@@ -115,5 +130,10 @@ class TextToImage:
             "versions": versions(),
         }
 
-    def _own_lora(self) -> bool:
-        return self.model.shipped and self.recipe.lora == lora_of(self.recipe.method, self.model)
+    def sources(self) -> dict[str, Any]:
+        """The fields of a record that say which method, model and LoRA this is, with digests of the weights."""
+        return {
+            **model_fields(self.model, self._weights, self.record_paths),
+            "method": self.recipe.method,
+            **lora_fields(self.model, self.recipe, self._lora_weights, self.record_paths),
+        }

@@ -2,10 +2,13 @@ import os
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from mindone_tcd.errors import UsageError
-from mindone_tcd.pipelines.picture import Picture, check_writable, grid, read_record
+from mindone_tcd.pipelines import picture as home
+from mindone_tcd.pipelines.picture import Picture, check_grid, check_writable, grid
+from mindone_tcd.pipelines.png_record import read_record
+from mindone_tcd.pipelines.request import Request
 
 
 def picture() -> Picture:
@@ -37,7 +40,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("a.jpg", "pictures are PNG files"),
+        ("a.jpg", "images are PNG files"),
         ("no/a.png", "there is no folder"),
         ("folder.png", "it is a folder"),
         (f"{'a' * 252}.png", "File name too long"),
@@ -54,49 +57,59 @@ def test_the_longest_name(tmp_path):
 
 
 def test_a_full_disk_is_told_before_any_work(tmp_path, monkeypatch):
-    def fail(**_options):
+    def fail(_folder):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tempfile.mkstemp", fail)
+    monkeypatch.setattr(home, "hidden_file", fail)
     with pytest.raises(UsageError, match="No space left on device; choose another"):
         check_writable(tmp_path / "a.png")
 
 
-def test_a_disk_without_room_for_a_picture_is_told_before_any_work(tmp_path, monkeypatch):
-    def full(**options):
-        (tmp_path / "part").touch()
-        return os.open("/dev/full", os.O_WRONLY), str(tmp_path / "part")
+def test_a_disk_without_space_for_an_image_is_told_before_any_work(tmp_path, monkeypatch):
+    def full(folder):
+        (folder / "part").touch()
+        return os.open("/dev/full", os.O_WRONLY), folder / "part"
 
-    monkeypatch.setattr("tempfile.mkstemp", full)
+    monkeypatch.setattr(home, "hidden_file", full)
     with pytest.raises(UsageError, match="No space left on device; choose another"):
         check_writable(tmp_path / "a.png")
     assert os.listdir(tmp_path) == []
 
 
-def test_pictures_that_cannot_be_opened(tmp_path, monkeypatch):
-    path = picture().save(tmp_path / "a.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 8)
-    with pytest.raises(UsageError, match=r"a\.png cannot be read as a picture \(Image size \(64 pixels\) exceeds"):
-        read_record(path)
-    monkeypatch.undo()
-    big = PngImagePlugin.PngInfo()
-    big.add_text("other", "x" * (PngImagePlugin.MAX_TEXT_CHUNK + 1), zip=True)
-    picture().image.save(path, pnginfo=big)
-    with pytest.raises(UsageError, match=r"a\.png cannot be read as a picture \(Decompressed data too large"):
-        read_record(path)
-    with pytest.raises(UsageError, match="no file"):
-        read_record("a" * 300)
+def test_save_replaces_as_pil_does_unless_it_is_told_not_to(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"before")
+    with pytest.raises(FileExistsError):
+        picture().save(path, overwrite=False)
+    assert path.read_bytes() == b"before"
+    picture().save(path)
+    assert read_record(path) == picture().record
+    assert os.listdir(tmp_path) == ["a.png"]
 
 
-def test_files_without_a_record(tmp_path):
-    with pytest.raises(UsageError, match="no file"):
-        read_record(tmp_path / "none.png")
-    (tmp_path / "text.png").write_text("not a picture")
-    with pytest.raises(UsageError, match="cannot be read as a picture"):
-        read_record(tmp_path / "text.png")
-    picture().image.save(tmp_path / "plain.png")
-    with pytest.raises(UsageError, match="carries no record"):
-        read_record(tmp_path / "plain.png")
+def test_a_record_that_is_too_long_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(home, "MOST_TEXT", 20)
+    with pytest.raises(UsageError, match=r"cannot write .*a\.png: its record has \d+ bytes, at most 20"):
+        picture().save(tmp_path / "a.png")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_record_with_lone_surrogates_comes_back(tmp_path):
+    made = Picture(Image.new("RGB", (8, 8)), {"model": "a\udcffb", "prompt": "\U0001f534"})
+    assert read_record(made.save(tmp_path / "a.png")) == made.record
+
+
+def request(count: int, side: int, prompt: str = "a red circle") -> Request:
+    return Request(prompt, None, tuple(range(count)), 4, 0.0, 0.3, side, side)
+
+
+def test_a_grid_that_is_too_large_is_refused():
+    for fine in (request(4, 8192), request(10_000, 128), request(10, 128, "x" * 100_000)):
+        check_grid(fine)
+    with pytest.raises(UsageError, match="a grid of 5 images of 8192x8192 has 402653184 pixels, at most"):
+        check_grid(request(5, 8192))
+    with pytest.raises(UsageError, match="the record of a grid of 1000 images with these prompts has more than"):
+        check_grid(request(1000, 128, "x" * 20_000))
 
 
 def test_a_grid_holds_every_picture():

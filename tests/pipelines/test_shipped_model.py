@@ -109,7 +109,7 @@ def test_the_record_tells_the_recipes_lora_from_one_that_was_named(tmp_path):
 
     for method, lora, recorded in (
         ("tcd", SHAPES_FOLDER / "tcd_lora", "shipped"),
-        ("tcd", SHAPES_FOLDER / "lcm_lora", str(SHAPES_FOLDER / "lcm_lora")),
+        ("tcd", SHAPES_FOLDER / "lcm_lora", "lcm_lora"),
     ):
         paint = load(method=method, lora=lora)
         paint.pipeline.set_progress_bar_config(disable=True)

@@ -1,0 +1,209 @@
+"""The record in a PNG file, read as what a stranger may have written: every size is bounded before it is used.
+
+Only the chunks of the file are walked; no pixel is decoded. The bounds hold for the text chunks of others too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+from ..errors import UsageError
+from .record_fields import check_record
+
+KEY = "mindone-tcd"
+"""The keyword of the text chunk that holds the record."""
+
+MOST_TEXT = 16 << 20
+"""Bytes of a record: some 10,000 records in a grid."""
+
+_MOST_DECOMPRESSED = 1 << 20
+"""Bytes of a text that is compressed, as this package writes none."""
+
+MOST_SIDE = 1 << 17
+"""Pixels a side of a file that is read: a row of 16 images of the largest size."""
+
+_MOST_CHUNKS = 1 << 16
+_MOST_TEXT_CHUNKS = 64
+_MOST_DEPTH = 8
+_MOST_DIGITS = 100
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_REMEDY = "give a PNG that mindone-tcd made"
+
+
+def read_record(path: str | Path) -> dict[str, Any]:
+    """The record in a PNG file.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        the record; the types and ranges of the fields that this version knows are checked.
+
+    Raises:
+        UsageError: if the file is missing, no PNG, damaged, carries no record or two, or one that is too large, no
+            JSON, or has values that no record has.
+    """
+    path = Path(path)
+    with _opened(path) as stream:
+        found = None
+        for keyword, text in _texts(path, stream):
+            if keyword == KEY.encode():
+                if found is not None:
+                    raise UsageError(f"{path} carries several records; expected one: {_REMEDY}")
+                found = text
+    if found is None:
+        raise UsageError(
+            f"{path} carries no record of how it was made: only PNGs that mindone-tcd wrote do, and a program that "
+            "saves one again may drop it"
+        )
+    return check_record(_parse(path, found), f"the record in {path}")
+
+
+def png_size(path: Path) -> tuple[int, int]:
+    """Width and height in pixels that a PNG file states.
+
+    Raises:
+        UsageError: if it is no PNG, or states a size that no image has.
+    """
+    with _opened(path) as stream:
+        return _header(path, stream)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    if not os.path.isfile(path):  # False, not an error, for a name that is too long
+        what = f"{path} is a folder" if os.path.isdir(path) else f"no file {path}"
+        raise UsageError(f"{what}; {_REMEDY}")
+    try:
+        with path.open("rb") as stream:
+            yield stream
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror or error}); {_REMEDY}") from error
+
+
+def _refuse(path: Path, why: str) -> NoReturn:
+    raise UsageError(f"{path} cannot be read as an image ({why}); {_REMEDY}")
+
+
+def _header(path: Path, stream: BinaryIO) -> tuple[int, int]:
+    start = stream.read(33)
+    if start[:8] != _SIGNATURE:
+        _refuse(path, "it is no PNG file")
+    if len(start) < 33 or start[8:16] != struct.pack(">I4s", 13, b"IHDR") or _crc_is_wrong(start[12:]):
+        _refuse(path, "its header is damaged")
+    width, height = struct.unpack(">II", start[16:24])
+    if not (0 < width <= MOST_SIDE and 0 < height <= MOST_SIDE):
+        _refuse(path, f"it states {width}x{height} pixels; at most {MOST_SIDE} a side are possible")
+    return width, height
+
+
+def _crc_is_wrong(chunk: bytes) -> bool:
+    """Whether a chunk, from its type to its checksum, is damaged."""
+    return zlib.crc32(chunk[:-4]) != int.from_bytes(chunk[-4:], "big")
+
+
+def _texts(path: Path, stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    """Keywords and contents of the text chunks. The whole file is walked, and no other chunk is read."""
+    _header(path, stream)
+    size, count = os.fstat(stream.fileno()).st_size, 0
+    for _ in range(_MOST_CHUNKS):
+        head = stream.read(8)
+        if len(head) < 8:
+            _refuse(path, "it is truncated")
+        length, kind = struct.unpack(">I4s", head)
+        if stream.tell() + length + 4 > size:
+            _refuse(path, "it is truncated")
+        if kind == b"IEND":
+            return
+        if kind not in (b"tEXt", b"zTXt", b"iTXt"):
+            stream.seek(length + 4, os.SEEK_CUR)
+            continue
+        count += 1
+        if count > _MOST_TEXT_CHUNKS:
+            _refuse(path, f"it has more than {_MOST_TEXT_CHUNKS} text chunks")
+        if length > MOST_TEXT + 1024:
+            _refuse(path, f"it has a text of {length} bytes; at most {MOST_TEXT} are possible")
+        content = stream.read(length + 4)
+        if _crc_is_wrong(kind + content):
+            _refuse(path, "a text chunk is damaged")
+        keyword, _, rest = content[:-4].partition(b"\0")
+        yield keyword, _inflated(path, kind, rest)
+    _refuse(path, f"it has more than {_MOST_CHUNKS} chunks")
+
+
+def _inflated(path: Path, kind: bytes, rest: bytes) -> bytes:
+    """What a text chunk says, from what follows its keyword; bounded where it is compressed."""
+    if kind == b"tEXt":
+        return rest
+    compressed = True
+    if kind == b"iTXt":  # flag, method, language, translated keyword
+        compressed, fields = rest[:1] != b"\0", rest[2:].split(b"\0", 2)
+        if len(fields) < 3:
+            _refuse(path, "a text chunk is cut off")
+        rest = b"\0" + fields[2]
+    if not compressed:
+        return rest[1:]
+    inflate = zlib.decompressobj()
+    try:
+        text = inflate.decompress(rest[1:], _MOST_DECOMPRESSED + 1)
+    except zlib.error as error:
+        _refuse(path, f"a text chunk cannot be decompressed: {error}")
+    if len(text) > _MOST_DECOMPRESSED:
+        _refuse(path, f"a compressed text has more than {_MOST_DECOMPRESSED} bytes")
+    return text
+
+
+def _parse(path: Path, text: bytes) -> Any:
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(items)
+        if len(made) != len(items):
+            raise ValueError("it has a name twice")
+        return made
+
+    def integer(digits: str) -> int:
+        if len(digits) > _MOST_DIGITS:
+            raise ValueError(f"a number has {len(digits)} digits; at most {_MOST_DIGITS} are possible")
+        return int(digits)
+
+    def real(digits: str) -> float:
+        value = float(digits) if len(digits) <= _MOST_DIGITS else math.inf
+        if math.isinf(value):
+            raise ValueError("a number is too large or too long")
+        return value
+
+    def constant(name: str) -> NoReturn:
+        raise ValueError(f"{name} is no number of JSON")
+
+    try:
+        record = json.loads(
+            text.decode(), object_pairs_hook=pairs, parse_int=integer, parse_float=real, parse_constant=constant
+        )
+        if _too_deep(record):
+            raise RecursionError
+    except RecursionError:
+        raise UsageError(f"the record in {path} is nested too deeply; {_REMEDY}") from None
+    except ValueError as error:
+        raise UsageError(f"the record in {path} cannot be read ({error}); {_REMEDY}") from error
+    return record
+
+
+def _too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_MOST_DEPTH):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True
