@@ -34,12 +34,11 @@ def install() -> None:
         ImportError: if mindone is not there.
     """
     from mindone.diffusers.loaders import lora_pipeline
-    from mindone.diffusers.loaders.lora_base import LoraBaseMixin
-    from mindone.diffusers.loaders.unet import UNet2DConditionLoadersMixin
-    from mindone.diffusers.models.unets.unet_motion_model import UNetMotionModel
     from mindone.diffusers.loaders.ip_adapter import IPAdapterMixin
+    from mindone.diffusers.loaders.lora_base import LoraBaseMixin
     from mindone.diffusers.loaders.peft import PeftAdapterMixin
-    from mindone.diffusers.models.unets.unet_motion_model import MotionAdapter
+    from mindone.diffusers.loaders.unet import UNet2DConditionLoadersMixin
+    from mindone.diffusers.models.unets.unet_motion_model import MotionAdapter, UNetMotionModel
 
     for mixin in (lora_pipeline.StableDiffusionLoraLoaderMixin, lora_pipeline.StableDiffusionXLLoraLoaderMixin):
         _replace(mixin, "load_lora_weights", _lora)

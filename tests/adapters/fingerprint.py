@@ -1,4 +1,4 @@
-"""All that a pipeline's adapters can change, as plain values that can be compared; two of them must be equal to the bit.
+"""All that a pipeline's adapters can change, as plain values that can be compared; weights to the bit.
 
 Objects are told apart by their id, so compare only while the pipeline is the same and what it held is still alive.
 """
