@@ -162,7 +162,8 @@ def test_an_error_at_any_stage_changes_nothing(pipeline, name):
     with pytest.raises(Finished):
         _run_to_the_end(pipe, operation, counted, before)
     assert fp.differences(before, fp.fingerprint(pipe)) == [], "an error after the last step"
-    for k, at in enumerate(sorted({1, (counted.calls + 1) // 2, counted.calls})):
+    steps = sorted({1, (counted.calls + 1) // 2, counted.calls} if counted.calls else ())  # scales are list items
+    for k, at in enumerate(steps):
         error = (RuntimeError, KeyboardInterrupt)[k % 2]
         # KeyError: what mindone's own handling of the error ends in.
         with Interrupted(at, error) as interrupted, pytest.raises((error, KeyError)):
@@ -180,6 +181,16 @@ def _run_to_the_end(pipe: Any, operation: Operation, counted: Interrupted, befor
             operation.run(pipe)
         assert fp.differences(before, fp.fingerprint(pipe)) != [], "the operation itself changes nothing"
         raise Finished
+
+
+def test_scales_for_more_ip_adapters_than_one_attention_has(pipeline):
+    pipe = pipeline(tiny.SD)
+    _with_ip_adapter(pipe)
+    list(pipe.unet.attn_processors.values())[-1].scale.append(0.5)
+    before = fp.fingerprint(pipe)
+    with pytest.raises(ValueError, match="Cannot assign 1 scale_configs to 2"):
+        pipe.set_ip_adapter_scale(0.9)
+    assert fp.differences(before, fp.fingerprint(pipe)) == []
 
 
 def test_the_kth_weight_that_is_written(pipeline, monkeypatch):
