@@ -15,7 +15,7 @@ from ..pipelines.folder import check_safetensors
 from . import files
 from .ip_adapter_keys import FACE_LORA, Kind, attention_shapes, compare, kind_of
 from .lora import lora_shapes
-from .lora_plan import describe, make_plan
+from .lora_plan import describe, make_plan, shown
 
 Groups = dict[str, dict[str, np.ndarray]]
 _GROUPS = ("image_proj", "ip_adapter")
@@ -70,12 +70,7 @@ def load_ip_adapter(
     states = [_parameters(groups) for _, groups, _ in adapters]
     if loaded is not None:
         pipe.register_modules(image_encoder=loaded)
-    try:
-        original(pipe, states, subfolder=subfolders, weight_name=names, image_encoder_folder=None)
-    except Exception:
-        if loaded is not None:
-            pipe.register_modules(image_encoder=None)
-        raise
+    original(pipe, states, subfolder=subfolders, weight_name=names, image_encoder_folder=None)
 
 
 def _as_lists(source: Any, subfolder: Any, weight_name: Any) -> tuple[list, list, list]:
@@ -133,7 +128,8 @@ def _check(unet: Any, label: str, groups: Groups, extra: list[str], pipeline: st
         "image_proj", shapes["image_proj"], kind.shapes(shapes["image_proj"], config.cross_attention_dim)
     )
     other_faults, others = compare("ip_adapter", attention, wanted)
-    faults += other_faults + _face_faults(unet, {key: groups["ip_adapter"][key] for key in face if face[key]})
+    faults += other_faults + _dtype_faults(groups)
+    faults += _face_faults(unet, {key: groups["ip_adapter"][key] for key in face if face[key]})
     if faults:
         raise UsageError(
             f"{label} does not fit {pipeline} as {kind.name}: {_some(faults)}; expected the {kind.name} made for this "
@@ -151,6 +147,15 @@ def _check(unet: Any, label: str, groups: Groups, extra: list[str], pipeline: st
             group, _, rest = key.partition(".")
             del groups[group][rest]
     return kind
+
+
+def _dtype_faults(groups: Groups) -> list[str]:
+    return [
+        f"{name}.{key} is of dtype {value.dtype} where float32, float16 or bfloat16 is needed"
+        for name, tensors in groups.items()
+        for key, value in tensors.items()
+        if not np.issubdtype(value.dtype, np.floating)
+    ]
 
 
 def _face_faults(unet: Any, tensors: dict[str, np.ndarray]) -> list[str]:
@@ -177,7 +182,8 @@ def _some(items: list[str], examples: int = 3) -> str:
     if not items:
         return "nothing"
     more = f", … ({len(items)} in all)" if len(items) > examples else ""
-    return ", ".join(items[:examples]) + more
+    readable = (item if item.isprintable() and len(item) <= 200 else shown(item) for item in items[:examples])
+    return ", ".join(readable) + more
 
 
 class _Encoder:

@@ -69,6 +69,7 @@ def load_lora_weights(
     else:
         path = files.find(source, weight_name, subfolder, "LoRA", **hub)
         tensors, metadata = files.read_safetensors(path)
+        _check_metadata(metadata, path)
         label = str(source)
         names = telling_names(path, label, adapter_name)
     models = models_of(pipe)
@@ -107,6 +108,13 @@ def lora_shapes(model: Any) -> dict[str, tuple[int, ...]]:
         if isinstance(cell, (mint.nn.Linear, mint.nn.Conv2d, nn.Dense, nn.Conv2d)) and ".processor." not in path:
             shapes[path] = tuple(cell.weight.shape)
     return shapes
+
+
+def _check_metadata(metadata: Any, path: Path) -> None:
+    if isinstance(metadata, dict) and all(isinstance(value, str) for value in metadata.values()):
+        return
+    found = f"is a {type(metadata).__name__}" if not isinstance(metadata, dict) else "holds values that are no texts"
+    raise UsageError(f"{path}: its __metadata__ {found}; expected texts by name: save the LoRA again, or remove it")
 
 
 def _layers_per_block(unet: Any) -> int | None:
@@ -148,22 +156,16 @@ def _refuse_or_warn(plan: Plan, total: int, label: str, pipeline: str, strict: b
 
 
 def _apply(pipe: Any, models: Mapping[str, Any], plan: Plan, adapter_name: str) -> None:
-    done = []
-    try:
-        for component, modules in plan.modules.items():
-            done.append(component)
-            state = _state_dict(component, modules)
-            settings = {f"{component}.{key}": value for key, value in _settings(modules).items()}
-            common = {"network_alphas": None, "adapter_name": adapter_name, "_pipeline": pipe, "metadata": settings}
-            if component in _TEXT_ENCODERS:
-                pipe.load_lora_into_text_encoder(
-                    state, text_encoder=models[component], prefix=component, lora_scale=pipe.lora_scale, **common
-                )
-            else:
-                pipe.load_lora_into_unet(state, unet=models[component], **common)
-    except Exception:
-        _take_back({component: models[component] for component in done}, adapter_name)
-        raise
+    for component, modules in plan.modules.items():
+        state = _state_dict(component, modules)
+        settings = {f"{component}.{key}": value for key, value in _settings(modules).items()}
+        common = {"network_alphas": None, "adapter_name": adapter_name, "_pipeline": pipe, "metadata": settings}
+        if component in _TEXT_ENCODERS:
+            pipe.load_lora_into_text_encoder(
+                state, text_encoder=models[component], prefix=component, lora_scale=pipe.lora_scale, **common
+            )
+        else:
+            pipe.load_lora_into_unet(state, unet=models[component], **common)
 
 
 def _state_dict(component: str, modules: Mapping[str, Module]) -> dict[str, Any]:
@@ -209,20 +211,3 @@ def _patterns(values: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
 
 def _exactly(paths: Any) -> str:
     return f"(?:{'|'.join(map(re.escape, paths))})"
-
-
-def _take_back(models: Mapping[str, Any], adapter_name: str) -> None:
-    """Remove an adapter that was put in only in part."""
-    from mindone.diffusers.utils.peft_utils import recurse_remove_peft_layers
-    from mindone.peft.tuners.tuners_utils import BaseTunerLayer
-
-    for model in models.values():
-        for _, cell in model.cells_and_names():
-            if isinstance(cell, BaseTunerLayer) and adapter_name in getattr(cell, "r", {}):
-                cell.delete_adapter(adapter_name)
-        if adapter_name in (getattr(model, "peft_config", None) or {}):
-            model.peft_config.pop(adapter_name)
-            if not model.peft_config:
-                recurse_remove_peft_layers(model)
-                del model.peft_config
-                model._hf_peft_config_loaded = False

@@ -32,6 +32,9 @@ _TENSOR = re.compile(
     r"|\.lora(?:_linear_layer)?\.(?P<diffusers>down|up)\.weight"
     r"|(?P<processor_alpha>_lora)?\.(?P<alpha>alpha))"
 )
+_DEEPEST = 32
+"""More names than the path of any module has."""
+
 _ATTENTION = {
     "unet": {"to_q": "to_q", "to_k": "to_k", "to_v": "to_v", "to_out": "to_out.0"},
     "text_encoder": {"to_q": "q_proj", "to_k": "k_proj", "to_v": "v_proj", "to_out": "out_proj"},
@@ -126,7 +129,7 @@ class Names:
                 return (component, path) if path is not None else None
         component, inner = self._split(key)
         names = inner.split(".")
-        for count in range(len(names) - 1, 0, -1):
+        for count in range(min(len(names) - 1, _DEEPEST), 0, -1):
             stem = ".".join(names[:count])
             path = self._path(component, stem.removesuffix("_lora"), stem.endswith("_lora"))
             if path is not None:

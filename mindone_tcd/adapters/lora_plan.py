@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -149,14 +150,21 @@ def _configurations(metadata: Mapping[str, str]) -> dict[str, dict]:
                 found.setdefault("unet", {})[component] = value
         for options in found.values():
             if options.get("lora_alpha") is not None:
-                float(options["lora_alpha"])
+                _finite(options["lora_alpha"])
             patterns = options.get("alpha_pattern") or {}
-            options["alpha_pattern"] = {re.compile(k).pattern: float(v) for k, v in patterns.items()}
-    except (ValueError, TypeError, AttributeError, re.error) as error:
+            options["alpha_pattern"] = {re.compile(k).pattern: _finite(v) for k, v in patterns.items()}
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError, re.error) as error:
         raise UsageError(
             f"the LoRA's metadata {METADATA_KEY!r} cannot be read ({error}); save the LoRA again, or remove it"
         ) from error
     return found
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{value!r} is no finite alpha")
+    return number
 
 
 def _alphas(
@@ -190,8 +198,14 @@ def describe(unplaced: tuple[Unplaced, ...], examples: int = 3) -> str:
     details = {_kind(item.reason): item.reason for item in reversed(unplaced)}
     texts = []
     for kind, keys in reasons.items():
-        texts.append(f"{len(keys)} {details[kind]}: {some(list(map(repr, keys)), examples)}")
+        texts.append(f"{len(keys)} {details[kind]}: {some(list(map(shown, keys)), examples)}")
     return "; ".join(texts)
+
+
+def shown(key: str, length: int = 160) -> str:
+    """A key of a file in quotes, in one line, and cut off where it is long."""
+    text = repr(key)
+    return text if len(text) <= length else f"{text[:length]}… ({len(key)} characters)"
 
 
 def _kind(reason: str) -> str:

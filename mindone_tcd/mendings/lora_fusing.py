@@ -18,6 +18,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..lora_layers import layers_of, models_of
+from ..transaction import keep, transaction
 
 
 class FusedLoraTakenOut(UserWarning):
@@ -76,6 +77,7 @@ def _add(parameter: Any, change: Any, check: bool = False) -> None:
             f"fusing makes {parameter.name} NaN or infinite; the adapter is broken, or its weights are too large "
             f"for {parameter.dtype}"
         )
+    keep(parameter)
     ops.assign(parameter, changed.to(parameter.dtype))
 
 
@@ -172,20 +174,14 @@ def _fuse(original: Callable) -> Callable:
     ) -> None:
         layers = layers_of(model)
         _check_fusing(layers, lora_scale, adapter_names)
-        before = [(dict(layer.scaling), list(layer.merged_adapters)) for layer in layers]
-        for layer in layers:  # mindone scales the active ones only
-            for name in set(adapter_names or ()) - set(layer.active_adapters):
-                if name in layer.scaling:
-                    layer.scaling[name] *= lora_scale
-        try:
+        with transaction(model):
+            before = [dict(layer.scaling) for layer in layers]
+            for layer in layers:  # mindone scales the active ones only
+                for name in set(adapter_names or ()) - set(layer.active_adapters):
+                    if name in layer.scaling:
+                        layer.scaling[name] *= lora_scale
             original(model, lora_scale, safe_fusing=safe_fusing, adapter_names=adapter_names)
-        except Exception:
-            for layer, (_, merged) in zip(layers, before, strict=True):
-                for name in [name for name in layer.merged_adapters if name not in merged]:
-                    _take_out(layer, name)
-            raise
-        finally:  # lora_scale is for this fusing alone
-            for layer, (scaling, _) in zip(layers, before, strict=True):
+            for layer, scaling in zip(layers, before, strict=True):  # lora_scale is for this fusing alone
                 layer.scaling.update(scaling)
 
     return fuse_lora

@@ -142,6 +142,38 @@ def test_missing_tensors(refused):
     })  # fmt: skip
 
 
+@pytest.mark.parametrize("key", ["image_proj.norm.weight", "ip_adapter.1.to_k_ip.weight"])
+def test_integers(refused, key):
+    file = good()
+    file[key] = file[key].view(np.int32)
+    refused(rf"does not fit StableDiffusionPipeline as IP-Adapter: {key} is of dtype int32 where float32", file)
+
+
+def test_an_error_of_mindone_half_way_is_taken_back(pipeline, monkeypatch, tmp_path):
+    fresh = pipeline(tiny.SD)
+    before = state(fresh)
+    ip_cases.write(CASE, tmp_path)
+
+    def fail(*args, **options):
+        raise RuntimeError("half way")
+
+    monkeypatch.setattr(type(fresh.unet), "_convert_ip_adapter_image_proj_to_diffusers", fail)
+    options = {"subfolder": "sdxl_models", "weight_name": "ip-adapter_0.safetensors"}
+    with pytest.raises(RuntimeError, match="half way"):
+        fresh.load_ip_adapter(str(tmp_path), **options)
+    assert state(fresh) == before
+    monkeypatch.undo()
+    fresh.load_ip_adapter(str(tmp_path), **options)
+    assert state(fresh) != before
+
+
+def test_keys_that_are_very_long_or_of_several_lines(refused):
+    zero = np.zeros(1, np.float32)
+    refused(r"2 keys that .* does not have: 'image_proj\.x\\ny', 'ip_adapter\.y{100,200}…", {
+        **good(), "image_proj.x\ny": zero, "ip_adapter." + "y" * 100_000: zero
+    })  # fmt: skip
+
+
 def test_another_base_models_file(refused):
     refused(
         r"proj\.weight has the shape \(256, 32\) where \(128, 32\) is needed.* in all\); expected .*width 32\)",

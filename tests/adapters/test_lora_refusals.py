@@ -4,6 +4,7 @@ import os
 import warnings
 
 import cases
+import fuzz_files
 import layouts as lay
 import numpy as np
 import pytest
@@ -177,6 +178,32 @@ def test_files(refused, lora, tmp_path):
     )
     refused(str(good), "expected a text without dots", adapter_name="v1.5")
     refused({"a": "b"}, r"'a' is a builtins\.str; expected a MindSpore tensor")
+
+
+@pytest.mark.parametrize("metadata", [[], "text", 3, {"format": 1}, {"format": None}], ids=repr)
+def test_metadata_that_is_no_texts_by_name(refused, lora, tmp_path, metadata):
+    file = tmp_path / "odd.safetensors"
+    file.write_bytes(fuzz_files.adapter_files.file_of(lay.kohya(lora), metadata).encode())
+    refused(str(file), "metadata")
+
+
+@pytest.mark.parametrize("alpha", ["1e999", "NaN", "1" + "0" * 400, "[1]"], ids=["inf", "NaN", "huge", "list"])
+def test_an_alpha_of_the_configuration_that_is_no_number(refused, lora, tmp_path, alpha):
+    metadata = {"lora_adapter_metadata": f'{{"unet.lora_alpha": {alpha}}}'}
+    file = tiny.save(lay.peft(lora), tmp_path / "odd.safetensors", metadata)
+    refused(str(file), "metadata 'lora_adapter_metadata' cannot be read")
+
+
+def test_integers(refused, lora):
+    file = lay.kohya(lora)
+    file[f"{TO_Q}.lora_up.weight"] = file[f"{TO_Q}.lora_up.weight"].astype(np.int32)
+    refused(file, "3 not of a floating dtype")
+
+
+def test_keys_that_are_very_long_or_of_several_lines(refused, lora):
+    zero = np.zeros(1, np.float32)
+    text = refused({**lay.kohya(lora), "a\nb": zero, "x.dora_scale" + ".y" * 50_000: zero}, "cannot be placed")
+    assert len(text) < 1500
 
 
 def test_no_network(refused):

@@ -1,0 +1,196 @@
+"""Changes of a pipeline's adapters that happen as a whole or not at all.
+
+:func:`transaction` notes what a pipeline's UNet and text encoders consist of, and after any exception puts all of it
+back: cells, attention processors, parameters with their names, configurations, scales and records. Notes are
+references: a parameter that gets other data leaves the old data where it is, so nothing is copied for it. Code that
+writes into the memory of a parameter calls :func:`keep` first, which copies that one parameter.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+_ATOMS = (type(None), bool, int, float, str, bytes)
+_HOLDERS = ("_cells", "_params", "_buffers", "_params_list")
+"""Where a Cell keeps its parts."""
+
+
+@contextmanager
+def transaction(owner: Any) -> Iterator[None]:
+    """Put everything back if the body raises, KeyboardInterrupt included.
+
+    In a transaction of the same pipeline or model, this one does nothing: the outer one puts back more.
+
+    Args:
+        owner: a pipeline, whose attributes, UNet and text encoders are noted; or a model alone.
+    """
+    outer = _open.get()
+    if any(state.covers(owner) for state in outer):
+        yield
+        return
+    state = _State(owner)
+    token = _open.set((*outer, state))
+    try:
+        yield
+        state.finish()
+    except BaseException:
+        state.restore()
+        raise
+    finally:
+        _open.reset(token)
+
+
+def keep(parameter: Any) -> None:
+    """Copy a parameter that is about to be changed in its memory, once for each open transaction that has noted it.
+
+    Args:
+        parameter: of any shape and dtype.
+    """
+    for state in _open.get():
+        state.keep(parameter)
+
+
+def all_or_nothing(method: Callable) -> Callable:
+    """A method of a pipeline or model that runs in a transaction of it."""
+
+    @functools.wraps(method)
+    def operation(self: Any, *args: Any, **options: Any) -> Any:
+        with transaction(self):
+            return method(self, *args, **options)
+
+    return operation
+
+
+class _State:
+    """What an owner consists of at the moment of creation."""
+
+    def __init__(self, owner: Any) -> None:
+        self._met: dict[int, Any] = {}  # the objects too, or an id could be used again
+        self._mappings: list[tuple[dict, dict]] = []
+        self._lists: list[tuple[list, list]] = []
+        self._sets: list[tuple[set, set]] = []
+        self._parameters: list[tuple[Any, str, bool]] = []
+        self._tensors: list[tuple[Any, Any]] = []
+        self._copies: dict[int, tuple[Any, Any]] = {}
+        self._note_all(owner)
+
+    def covers(self, owner: Any) -> bool:
+        return id(owner) in self._met
+
+    def keep(self, parameter: Any) -> None:
+        if id(parameter) in self._met and id(parameter) not in self._copies:
+            self._copies[id(parameter)] = (parameter, parameter.value().copy())
+
+    def finish(self) -> None:
+        """Let errors of operations that still run come now, while the copies are there."""
+        if self._copies:
+            from mindspore.common.api import _pynative_executor
+
+            _pynative_executor.sync()
+
+    def restore(self) -> None:
+        while True:
+            try:
+                self._restore()
+                return
+            except KeyboardInterrupt:  # what is half restored can be restored again
+                continue
+
+    # ----- noting -----------------------------------------------------------------------------------------------------
+
+    def _note_all(self, owner: Any) -> None:
+        from mindspore import Parameter, Tensor, nn
+
+        self._types = Parameter, Tensor, nn.Cell
+        self._of_every_cell = frozenset(vars(nn.Cell()))
+        if isinstance(owner, nn.Cell):
+            self._note(owner)
+            return
+        self._met[id(owner)] = owner
+        self._mappings.append((vars(owner), dict(vars(owner))))
+        self._note(getattr(owner, "_internal_dict", None))
+        names = (getattr(owner, "unet_name", "unet"), *getattr(owner, "_lora_loadable_modules", ()))
+        for name in names:
+            self._note(getattr(owner, name, None))
+
+    def _note(self, value: Any) -> None:
+        if isinstance(value, _ATOMS) or id(value) in self._met:
+            return
+        parameter, tensor, cell = self._types
+        self._met[id(value)] = value
+        if isinstance(value, parameter):
+            self._parameters.append((value, value.name, value.requires_grad))
+            if not value.has_init:
+                self._tensors.append((value, tensor(value)))
+        elif isinstance(value, tensor):
+            self._tensors.append((value, tensor(value)))
+        elif isinstance(value, cell):
+            fields = self._note_fields(value)
+            for key in (*(fields.keys() - self._of_every_cell), *_HOLDERS):
+                self._note(fields.get(key))
+        elif isinstance(value, dict):
+            self._mappings.append((value, dict(value)))
+            if hasattr(value, "__dict__"):
+                self._note_fields(value)
+            for item in list(value.values()):
+                self._note(item)
+        elif isinstance(value, (list, tuple)):
+            if isinstance(value, list):
+                self._lists.append((value, list(value)))
+            for item in list(value):
+                self._note(item)
+        elif isinstance(value, set):
+            self._sets.append((value, set(value)))
+        elif type(value).__module__.startswith("mindone.") and hasattr(value, "__dict__"):
+            for item in list(self._note_fields(value).values()):  # a processor, the configuration of a LoRA
+                self._note(item)
+
+    def _note_fields(self, value: Any) -> dict[str, Any]:
+        fields = vars(value)
+        self._mappings.append((fields, dict(fields)))
+        return fields
+
+    # ----- putting back -----------------------------------------------------------------------------------------------
+
+    def _restore(self) -> None:
+        for mapping, old in self._mappings:
+            if not _same(mapping, old):
+                # A configuration of mindone refuses to be changed by its own methods.
+                kind = OrderedDict if isinstance(mapping, OrderedDict) else dict
+                kind.clear(mapping)
+                for key, value in old.items():
+                    kind.__setitem__(mapping, key, value)
+        for items, old_items in self._lists:
+            items[:] = old_items
+        for members, old_members in self._sets:
+            members.clear()
+            members |= old_members
+        for parameter, name, requires_grad in self._parameters:
+            if parameter.name != name:
+                parameter.name = name
+            if parameter.requires_grad != requires_grad:
+                parameter.requires_grad = requires_grad
+        for tensor, old_tensor in self._tensors:
+            if tensor.dtype != old_tensor.dtype or tensor.data_ptr() != old_tensor.data_ptr():
+                tensor.assign_value(old_tensor)
+        if self._copies:
+            from mindspore import ops
+
+            for parameter, copy in self._copies.values():
+                ops.assign(parameter, copy)
+
+
+def _same(mapping: dict, old: dict) -> bool:
+    """Whether the same objects are under the same keys in the same order."""
+    return len(mapping) == len(old) and all(
+        key == old_key and value is old_value
+        for (key, value), (old_key, old_value) in zip(mapping.items(), old.items(), strict=True)
+    )
+
+
+_open: ContextVar[tuple[_State, ...]] = ContextVar("open transactions", default=())
