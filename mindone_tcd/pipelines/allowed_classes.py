@@ -119,11 +119,11 @@ def check_config(path: Path, config: Mapping[str, Any], library: str | None = No
     name = config.get("_class_name", "Any")
     if not isinstance(name, str) or not CLASS_NAME.fullmatch(name):
         raise UsageError(f"{path}: _class_name is {_short(name)}; expected the name of a class: {_REMEDY}")
-    if path.name == "tokenizer_config.json":
-        _check_tokenizer(path, config)
     left = [config]
     while left:
         level = left.pop()
+        if path.name == "tokenizer_config.json":
+            _check_tokenizer(path, level)
         if level.get("auto_map") and not is_own_package(library):
             raise UsageError(f"{path}: auto_map is {_short(level['auto_map'])}; expected none: {_REMEDY}")
         for key in ("torch_dtype", "dtype"):

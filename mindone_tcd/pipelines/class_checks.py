@@ -1,7 +1,7 @@
-"""mindone's loaders ask here before they import what a file names; no code of a model's folder is run.
+"""Checks in mindone's loaders: no code of a model's folder is imported or run, and nothing is unpickled.
 
 ``allowed_classes`` knows what a file may name. Local folders are checked before mindone is called. What comes from the
-hub is checked where mindone reads a configuration, where it looks a class up, and where code would be run.
+hub is checked where mindone reads a configuration, where it looks a class up, and where it would run code.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _library(cls: type) -> str | None:
 
 
 def _guarded(model: type) -> type:
-    """The base of mindone.transformers' models, with checks in place on those that get no others."""
+    """A class whose ``from_pretrained`` has no other checks, with these in place."""
     original = model.from_pretrained.__func__
     name = list(inspect.signature(original).parameters)[1]
 
@@ -184,6 +184,19 @@ def _refusing_meanwhile(original: Callable) -> Callable:
     return run_or_refuse
 
 
+def _only_safetensors_meanwhile(original: Callable) -> Callable:
+    @functools.wraps(original)
+    def load_state_dict(checkpoint_file: Any, *args: Any, **options: Any) -> Any:
+        if _loading.get() and not isinstance(checkpoint_file, dict) and Path(checkpoint_file).suffix != ".safetensors":
+            raise UsageError(
+                f"{checkpoint_file} is not a .safetensors file; only safetensors are loaded: fetch or save the model "
+                "with safetensors"
+            )
+        return original(checkpoint_file, *args, **options)
+
+    return load_state_dict
+
+
 _PIPELINES = "mindone.diffusers.pipelines.pipeline_loading_utils:"
 _MINDONE_CODE = "mindone.diffusers.utils.dynamic_modules_utils:"
 
@@ -199,6 +212,9 @@ _hook = Replacing(
         _MINDONE_CODE + "get_class_in_module": _refusing,
         "transformers.dynamic_module_utils:get_cached_module_file": _refusing_meanwhile,
         "transformers.dynamic_module_utils:get_class_in_module": _refusing_meanwhile,
+        "mindone.diffusers.models.model_loading_utils:load_state_dict": _only_safetensors_meanwhile,
+        "mindone.transformers.modeling_utils:load_state_dict": _only_safetensors_meanwhile,
+        "mindone.diffusers.models.auto_model:AutoModel": _guarded,
         "mindone.transformers.modeling_utils:PreTrainedModel": _guarded,
     }
 )

@@ -230,6 +230,7 @@ def test_the_index_of_a_hub_id(model, monkeypatch):
         ),
         ("tokenizer_2/tokenizer_config.json", {"tokenizer_file": "../x"}, "tokenizer_file is '../x'; expected none"),
         ("tokenizer/tokenizer_config.json", {"init_inputs": ["/etc/passwd"]}, "init_inputs is ["),
+        ("tokenizer/tokenizer_config.json", {"sp_model_kwargs": {"model_file": "/x"}}, "model_file is '/x'"),
         ("unet/config.json", {"_class_name": ["payload", "UNet"]}, "expected the name of a class"),
         ("scheduler/scheduler_config.json", {"_class_name": "payload.Scheduler"}, "expected the name of a class"),
         ("vae/config.json", {"_class_name": "__builtins__"}, "expected the name of a class"),
