@@ -14,7 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 PAYLOAD = "open('payload_ran', 'w').close()\nclass Scheduler: pass\nScheduler.from_pretrained = Scheduler\n"
-UNWANTED = {"this", "antigravity", "diffusers", "smtpd", "turtle"}  # installed modules that no model needs
+UNWANTED = {"this", "p", "diffusers"}  # modules that no model needs: two of them installed
 REFUSED, LOADED = "UsageError", "loaded"
 ANY, SDXL, AUTO = "DiffusionPipeline", "StableDiffusionXLPipeline", "AutoPipelineForText2Image"
 
@@ -25,6 +25,12 @@ def index(**entries):
 
 def config(file, **entries):
     return lambda folder: change(folder / file, entries)
+
+
+def optional_part(folder):
+    index(feature_extractor=["payload", "Scheduler"])(folder)
+    (folder / "feature_extractor").mkdir()
+    (folder / "feature_extractor" / "payload.py").write_text(PAYLOAD)
 
 
 def only_pickle(file, name):
@@ -90,7 +96,7 @@ ENTRIES = {
 # What it is called: how it is loaded (class, folder or hub id, options), the changes, what must come of it.
 ATTACKS = {
     **{f"scheduler: {name}": (ANY, "", {}, [index(scheduler=entry)], REFUSED) for name, entry in ENTRIES.items()},
-    "optional part": (SDXL, "", {}, [index(feature_extractor=["payload", "Scheduler"])], REFUSED),
+    "optional part": (SDXL, "", {}, [optional_part], REFUSED),
     "part that is passed": (SDXL, "", {"unet": None}, [index(unet=["payload", "Scheduler"])], REFUSED),
     "explicit class": (SDXL, "", {}, [index(scheduler=["payload", "Scheduler"])], REFUSED),
     "auto pipeline": (AUTO, "", {}, [index(scheduler=["payload", "Scheduler"])], REFUSED),
@@ -214,7 +220,7 @@ def note(event, args):
     if subject is None:
         return
     name = Path(subject).name
-    unwanted = event == "import" and subject.partition(".")[0] in UNWANTED
+    unwanted = (subject if event == "import" else name).partition(".")[0] in UNWANTED
     code = name in ("None.py", "pipeline.py", "diffusers.py", "transformers.py", "tokenization.py") and ROOT in subject
     if unwanted or code or "payload" in name or (name.endswith((".bin", ".pkl", ".ckpt")) and ROOT in subject):
         seen.append(f"{event} {subject}"[:200])
@@ -256,7 +262,15 @@ def outcome(call):
         result = [LOADED, ""]
     except Exception as error:
         result = [type(error).__name__, str(error)[:600]]
-    return [*result, list(seen)]
+    return [*result, [*seen, *(f"module {name}" for name in unloaded())]]
+
+
+def unloaded():
+    """The modules that should not have been imported, which are then forgotten, so that the next attack has to."""
+    names = [name for name in sys.modules if name.partition(".")[0] in UNWANTED or "payload" in name]
+    for name in names:
+        del sys.modules[name]
+    return names[:3]
 
 
 def below():
@@ -297,7 +311,7 @@ def below():
 
 
 def main():
-    for name in ("payload.py", "payload_cwd.py", "p.py"):
+    for name in ("payload.py", "payload2.py", "payload_cwd.py", "p.py"):
         (Path(ROOT) / name).write_text(PAYLOAD)
     Path(ROOT, "payload_secret.json").write_text("{}")
     get(ANY)
