@@ -10,7 +10,10 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..hub import HUB_ID, fetch_file
+from .allowed_classes import check_config, check_index, check_shards, is_value
 from .recipes import SHAPES, SHAPES_FOLDER
+
+INDEX = "model_index.json"
 
 
 @dataclass(frozen=True)
@@ -111,8 +114,9 @@ def find_model(name: str) -> Model:
     Of a hub id only the configurations are fetched here.
 
     Raises:
-        UsageError: for an unknown name, a folder without ``model_index.json``, weights that are missing or damaged,
-            and a hub id whose configurations are neither in the cache nor to be had.
+        UsageError: for an unknown name, a folder without ``model_index.json``, files that name code or what is no
+            class of mindone, weights that are missing or damaged, and a hub id whose configurations are neither in
+            the cache nor to be had.
     """
     folder = SHAPES_FOLDER if name == SHAPES else local_path(name)
     if not os.path.isdir(folder):
@@ -123,6 +127,7 @@ def find_model(name: str) -> Model:
         raise UsageError(f"no model {name!r}: expected {SHAPES!r}, an existing folder, or a hub id (owner/name)")
     if not (folder / "model_index.json").is_file():
         raise UsageError(f"{folder} has no model_index.json; expected the folder of a whole pipeline, as saved by it")
+    check_classes(folder)
     for part in part_folders(folder):
         _check_part(part)
     return _describe(name, str(folder.resolve()), True, lambda part, file: folder / (part or "") / file)
@@ -139,11 +144,48 @@ def part_folders(folder: Path, given: Collection[str] = ()) -> Iterator[Path]:
         UsageError: at the first part whose folder is not there.
     """
     for part, entry in read_json(folder / "model_index.json").items():
-        if part.startswith("_") or part in given or not isinstance(entry, list) or entry[:1] == [None]:
+        if part.startswith("_") or part in given or not _is_part(entry):
             continue
         if not (folder / part).is_dir():
             raise UsageError(f"{folder} lacks the folder {part}/ that model_index.json names; fetch the model again")
         yield folder / part
+
+
+def _is_part(entry: object) -> bool:
+    return isinstance(entry, list) and not is_value(entry) and entry[:1] != [None]
+
+
+def check_classes(folder: Path, *, any_pipeline: bool = True) -> None:
+    """Make sure that a pipeline's folder names only classes that may be loaded, and no code.
+
+    Args:
+        folder: the pipeline's.
+        any_pipeline: whether its ``_class_name`` is what is loaded.
+
+    Raises:
+        UsageError: naming the file, the entry and what is expected.
+    """
+    index = read_json(folder / INDEX)
+    check_index(folder / INDEX, index, any_pipeline=any_pipeline)
+    for part, entry in index.items():
+        if not part.startswith("_") and _is_part(entry):
+            check_configs(folder / part if (folder / part).is_dir() else folder, entry[0])
+
+
+def check_configs(folder: Path, library: str | None = None) -> None:
+    """Make sure that the configurations in a part's folder lead to no code, and to no other folder.
+
+    Args:
+        folder: the part's.
+        library: what the pipeline's index loads it from.
+
+    Raises:
+        UsageError: naming the file, the entry and what is expected.
+    """
+    for path in sorted(folder.glob("*config.json")):
+        check_config(path, read_json(path), library)
+    for path in sorted(folder.glob("*.safetensors.index*.json")):
+        check_shards(path, read_json(path))
 
 
 def local_path(name: str) -> Path:
@@ -160,10 +202,9 @@ def local_path(name: str) -> Path:
 
 def _describe(name: str, location: str, local: bool, find: Callable[[str | None, str], Path]) -> Model:
     """What a model's configurations tell; ``find`` gives the place of a part's file."""
-    index = find(None, "model_index.json")
-    pipeline_class = read_json(index).get("_class_name")
-    if not isinstance(pipeline_class, str):
-        raise UsageError(f"{index} names no pipeline as _class_name, but {pipeline_class!r}; fetch the model again")
+    path = find(None, INDEX)
+    index = read_json(path)
+    check_index(path, index)
     vae = find("vae", "config.json")
     blocks = read_json(vae).get("block_out_channels", [0] * 4)
     if not isinstance(blocks, list) or not blocks:
@@ -175,7 +216,7 @@ def _describe(name: str, location: str, local: bool, find: Callable[[str | None,
         name,
         location,
         local,
-        pipeline_class,
+        index["_class_name"],
         scale,
         latent * scale if isinstance(latent, int) else None,
         unet.get("cross_attention_dim"),

@@ -1,4 +1,4 @@
-"""``from_pretrained`` of mindone's classes: only options that are known, only whole weights, and reasons that help."""
+"""``from_pretrained`` of mindone's classes: no code, known options, whole weights, and reasons that help."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import UsageError, first_line
 from ..replacing import Replacing
-from . import known_options, missing_weights, placed_keys
+from . import class_checks, known_options, missing_weights, placed_keys
 from .folder import read_json
 
 _MARK = "_mindone_tcd"
@@ -32,6 +32,7 @@ def install() -> None:
 
     ``from_pretrained`` then takes one option more, ``strict``: False makes missing and unexpected keys a warning.
     """
+    class_checks.install()
     if _hook not in sys.meta_path:
         _hook.start()
 
@@ -66,11 +67,13 @@ def _checked(original: Callable, load: Load, check: Check | None) -> Callable:
     def from_pretrained(cls: type, *args: Any, **options: Any) -> Any:
         strict = options.pop("strict", _strict.get())
         source = args[0] if args else options.get(name)
+        class_checks.check_call(cls, source, options)
         if check is not None:
             check(cls, original, source, options)
         token = _strict.set(strict)
         try:
-            return load(original, cls, args, options)
+            with class_checks.loading():
+                return load(original, cls, args, options)
         except Exception as error:
             _explain(cls, source, options, error)
             raise
@@ -85,6 +88,10 @@ def _load_as_it_is(original: Callable, cls: type, args: tuple, options: dict[str
     return original(cls, *args, **options)
 
 
+def _load_pipeline(original: Callable, cls: type, args: tuple, options: dict[str, Any]) -> Any:
+    return original(cls, *args, **class_checks.only_safetensors(options))
+
+
 def _load_model(original: Callable, cls: type, args: tuple, options: dict[str, Any]) -> Any:
     # Asked to ignore wrong shapes, mindone lists them all; otherwise it fails at the first.
     return _load_whole(original, cls, args, options, ignore_mismatched_sizes=True)
@@ -94,7 +101,7 @@ def _load_whole(original: Callable, cls: type, args: tuple, options: dict[str, A
     where = "/".join(str(part) for part in (*args[:1], options.get("subfolder")) if part)
     own["output_loading_info"] = True
     try:
-        model, info = original(cls, *args, **{**options, **own})
+        model, info = original(cls, *args, **{**class_checks.only_safetensors(options), **own})
     except RuntimeError as error:
         placed_keys.explain_shapes(error, where, cls.__name__)
         raise
@@ -146,7 +153,7 @@ def _explain_folder(cls: type, folder: Path, options: dict[str, Any]) -> None:
     if wanted == _SCHEDULER:
         _explain_scheduler(folder)
         return
-    if wanted == index.name and not index.is_file() and "dduf_file" not in options:
+    if wanted == index.name and not index.is_file():
         raise UsageError(f"{folder} has no {wanted}; expected the folder of a whole pipeline, as saved by it")
     if wanted != index.name and index.is_file():
         raise UsageError(f"{folder} is a whole pipeline; expected one model: name its folder there as subfolder")
@@ -168,7 +175,7 @@ _MODELS = "mindone.transformers.models."
 
 _hook = Replacing(
     {
-        _PIPELINES + "pipeline_utils:DiffusionPipeline": _installing(_load_as_it_is, known_options.check_pipeline),
+        _PIPELINES + "pipeline_utils:DiffusionPipeline": _installing(_load_pipeline, known_options.check_pipeline),
         "mindone.diffusers.models.modeling_utils:ModelMixin": _installing(_load_model, known_options.check_model),
         "mindone.diffusers.schedulers.scheduling_utils:SchedulerMixin": _installing(_load_as_it_is),
         _MODELS + "dpt.image_processing_dpt:DPTImageProcessor": _installing(_load_as_it_is),

@@ -40,8 +40,8 @@ def check_pipeline(cls: type, original: Callable, source: Any, options: Iterable
         index = Path(str(source)).expanduser() / "model_index.json"
         made = getattr(diffusers, str(read_json(index).get("_class_name")), None) if index.is_file() else None
     own = _taken(original)
-    # Without the class (a hub id, custom code) or with further pipelines in the same call, the parts are not known.
-    if not own or "custom_pipeline" in options or getattr(made, "_load_connected_pipes", False):
+    # Without the class (a hub id) or with further pipelines in the same call, the parts are not known.
+    if not own or getattr(made, "_load_connected_pipes", False):
         return
     if made is None:
         options = [option for option in options if option in _INSTEAD]

@@ -126,5 +126,5 @@ def test_truncated_weights(shapes):
 
 def test_other_errors_are_left_alone(shapes):
     with pytest.raises((OSError, ValueError, TypeError)) as caught:
-        load(shapes, mindspore_dtype="float32", custom_pipeline="nobody/nothing")
+        load(shapes, mindspore_dtype="float32", scheduler="nonsense")
     assert not isinstance(caught.value, UsageError)

@@ -1,0 +1,240 @@
+"""What the JSON files of a model may name: classes of mindone and transformers, and files beside them; never code.
+
+mindone imports whatever module ``model_index.json`` names, from the model's folder as well. The lists here are read
+from the tables in the source of mindone and transformers, as text: neither is imported for it.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib.util
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+
+CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9_]{0,99}")
+_PART = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
+_VERSION = re.compile(r"\d[\w.+-]{0,39}")
+_DTYPE = re.compile(r"(?:torch\.)?(?:auto|b?float\d+\w*|complex\d+|u?int\d+|half|float|double|bool)")
+_SHARD = re.compile(r"[^/\\:]+\.safetensors")
+_LISTED = re.compile(r'"([A-Z]\w*(?:Tokenizer|Processor|FeatureExtractor|TokenizerFast|ProcessorFast))"')
+
+_OURS = frozenset({"TCDScheduler", "LCMScheduler"})
+_UNUSED_FILE = "special_tokens_map_file"  # written by old versions; nothing reads it
+_LIBRARIES = {"diffusers": "diffusers", "transformers": "transformers"}
+_LIBRARIES |= {f"mindone.{name}": name for name in _LIBRARIES}
+_REMEDY = "code from a model's folder is never run"
+
+
+def check_index(path: Path, index: Mapping[str, Any], *, any_pipeline: bool = True) -> None:
+    """Make sure that a pipeline's index names only classes that may be loaded.
+
+    Args:
+        path: the index, for the message.
+        index: its content.
+        any_pipeline: whether the pipeline's class is taken from ``_class_name``; otherwise that is not imported, and
+            may be the name of any class.
+
+    Raises:
+        UsageError: naming the file, the entry and what is expected.
+    """
+    name = index.get("_class_name")
+    if not isinstance(name, str):
+        raise UsageError(f"{path} names no pipeline as _class_name, but {_short(name)}; expected a name: {_REMEDY}")
+    known = _diffusers()["pipelines"] if any_pipeline and _package("mindone") else None
+    if not CLASS_NAME.fullmatch(name) or (known is not None and name.removeprefix("Flax") not in known):
+        raise UsageError(f"{path}: _class_name is {_short(name)}; expected a pipeline of mindone.diffusers: {_REMEDY}")
+    found = index.get("_diffusers_version", "0")
+    if not isinstance(found, str) or not _VERSION.fullmatch(found):
+        raise UsageError(f"{path}: _diffusers_version is {_short(found)}; expected a version such as '0.30.0'")
+    for part, entry in index.items():
+        if not part.startswith("_"):
+            _check_part(path, part, entry)
+
+
+def _check_part(path: Path, part: str, entry: Any) -> None:
+    if not _PART.fullmatch(part):
+        raise UsageError(f"{path} has an entry {_short(part)}; expected a part's name, such as 'unet'")
+    if is_value(entry):
+        return
+    if not isinstance(entry, list) or len(entry) != 2:
+        raise UsageError(
+            f'{path}: {part} is {_short(entry, json.dumps)}; expected two names, such as ["diffusers", "AutoencoderKL"]'
+        )
+    if entry[0] is not None:
+        check_class(*entry, f"{path}: {part}")
+
+
+def is_value(entry: Any) -> bool:
+    """Whether an entry of a pipeline's index is a setting, and no part: mindone takes strings of two letters apart."""
+    if isinstance(entry, list):
+        return bool(entry) and all(isinstance(item, int | float) for item in entry)
+    return not isinstance(entry, str) or len(entry) != 2
+
+
+def check_class(library: Any, name: Any, where: str) -> None:
+    """Make sure that a class may be loaded; nothing is imported.
+
+    Args:
+        library: ``diffusers``, ``transformers`` or a package of mindone's pipelines, such as ``stable_diffusion``.
+        name: the class's.
+        where: for the message: the file and its entry.
+
+    Raises:
+        UsageError: if it may not.
+    """
+    if isinstance(library, str) and isinstance(name, str) and CLASS_NAME.fullmatch(name):
+        if not _package("mindone") or not _package("transformers"):  # without them, nothing is imported later
+            return
+        if name.removeprefix("Flax") in _classes(library):
+            return
+    raise UsageError(
+        f"{where} is {_short([library, name], json.dumps)}; expected a class of mindone's diffusers or transformers, "
+        f'such as ["diffusers", "AutoencoderKL"]: {_REMEDY}'
+    )
+
+
+def is_own_package(library: Any) -> bool:
+    """Whether it is a package of mindone's pipelines, such as ``kolors``, with classes of its own."""
+    return isinstance(library, str) and library in _packages()
+
+
+def check_config(path: Path, config: Mapping[str, Any], library: str | None = None) -> None:
+    """Make sure that a part's configuration leads to no code, and to no file outside the part's folder.
+
+    Args:
+        path: the file, for the message.
+        config: its content.
+        library: what the pipeline's index loads the part from. Published parts that mindone's pipelines have classes
+            of their own for (Kolors' text encoder) do name code, in ``auto_map``: these classes do not read it.
+
+    Raises:
+        UsageError: naming the file, the entry and what is expected.
+    """
+    name = config.get("_class_name", "Any")
+    if not isinstance(name, str) or not CLASS_NAME.fullmatch(name):
+        raise UsageError(f"{path}: _class_name is {_short(name)}; expected the name of a class: {_REMEDY}")
+    left = [config]
+    while left:
+        level = left.pop()
+        if path.name == "tokenizer_config.json":
+            _check_tokenizer(path, level)
+        if level.get("auto_map") and not is_own_package(library):
+            raise UsageError(f"{path}: auto_map is {_short(level['auto_map'])}; expected none: {_REMEDY}")
+        for key in ("torch_dtype", "dtype"):
+            dtype = level.get(key)
+            if isinstance(dtype, str) and not _DTYPE.fullmatch(dtype):
+                raise UsageError(f"{path}: {key} is {_short(dtype)}; expected a type such as 'float16'")
+        left += [value for value in level.values() if isinstance(value, dict)]
+
+
+def _check_tokenizer(path: Path, config: Mapping[str, Any]) -> None:
+    """transformers opens the files that a tokenizer's configuration names, wherever they are."""
+    for key, value in config.items():
+        if value and (key == "init_inputs" or (key.endswith("_file") and key != _UNUSED_FILE)):
+            raise UsageError(f"{path}: {key} is {_short(value)}; expected none: the folder's own files are read")
+
+
+def check_shards(path: Path, index: Mapping[str, Any]) -> None:
+    """Make sure that an index of weights names only safetensors files of its own folder.
+
+    Raises:
+        UsageError: naming the file and the entry.
+    """
+    weight_map = index.get("weight_map", {})
+    for key, shard in weight_map.items() if isinstance(weight_map, dict) else ():
+        if not isinstance(shard, str) or not _SHARD.fullmatch(shard):
+            raise UsageError(
+                f"{path}: the file of {_short(key)} is {_short(shard)}; expected a .safetensors file of the same folder"
+            )
+
+
+def _short(value: Any, write: Callable[[Any], str] = ascii, most: int = 80) -> str:
+    """A value of a file for a message: one line, and not a long one."""
+    text = write(value)
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+# ----- the tables of mindone and transformers -------------------------------------------------------------------------
+
+
+@functools.cache
+def _package(name: str) -> Path | None:
+    """The folder of an installed package, which is not imported."""
+    spec = importlib.util.find_spec(name)
+    return Path(spec.origin).parent if spec is not None and spec.origin else None
+
+
+def _classes(library: str) -> frozenset[str]:
+    library = _LIBRARIES.get(library, library)
+    if library == "diffusers":
+        return frozenset().union(*_diffusers().values()) | _OURS
+    if library == "transformers":
+        return _transformers()
+    return (
+        _exported(_package("mindone") / "diffusers" / "pipelines" / library) if library in _packages() else frozenset()
+    )
+
+
+@functools.cache
+def _diffusers() -> dict[str, frozenset[str]]:
+    """The classes of mindone.diffusers, by what they are."""
+    table = _structure(_package("mindone") / "diffusers" / "__init__.py")
+    return {
+        kind: frozenset(filter(CLASS_NAME.fullmatch, table[kind])) for kind in ("models", "pipelines", "schedulers")
+    }
+
+
+@functools.cache
+def _packages() -> frozenset[str]:
+    """The packages of mindone's pipelines that an index may name."""
+    if not _package("mindone"):
+        return frozenset()
+    pipelines = _package("mindone") / "diffusers" / "pipelines"
+    named = _structure(pipelines / "__init__.py")
+    return frozenset(name for name in named if (pipelines / name / "__init__.py").is_file())
+
+
+def _structure(path: Path) -> dict[str, list[str]]:
+    """The table from which a package of mindone.diffusers imports its names."""
+    for node in _parsed(path).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_import_structure":
+            return ast.literal_eval(node.value)
+    return {}
+
+
+@functools.cache
+def _exported(package: Path) -> frozenset[str]:
+    """The classes that a package's ``__init__.py`` takes from its modules, by table or by import."""
+    names: set[str] = set()
+    for node in ast.walk(_parsed(package / "__init__.py")):
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.Assign | ast.Call) and ast.unparse(node).startswith("_import_structure"):
+            names.update(each.value for each in ast.walk(node) if isinstance(each, ast.Constant))
+    return frozenset(name for name in names if isinstance(name, str) and CLASS_NAME.fullmatch(name))
+
+
+@functools.cache
+def _transformers() -> frozenset[str]:
+    """The models, tokenizers and processors of mindone.transformers, and transformers' own of all but models."""
+    models = _parsed(_package("mindone") / "transformers" / "__init__.py")
+    names = {
+        alias.name
+        for node in ast.walk(models)
+        if isinstance(node, ast.ImportFrom) and node.level == 1 and (node.module or "").startswith("models")
+        for alias in node.names
+    }
+    auto = _package("transformers") / "models" / "auto"
+    for kind in ("tokenization", "image_processing", "feature_extraction", "processing"):
+        names.update(_LISTED.findall((auto / f"{kind}_auto.py").read_text(encoding="utf-8")))
+    return frozenset(name for name in names if CLASS_NAME.fullmatch(name) and not name.isupper())
+
+
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
