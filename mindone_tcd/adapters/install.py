@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from ..concurrency import one_at_a_time
 from ..mendings import lora_fusing
 from . import ip_adapter, lora, motion, records
 
@@ -47,24 +48,26 @@ def _replace(owner: type, name: str, make: Callable[[Callable], Callable]) -> No
 
 def _lora(original: Callable) -> Callable:
     def load_lora_weights(self: Any, pretrained_model_name_or_path_or_dict: Any, *args: Any, **options: Any) -> None:
-        if not hasattr(self, "unet"):  # aMUSEd, whose transformer is none of our models
-            return original(self, pretrained_model_name_or_path_or_dict, *args, **options)
-        fused, names = lora_fusing.fused_adapters(self), records.adapter_names(self)
-        with warnings.catch_warnings():
-            # One for the pipeline below, instead of one for each of its models.
-            warnings.simplefilter("ignore", lora_fusing.FusedLoraTakenOut)
-            lora.load_lora_weights(self, pretrained_model_name_or_path_or_dict, *args, **options)
-        still = lora_fusing.fused_adapters(self) if fused else []
-        lost = [name for name in fused if name not in still]
-        if lost:
-            warnings.warn(lora_fusing.taken_out(lost, sorted(records.adapter_names(self) - names)), stacklevel=2)
-        return None
+        with one_at_a_time:
+            if not hasattr(self, "unet"):  # aMUSEd, whose transformer is none of our models
+                return original(self, pretrained_model_name_or_path_or_dict, *args, **options)
+            fused, names = lora_fusing.fused_adapters(self), records.adapter_names(self)
+            with warnings.catch_warnings():
+                # One for the pipeline below, instead of one for each of its models.
+                warnings.simplefilter("ignore", lora_fusing.FusedLoraTakenOut)
+                lora.load_lora_weights(self, pretrained_model_name_or_path_or_dict, *args, **options)
+            still = lora_fusing.fused_adapters(self) if fused else []
+            lost = [name for name in fused if name not in still]
+            if lost:
+                warnings.warn(lora_fusing.taken_out(lost, sorted(records.adapter_names(self) - names)), stacklevel=2)
+            return None
 
     load_lora_weights.__doc__ = lora.load_lora_weights.__doc__
     return load_lora_weights
 
 
 def _unload(original: Callable) -> Callable:
+    @one_at_a_time
     def unload_lora(self: Any) -> None:
         records.keep_fused(self)
         original(self)
@@ -74,7 +77,8 @@ def _unload(original: Callable) -> Callable:
 
 def _ip_adapter(original: Callable) -> Callable:
     def load_ip_adapter(self: Any, pretrained_model_name_or_path_or_dict: Any, *args: Any, **options: Any) -> None:
-        return ip_adapter.load_ip_adapter(original, self, pretrained_model_name_or_path_or_dict, *args, **options)
+        with one_at_a_time:
+            return ip_adapter.load_ip_adapter(original, self, pretrained_model_name_or_path_or_dict, *args, **options)
 
     load_ip_adapter.__doc__ = ip_adapter.load_ip_adapter.__doc__
     return load_ip_adapter

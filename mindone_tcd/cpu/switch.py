@@ -11,6 +11,7 @@ from collections.abc import Callable
 import mindspore as ms
 import mindspore.ops.tensor_method  # bound to ops only once imported
 
+from ..concurrency import one_at_a_time
 from ..replacing import Replacing, exchange_copies
 from ..replacing import owner as _owner
 from . import native
@@ -49,6 +50,7 @@ def enabled() -> bool:
     return bool(_undo)
 
 
+@one_at_a_time
 def enable() -> bool:
     """Give MindSpore's CPU backend the kernels that mindone's models need; True when they are in place.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ..concurrency import one_at_a_time
 from ..environment import require_mindspore
 from ..errors import UsageError
 from ..quiet import errors_only
@@ -54,6 +55,7 @@ def load(
     return load_planned(found, chosen, dtype, form)
 
 
+@one_at_a_time
 def load_planned(model: Model, chosen: Recipe, dtype: str | None, form: str | None = None) -> TextToImage:
     """:func:`load` for what :func:`~mindone_tcd.pipelines.plan.plan` has found already; errors as there."""
     require_mindspore()
