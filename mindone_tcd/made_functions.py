@@ -6,15 +6,14 @@ lies in memory only is found by the first, and complained of a hundred times by 
 
 from __future__ import annotations
 
-import atexit
 import functools
 import itertools
 import re
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from . import temporary
 
 _numbers = itertools.count()
 
@@ -37,6 +36,4 @@ def function_from(source: str, name: str, names: dict[str, Any], title: str) -> 
 
 @functools.cache
 def _folder() -> Path:
-    folder = tempfile.mkdtemp(prefix="mindone-tcd-source-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
+    return temporary.folder("mindone-tcd-source-")

@@ -11,7 +11,6 @@ nothing.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import functools
 import hashlib
@@ -24,7 +23,7 @@ from pathlib import Path
 import mindspore as ms
 from mindspore.common import api
 
-from .. import cpu
+from .. import cpu, temporary
 from ..environment import versions
 
 MOST_FILES = 64
@@ -133,9 +132,7 @@ def _used_by_others() -> bool:
 @functools.cache
 def _desk() -> Path:
     """The folder in which MindSpore looks, one a process because it reads the setting once."""
-    root = tempfile.mkdtemp(prefix="mindone-tcd-graphs-")
-    atexit.register(shutil.rmtree, root, ignore_errors=True)
-    desk = Path(root) / f"rank_{os.environ.get('RANK_ID', '0')}" / "graph_cache"
+    desk = temporary.folder("mindone-tcd-graphs-") / f"rank_{os.environ.get('RANK_ID', '0')}" / "graph_cache"
     desk.mkdir(parents=True)
     return desk
 

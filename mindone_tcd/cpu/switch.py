@@ -71,6 +71,7 @@ def enable() -> bool:
     return True
 
 
+@one_at_a_time
 def disable() -> None:
     """Put every original back. Graphs that are already compiled keep their kernels, launches stay blocking."""
     if not enabled():
