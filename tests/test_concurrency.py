@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -15,18 +16,14 @@ REFUSED = "UsageError: this process was forked from one that had used MindSpore"
 
 
 def free(lock) -> bool:
-    """Whether another thread could take the lock now."""
-    found = []
+    return lock._owner is None
 
-    def look():
-        found.append(lock._lock.acquire(blocking=False))
-        if found[0]:
-            lock._lock.release()
 
-    thread = threading.Thread(target=look)
-    thread.start()
-    thread.join()
-    return found[0]
+def until(condition) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 def test_a_thread_takes_it_again_and_gives_it_back_as_often():
@@ -57,21 +54,55 @@ def test_an_error_gives_it_back():
     assert (fails.__name__, fails.__doc__) == ("fails", "What it does.")
 
 
-def test_another_thread_that_holds_it_is_not_this_one():
-    lock, taken, go_on = OneAtATime(), threading.Event(), threading.Event()
+def test_threads_get_it_one_by_one_in_the_order_in_which_they_come():
+    lock, order = OneAtATime(), []
 
-    def hold():
+    def work(number):
         with lock:
-            taken.set()
-            go_on.wait()
+            order.append(number)
 
-    thread = threading.Thread(target=hold)
-    thread.start()
-    taken.wait()
-    assert not lock.held()
-    assert not free(lock)
-    go_on.set()
-    thread.join()
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    with lock:
+        for number, thread in enumerate(threads):
+            thread.start()
+            until(lambda after=number + 1: len(lock._waiting) == after)
+        assert order == []
+    with lock:  # at once again, and yet the last
+        order.append("again")
+    for thread in threads:
+        thread.join()
+    assert order == [0, 1, 2, 3, "again"]
+    assert free(lock)
+
+
+def test_a_thread_that_is_interrupted_when_its_turn_comes_passes_it_on():
+    lock, me, turn = OneAtATime(), threading.get_ident(), threading.Lock()
+    lock._owner, lock._depth = me, 1
+    lock._give_up(me, turn)
+    for _ in range(2):
+        assert free(lock)
+        with lock:
+            assert lock.held()
+
+
+def test_no_two_threads_are_inside():
+    lock, inside, most = OneAtATime(), [], []
+
+    def work():
+        for _ in range(50):
+            with lock, lock:
+                inside.append(1)
+                time.sleep(0)  # let others run, if they can
+                most.append(len(inside))
+                inside.pop()
+            assert not lock.held()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 200
     assert free(lock)
 
 
@@ -111,8 +142,22 @@ thread = threading.Thread(target=hold)
 thread.start()
 taken.wait()
 assert in_a_fork(lambda: enters(lock)), "another thread of the parent held it"
+
+class Stop(BaseException):
+    pass
+def stop(*_):
+    raise Stop
+signal.signal(signal.SIGALRM, stop)
+try:
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    enters(lock)
+    raise SystemExit("two had it")
+except Stop:
+    assert not lock._waiting, "it waits no more"
+signal.signal(signal.SIGALRM, signal.SIG_DFL)
 go_on.set()
 thread.join()
+assert lock._owner is None
 
 def inside():
     held = lock.held()
