@@ -1,8 +1,8 @@
 """Whether several threads make the images that one thread makes, pixel for pixel.
 
-    python benchmarks/threads.py [--threads 4] [--images 50] [--pipelines 1|2] [--compile]
+    python benchmarks/threads.py [--threads 4] [--images 50] [--pipelines 1|2] [--steps 4] [--compile]
 
-One thread makes the images of the shipped model first, 4 TCD steps each. Then the threads make them again, each all of
+One thread makes the images of the shipped model first. Then the threads make them again, each all of
 them and in an order of its own, with one pipeline that they share or with two that they take in turns. All threads
 start at once. It prints how many images differ in any pixel, and exits with 1 if one does.
 """
@@ -20,12 +20,14 @@ import numpy as np
 PROMPTS = ("a red circle on a blue background", "a green star on a white background", "a yellow moon")
 
 
-def image(pipeline, seed: int) -> np.ndarray:
+def image(pipeline, seed: int, steps: int = 4) -> np.ndarray:
     """The pixels of one image."""
-    return np.asarray(pipeline(PROMPTS[seed % len(PROMPTS)], seed=seed)[0].image)
+    return np.asarray(pipeline(PROMPTS[seed % len(PROMPTS)], seed=seed, steps=steps)[0].image)
 
 
-def in_threads(pipelines: list, expected: list[np.ndarray], threads: int) -> tuple[int, int, list[BaseException]]:
+def in_threads(
+    pipelines: list, expected: list[np.ndarray], threads: int, steps: int = 4
+) -> tuple[int, int, list[BaseException]]:
     """How many images several threads make, how many of them are wrong, and what they raised."""
     start, made, wrong, raised = threading.Barrier(threads), [], [], []
 
@@ -34,7 +36,7 @@ def in_threads(pipelines: list, expected: list[np.ndarray], threads: int) -> tup
         start.wait()
         try:
             for turn, seed in enumerate(order):
-                pixels = image(pipelines[(number + turn) % len(pipelines)], seed)
+                pixels = image(pipelines[(number + turn) % len(pipelines)], seed, steps)
                 made.append(seed)
                 if not np.array_equal(pixels, expected[seed]):
                     wrong.append(seed)
@@ -54,6 +56,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=4)
     parser.add_argument("--images", type=int, default=50, help="images of each thread")
     parser.add_argument("--pipelines", type=int, choices=(1, 2), default=1)
+    parser.add_argument("--steps", type=int, default=4, help="TCD steps of an image")
     parser.add_argument("--compile", action="store_true", help="as compiled graphs")
     options = parser.parse_args()
 
@@ -63,10 +66,10 @@ def main() -> None:
     for each in pipelines:
         each.pipeline.set_progress_bar_config(disable=True)
     begin = time.perf_counter()
-    expected = [image(pipelines[0], seed) for seed in range(options.images)]
+    expected = [image(pipelines[0], seed, options.steps) for seed in range(options.images)]
     alone = time.perf_counter() - begin
     begin = time.perf_counter()
-    made, wrong, raised = in_threads(pipelines, expected, options.threads)
+    made, wrong, raised = in_threads(pipelines, expected, options.threads, options.steps)
     taken = time.perf_counter() - begin
     form = "compiled" if options.compile else "eager"
     print(f"{form}, {options.pipelines} pipeline(s), {options.threads} threads: {made} images, {wrong} differ")
