@@ -46,7 +46,7 @@ class OneAtATime(ContextDecorator):
         """
         if self._forked:
             raise UsageError(
-                "this process was forked from one that had used MindSpore, which would hang here for ever; "
+                "this process was forked from one that had used MindSpore, which would hang here; "
                 'start it with multiprocessing.get_context("spawn"), or fork before the first model is loaded'
             )
         self._used = True
