@@ -12,6 +12,7 @@ import select
 import signal
 import sys
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -41,6 +42,8 @@ def in_a_fork(work, patience: int = PATIENCE) -> object:
     if child == 0:
         try:
             os.write(writing, json.dumps(work()).encode())
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(0)
     os.close(writing)
@@ -77,12 +80,12 @@ def in_a_spawned_process() -> bytes:
 
 def refusals(text_to_image) -> dict[str, str]:
     """What each entry says in a process that MindSpore does not work in."""
-    from mindone_tcd import StableDiffusionXLPipeline, load
+    from mindone_tcd import load
     from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
 
     entries = {
         "load": load,
-        "from_pretrained": lambda: StableDiffusionXLPipeline.from_pretrained(str(SHAPES_FOLDER)),
+        "from_pretrained": lambda: type(text_to_image.pipeline).from_pretrained(str(SHAPES_FOLDER)),
         "call": lambda: text_to_image.pipeline("a red circle", num_inference_steps=1),
         "load()(…)": lambda: text_to_image("a red circle"),
     }
