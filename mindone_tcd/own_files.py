@@ -66,8 +66,14 @@ def temporary_folder(what: str) -> Path:
     while True:
         folder = Path(tempfile.mkdtemp(prefix=f"mindone-tcd-{what}-{_machine()}-"))
         if fcntl is None or _locked_folder(folder):
-            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            atexit.register(_remove, folder, os.getpid())
             return folder
+
+
+def _remove(folder: Path, maker: int) -> None:
+    """Remove a folder, unless this process is a fork of the one that made it."""
+    if os.getpid() == maker:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _locked_folder(folder: Path) -> bool:

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from .concurrency import one_at_a_time
+
 _ATOMS = (type(None), bool, int, float, str, bytes)
 _HOLDERS = ("_cells", "_params", "_buffers", "_params_list")
 """Where a Cell keeps its parts."""
@@ -22,27 +24,28 @@ _HOLDERS = ("_cells", "_params", "_buffers", "_params_list")
 
 @contextmanager
 def transaction(owner: Any) -> Iterator[None]:
-    """Put everything back if the body raises, KeyboardInterrupt included.
+    """Put everything back if the body raises, KeyboardInterrupt included. Other threads wait until it ends.
 
     In a transaction of the same pipeline or model, this one does nothing: the outer one puts back more.
 
     Args:
         owner: a pipeline, whose attributes, UNet and text encoders are noted; or a model alone.
     """
-    outer = _open.get()
-    if any(state.covers(owner) for state in outer):
-        yield
-        return
-    state = _State(owner)
-    token = _open.set((*outer, state))
-    try:
-        yield
-        state.finish()
-    except BaseException:
-        state.restore()
-        raise
-    finally:
-        _open.reset(token)
+    with one_at_a_time:
+        outer = _open.get()
+        if any(state.covers(owner) for state in outer):
+            yield
+            return
+        state = _State(owner)
+        token = _open.set((*outer, state))
+        try:
+            yield
+            state.finish()
+        except BaseException:
+            state.restore()
+            raise
+        finally:
+            _open.reset(token)
 
 
 def keep(parameter: Any) -> None:

@@ -15,7 +15,8 @@ REFERENCE = all(importlib.util.find_spec(name) for name in ("torch", "diffusers"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if REFERENCE:
         return
-    skip = pytest.mark.skip(reason='the live comparison needs torch and diffusers: pip install -c constraints.txt -e ".[parity]"')
+    install = 'pip install -c constraints.txt -e ".[parity]"'
+    skip = pytest.mark.skip(reason=f"the live comparison needs torch and diffusers: {install}")
     for item in items:
         if "parity" in item.keywords:
             item.add_marker(skip)

@@ -8,6 +8,7 @@ from typing import Any
 
 from mindspore import nn
 
+from ..concurrency import one_at_a_time
 from ..errors import UsageError
 from ..pipelines.request import FORMS
 from . import trajectory
@@ -53,6 +54,7 @@ class Compiled:
         return sum(part.compiled for part in self.parts.values())
 
 
+@one_at_a_time
 def compile_pipeline(pipe: Any, *, form: str = "step", jit_level: str = "O0") -> Any:
     """Let the networks of a mindone pipeline run as compiled graphs; the pipeline is used as before.
 
@@ -94,6 +96,7 @@ def compile_pipeline(pipe: Any, *, form: str = "step", jit_level: str = "O0") ->
     return pipe
 
 
+@one_at_a_time
 def uncompile_pipeline(pipe: Any) -> Any:
     """Let a pipeline run without graphs again, and give their memory back; returns the pipeline."""
     compiled = vars(pipe).pop(_COMPILED, None)

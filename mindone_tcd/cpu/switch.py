@@ -11,6 +11,7 @@ from collections.abc import Callable
 import mindspore as ms
 import mindspore.ops.tensor_method  # bound to ops only once imported
 
+from ..concurrency import one_at_a_time
 from ..replacing import Replacing, exchange_copies
 from ..replacing import owner as _owner
 from . import native
@@ -49,6 +50,7 @@ def enabled() -> bool:
     return bool(_undo)
 
 
+@one_at_a_time
 def enable() -> bool:
     """Give MindSpore's CPU backend the kernels that mindone's models need; True when they are in place.
 
@@ -69,6 +71,7 @@ def enable() -> bool:
     return True
 
 
+@one_at_a_time
 def disable() -> None:
     """Put every original back. Graphs that are already compiled keep their kernels, launches stay blocking."""
     if not enabled():

@@ -20,11 +20,22 @@ import numpy as np
 
 from .. import compiled
 from ..adapters.records import acting_loras
+from ..concurrency import one_at_a_time
 from ..errors import UsageError
 from ..schedulers import LCMScheduler, TCDScheduler
 from ..schedulers.timesteps import is_real
 
 _CHECKED = "_mindone_tcd_checked"
+_LOCKED = "_mindone_tcd_locked"
+
+_COMPUTING = {
+    *("encode_prompt", "encode_image", "prepare_ip_adapter_image_embeds", "decode_latents", "upcast_vae", "to"),
+    *("set_adapters", "enable_lora", "disable_lora", "delete_adapters", "fuse_lora", "unfuse_lora"),
+    *("unload_lora_weights", "enable_lora_hotswap", "set_ip_adapter_scale", "unload_ip_adapter"),
+    *("load_textual_inversion", "unload_textual_inversion", "save_pretrained"),
+}
+"""Methods of pipelines beside the call that compute, or change or read weights. Our own loaders take the lock
+themselves."""
 
 _DEPRECATED = {"callback", "callback_steps"}
 """What mindone's pipelines still take beyond their signature; they drop any other name without a word."""
@@ -53,6 +64,16 @@ def watch(cls: type, base: type) -> None:
     for parent in cls.__mro__:
         if issubclass(parent, base):
             _wrap(parent)
+        _let_one_thread_in(parent)
+
+
+def _let_one_thread_in(cls: type) -> None:
+    for name in _COMPUTING & vars(cls).keys():
+        method = vars(cls)[name]
+        if inspect.isfunction(method) and not hasattr(method, _LOCKED):
+            locked = one_at_a_time(method)
+            setattr(locked, _LOCKED, True)
+            setattr(cls, name, locked)
 
 
 def _wrap(cls: type) -> None:
@@ -63,18 +84,19 @@ def _wrap(cls: type) -> None:
 
     @functools.wraps(call)
     def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if hasattr(getattr(self, "scheduler", None), "step"):
-            try:
-                bound = signature.bind(self, *args, **kwargs)
-            except TypeError:
-                return call(self, *args, **kwargs)  # Python's own message names the argument
-            # NumPy's numbers make arrays of the tensors that they are multiplied with.
-            plain = {name: value.item() for name, value in bound.arguments.items() if isinstance(value, np.number)}
-            bound.arguments.update(plain)
-            bound.arguments.update(check(self, signature.parameters, bound.arguments))
-            with compiled.running(self, bound.arguments):
-                return call(*bound.args, **bound.kwargs)
-        return call(self, *args, **kwargs)
+        with one_at_a_time:
+            if hasattr(getattr(self, "scheduler", None), "step"):
+                try:
+                    bound = signature.bind(self, *args, **kwargs)
+                except TypeError:
+                    return call(self, *args, **kwargs)  # Python's own message names the argument
+                # NumPy's numbers make arrays of the tensors that they are multiplied with.
+                plain = {name: value.item() for name, value in bound.arguments.items() if isinstance(value, np.number)}
+                bound.arguments.update(plain)
+                bound.arguments.update(check(self, signature.parameters, bound.arguments))
+                with compiled.running(self, bound.arguments):
+                    return call(*bound.args, **bound.kwargs)
+            return call(self, *args, **kwargs)
 
     setattr(checked, _CHECKED, True)
     cls.__call__ = checked

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from ..concurrency import one_at_a_time
 from ..errors import UsageError, first_line
 from ..replacing import Replacing
 from . import class_checks, known_options, missing_weights, placed_keys
@@ -72,7 +73,7 @@ def _checked(original: Callable, load: Load, check: Check | None) -> Callable:
             check(cls, original, source, options)
         token = _strict.set(strict)
         try:
-            with class_checks.loading():
+            with one_at_a_time, class_checks.loading():
                 return load(original, cls, args, options)
         except Exception as error:
             _explain(cls, source, options, error)

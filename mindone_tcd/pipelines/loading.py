@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ..concurrency import one_at_a_time
 from ..environment import require_mindspore
 from ..errors import UsageError
 from ..quiet import errors_only
@@ -57,6 +58,7 @@ def load(
     return load_planned(found, chosen, dtype, form, record_paths)
 
 
+@one_at_a_time
 def load_planned(
     model: Model, chosen: Recipe, dtype: str | None, form: str | None = None, record_paths: bool = False
 ) -> TextToImage:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from ..concurrency import one_at_a_time
+
 _NAMES = {
     "mindone.diffusers": """
         AnimateDiffPipeline AutoencoderKL AutoencoderTiny AutoPipelineForImage2Image AutoPipelineForInpainting
@@ -26,6 +28,7 @@ MODULES = {name: module for module, names in _NAMES.items() for name in names.sp
 """Each name that can be had, and the module of mindone that has it."""
 
 
+@one_at_a_time
 def get(name: str) -> Any:
     """A part of mindone, by its name in :data:`MODULES`, that runs on this device and finds our schedulers by name."""
     from ..environment import require_mindspore

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..concurrency import one_at_a_time
 from ..environment import versions
 from ..random import generator
 from .folder import Model
@@ -97,6 +98,7 @@ class TextToImage:
         for start in range(0, len(request.seeds), batch_size):
             yield self.make_batch(request, request.seeds[start : start + batch_size])
 
+    @one_at_a_time
     def make_batch(self, request: Request, seeds: tuple[int, ...]) -> list[Picture]:
         """The pictures of these seeds, computed together."""
         options: dict[str, Any] = {} if request.eta is None else {"eta": request.eta}

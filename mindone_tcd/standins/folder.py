@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import atexit
 import gzip
 import json
 import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import save_file
 
 from ..errors import UsageError
+from ..own_files import temporary_folder
 from ..pipelines.recipes import SHAPES_FOLDER
 from .values import values
 
@@ -90,8 +89,7 @@ def on_the_spot(name: str, *, seed: int = 0) -> str:
     Returns:
         the folder, as a string that ``from_pretrained`` takes.
     """
-    folder = tempfile.mkdtemp(prefix=f"{name}-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = temporary_folder(name)
     print(f"stand-in: {NAMES.get(name, name)}; tiny and random, so no picture to look at", flush=True)
     return str(make(name, folder, seed=seed))
 

@@ -1,5 +1,6 @@
 """What a pipeline's call is checked for before any work starts, and what it is completed with."""
 
+import contextlib
 import inspect
 import warnings
 
@@ -8,7 +9,10 @@ import pytest
 from untouched import Untouched, stop
 
 import mindone_tcd
-from mindone_tcd import LCMScheduler, TCDScheduler, UsageError
+from mindone_tcd import LCMScheduler, TCDScheduler, UsageError, cpu
+from mindone_tcd.concurrency import OneAtATime, one_at_a_time
+from mindone_tcd.pipelines import checked_call, mindone_parts
+from mindone_tcd.pipelines.text_to_image import TextToImage
 
 PROMPT = "a red circle on a blue background"
 
@@ -228,3 +232,63 @@ def test_steps_and_names_are_not_looked_at_with_schedulers_of_mindone(with_sched
     for options in ({"num_inference_steps": 51}, {"no_such_name": 1}):
         with pytest.raises(Untouched):
             run(pipe, **options)
+
+
+@pytest.fixture
+def entered(monkeypatch):
+    """How often the lock around MindSpore has been taken."""
+    times = []
+    enter = OneAtATime.__enter__
+    monkeypatch.setattr(OneAtATime, "__enter__", lambda self: (times.append(1), enter(self))[1])
+    return times
+
+
+def test_a_call_holds_the_lock_to_its_end(pipe):
+    held = []
+
+    def look(pipe, step, timestep, tensors):
+        held.append(one_at_a_time.held())
+        return tensors
+
+    run(pipe, callback_on_step_end=look)
+    assert held == [True, True]
+    assert not one_at_a_time.held()
+
+
+def test_a_call_that_fails_gives_the_lock_back(idle):
+    with pytest.raises(Untouched):
+        run(idle)
+    with pytest.raises(UsageError):
+        run(idle, eta=2)
+    assert not one_at_a_time.held()
+
+
+@pytest.mark.parametrize("name", sorted(checked_call._COMPUTING - {"decode_latents"}))
+def test_other_methods_of_a_pipeline_take_the_lock(pipe, entered, name):
+    with contextlib.suppress(Exception):  # what they need is missing: it is enough that they begin
+        getattr(pipe, name)()
+    assert entered, f"{name} does not take the lock"
+    assert not one_at_a_time.held()
+
+
+ENTRIES = {
+    "load": lambda pipe: mindone_tcd.load(dtype="bfloat16"),
+    "a name of mindone": lambda pipe: mindone_parts.get("DDIMScheduler"),
+    "from_pretrained": lambda pipe: type(pipe).from_pretrained("/nowhere"),
+    "a model's from_pretrained": lambda pipe: type(pipe.unet).from_pretrained("/nowhere"),
+    "load_lora_weights": lambda pipe: pipe.load_lora_weights("/nowhere"),
+    "load_ip_adapter": lambda pipe: pipe.load_ip_adapter("/nowhere"),
+    "unload_lora": lambda pipe: pipe.unet.unload_lora(),
+    "compile_pipeline": lambda pipe: mindone_tcd.compile_pipeline(pipe, form="none"),
+    "uncompile_pipeline": lambda pipe: mindone_tcd.uncompile_pipeline(pipe),
+    "cpu.enable": lambda pipe: cpu.enable(),
+    "make_batch": lambda pipe: TextToImage(pipe, None, None, "float32").make_batch(None, ()),
+}
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_what_loads_changes_or_compiles_takes_the_lock(pipe, entered, name):
+    with contextlib.suppress(Exception):
+        ENTRIES[name](pipe)
+    assert entered, f"{name} does not take the lock"
+    assert not one_at_a_time.held()
