@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
+from ..files.json_object import read_json
+from ..files.safetensors import Header, check_floats, read_header, shown
 from ..hub import HUB_ID, fetch_file
 from .recipes import SHAPES, SHAPES_FOLDER
 
@@ -44,53 +45,17 @@ class Model:
         return self.name == SHAPES
 
 
-def check_safetensors(path: Path) -> tuple[int, dict]:
-    """Make sure that a safetensors file is whole: its header can be read and its length is what the header says.
+def check_weights(folder: Path) -> list[Header]:
+    """Make sure that a model's folder has safetensors, all that its index names, and that they are whole.
 
     Returns:
-        where the data begin, and the header.
-
-    Raises:
-        UsageError: naming the file and what is wrong with it.
-    """
-    size = path.stat().st_size
-    remedy = "fetch or save the file again"
-    try:
-        with path.open("rb") as stream:
-            length = int.from_bytes(stream.read(8), "little")
-            if size < 8 or length > size - 8:
-                raise UsageError(f"{path} is truncated: {size} bytes, less than its header; {remedy}")
-            header = json.loads(stream.read(length))
-        end = max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        if isinstance(error, UsageError):
-            raise
-        raise UsageError(f"{path} is no safetensors file: its header cannot be read; {remedy}") from error
-    if size != 8 + length + end:
-        raise UsageError(f"{path} is damaged: {size} bytes, but its header speaks of {8 + length + end}; {remedy}")
-    return 8 + length, header
-
-
-def read_json(path: Path) -> dict:
-    """A JSON object from a file, or a UsageError that names the file."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read as JSON ({error}); fetch or save the model again") from error
-    if not isinstance(value, dict):
-        raise UsageError(f"{path} should hold a JSON object, not a {type(value).__name__}; fetch or save it again")
-    return value
-
-
-def check_weights(folder: Path) -> None:
-    """Make sure that a model's folder has safetensors, all that its index names, and that they are whole.
+        the header of each file.
 
     Raises:
         UsageError: naming what is missing or damaged.
     """
     indexes = sorted(folder.glob("*.safetensors.index*.json"))
-    shards = {shard for index in indexes for shard in read_json(index).get("weight_map", {}).values()}
-    missing = [shard for shard in sorted(shards) if not (folder / shard).is_file()]
+    missing = sorted({shard for index in indexes for shard in _shards(index) if not (folder / shard).is_file()})
     if missing:
         raise UsageError(f"{folder} lacks {', '.join(missing)}, which its index names; fetch the model again")
     files = sorted(folder.glob("*.safetensors"))
@@ -98,8 +63,22 @@ def check_weights(folder: Path) -> None:
         others = [p.name for p in folder.iterdir() if p.suffix in (".bin", ".ckpt", ".pt", ".msgpack")]
         hint = f" ({', '.join(others)} cannot be used: only safetensors are loaded)" if others else ""
         raise UsageError(f"{folder} has no .safetensors weights{hint}; fetch or save the model with safetensors")
-    for path in files:
-        check_safetensors(path)
+    headers = [read_header(path) for path in files]
+    for header in headers:
+        check_floats(header)
+    return headers
+
+
+def _shards(index: Path) -> set[str]:
+    """The files beside an index that it names."""
+    named = read_json(index).get("weight_map")
+    if not isinstance(named, dict) or not all(isinstance(file, str) for file in named.values()):
+        raise UsageError(f"{index} should name a file for each key in weight_map; fetch the model again")
+    shards = set(named.values())
+    for shard in sorted(shards):
+        if not shard.endswith(".safetensors") or Path(shard).name != shard:
+            raise UsageError(f"{index} names {shown(shard)}; expected a .safetensors file beside it: fetch it again")
+    return shards
 
 
 def find_model(name: str) -> Model:
@@ -206,11 +185,11 @@ def check_lora(name: str) -> None:
     """
     path = local_path(name)
     if os.path.isdir(path):
-        check_safetensors(lora_file(path))
+        check_floats(read_header(lora_file(path)))
     elif os.path.isfile(path):
         if path.suffix != ".safetensors":
             raise UsageError(f"{path} is not a .safetensors file; only safetensors are loaded: convert the LoRA")
-        check_safetensors(path)
+        check_floats(read_header(path))
     elif not HUB_ID.fullmatch(name):
         raise UsageError(f"no LoRA {name!r}: expected a folder, a .safetensors file, a hub id (owner/name) or 'none'")
 

@@ -8,7 +8,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from mindone_tcd.errors import UsageError
-from mindone_tcd.pipelines.folder import check_lora, check_safetensors, find_model, lora_file
+from mindone_tcd.files.safetensors import read_header
+from mindone_tcd.pipelines.folder import check_lora, find_model, lora_file
 from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
 
 
@@ -162,7 +163,7 @@ def test_not_a_safetensors_file(tmp_path):
     path = tmp_path / "x.safetensors"
     path.write_bytes((4).to_bytes(8, "little") + b"nope" + bytes(8))
     with pytest.raises(UsageError, match="no safetensors file"):
-        check_safetensors(path)
+        read_header(path)
 
 
 def test_lora_files(tmp_path):
