@@ -10,7 +10,9 @@ from pathlib import Path
 from ..errors import UsageError
 from ..files.json_object import read_json
 from ..files.safetensors import Header, check_floats, read_header, shown
+from ..files.tokenizer_files import check_tokenizer
 from ..hub import HUB_ID, fetch_file
+from .parts import SCHEDULER, check_model, read_config, read_scheduler
 from .recipes import SHAPES, SHAPES_FOLDER
 
 
@@ -43,6 +45,12 @@ class Model:
     @property
     def shipped(self) -> bool:
         return self.name == SHAPES
+
+
+NEEDED = ("unet", "vae", "scheduler", "tokenizer", "tokenizer_2", "text_encoder", "text_encoder_2")
+"""The parts that draw images, if the index names them: each is a library and a class."""
+
+_ENTRY = "expected a library and a class, or two nulls: fetch the model again"
 
 
 def check_weights(folder: Path) -> list[Header]:
@@ -102,8 +110,9 @@ def find_model(name: str) -> Model:
         raise UsageError(f"no model {name!r}: expected {SHAPES!r}, an existing folder, or a hub id (owner/name)")
     if not (folder / "model_index.json").is_file():
         raise UsageError(f"{folder} has no model_index.json; expected the folder of a whole pipeline, as saved by it")
+    index = read_json(folder / "model_index.json")
     for part in part_folders(folder):
-        _check_part(part)
+        _check_part(part, index[part.name][1])
     return _describe(name, str(folder.resolve()), True, lambda part, file: folder / (part or "") / file)
 
 
@@ -117,9 +126,20 @@ def part_folders(folder: Path, given: Collection[str] = ()) -> Iterator[Path]:
     Raises:
         UsageError: at the first part whose folder is not there.
     """
-    for part, entry in read_json(folder / "model_index.json").items():
-        if part.startswith("_") or part in given or not isinstance(entry, list) or entry[:1] == [None]:
+    path = folder / "model_index.json"
+    for part, entry in read_json(path).items():
+        if part.startswith("_") or part in given:
             continue
+        if not isinstance(entry, list):
+            if part in NEEDED or isinstance(entry, dict):
+                raise UsageError(f"{path}: {part} is {shown(entry)}; {_ENTRY}")
+            continue
+        if len(entry) != 2 or not (entry == [None, None] or all(isinstance(name, str) for name in entry)):
+            raise UsageError(f"{path}: {part} is {shown(entry)}; {_ENTRY}")
+        if entry[0] is None:
+            continue
+        if Path(part).name != part:
+            raise UsageError(f"{path} names the part {shown(part)}, which is no folder in it; fetch the model again")
         if not (folder / part).is_dir():
             raise UsageError(f"{folder} lacks the folder {part}/ that model_index.json names; fetch the model again")
         yield folder / part
@@ -142,14 +162,13 @@ def _describe(name: str, location: str, local: bool, find: Callable[[str | None,
     index = find(None, "model_index.json")
     pipeline_class = read_json(index).get("_class_name")
     if not isinstance(pipeline_class, str):
-        raise UsageError(f"{index} names no pipeline as _class_name, but {pipeline_class!r}; fetch the model again")
-    vae = find("vae", "config.json")
-    blocks = read_json(vae).get("block_out_channels", [0] * 4)
-    if not isinstance(blocks, list) or not blocks:
-        raise UsageError(f"{vae} should list block_out_channels, not {blocks!r}; fetch the model again")
-    scale = 2 ** (len(blocks) - 1)
-    unet = read_json(find("unet", "config.json"))
-    latent = unet.get("sample_size")
+        raise UsageError(
+            f"{index} names no pipeline as _class_name, but {shown(pipeline_class)}; fetch the model again"
+        )
+    vae, _ = read_config(find("vae", "config.json"), "vae")
+    scale = 2 ** (len(vae.get("block_out_channels", [0] * 4)) - 1)
+    unet, _ = read_config(find("unet", "config.json"), "unet")
+    latent, cross = unet.get("sample_size"), unet.get("cross_attention_dim")
     return Model(
         name,
         location,
@@ -157,24 +176,21 @@ def _describe(name: str, location: str, local: bool, find: Callable[[str | None,
         pipeline_class,
         scale,
         latent * scale if isinstance(latent, int) else None,
-        unet.get("cross_attention_dim"),
-        read_json(find("scheduler", "scheduler_config.json")).get("prediction_type"),
+        cross if isinstance(cross, int) else None,
+        read_scheduler(find("scheduler", SCHEDULER)).get("prediction_type"),
         unet.get("time_cond_proj_dim") is not None,
     )
 
 
-def _check_part(folder: Path) -> None:
+def _check_part(folder: Path, named: str) -> None:
     part = folder.name
     if part == "scheduler":
-        read_json(folder / "scheduler_config.json")
+        read_scheduler(folder / SCHEDULER)
     elif part.startswith("tokenizer"):
-        if not (folder / "tokenizer.json").is_file():
-            read_json(folder / "vocab.json")
-            if not (folder / "merges.txt").is_file():
-                raise UsageError(f"{folder} lacks merges.txt; fetch or save the model again")
+        check_tokenizer(folder)
     elif part in ("unet", "vae") or part.startswith("text_encoder"):
         read_json(folder / "config.json")
-        check_weights(folder)
+        check_model(folder, check_weights(folder), named)
 
 
 def check_lora(name: str) -> None:
