@@ -82,9 +82,19 @@ class _Found:
         )
         return max(sizes, default=self.axis)
 
+    def _fields(self, config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        """The fields of a configuration, and of those inside it for the towers that the weights have."""
+        for name, value in config.items():
+            if not isinstance(value, dict):
+                yield name, value
+            elif (tower := name.removesuffix("_config")) == name or any(
+                f"{tower}_model." in key for key in self.shapes
+            ):
+                yield from value.items()
+
     def bound(self, config: Mapping[str, Any], where: object) -> None:
         """Hold each number of a configuration of any class against the longest list and the largest axis."""
-        for name, value in _fields(config):
+        for name, value in self._fields(config):
             if isinstance(value, list) and len(value) > max(self.longest, 256):
                 _refuse(where, name, f"a list of {len(value)}", f"no list longer than {self.longest}")
             for number in _numbers(value):
@@ -92,15 +102,6 @@ class _Found:
                     _refuse(where, name, value, f"no more than {self.longest} layers in a row")
                 if name.endswith(_WIDTHS) and not name.endswith(_NO_WIDTHS) and number > max(self.axis, _SMALL):
                     _refuse(where, name, value, f"no size above {self.axis}")
-
-
-def _fields(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The fields of a configuration, and of those inside it."""
-    for name, value in config.items():
-        if isinstance(value, dict):
-            yield from value.items()
-        else:
-            yield name, value
 
 
 def _numbers(value: Any) -> list[int]:

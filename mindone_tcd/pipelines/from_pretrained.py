@@ -76,7 +76,7 @@ def _checked(original: Callable, load: Load, check: Check | None) -> Callable:
             return load(original, cls, args, options)
         except Exception as error:
             _explain(cls, source, options, error)
-            if folder is not None:
+            if folder is not None and "custom_pipeline" not in options:
                 missing_weights.say_where(folder, error)
             raise
         finally:
