@@ -14,11 +14,12 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import UsageError, first_line
+
+if TYPE_CHECKING:
+    import numpy as np
 
 LONGEST_KEY = 1000
 """Characters. The longest keys of published models have 150; what takes a key apart may take this many steps."""
@@ -33,16 +34,16 @@ _METADATA = "__metadata__"
 _FIELDS = {"dtype", "shape", "data_offsets"}
 _REMEDY = "fetch or save the file again"
 
-_FLOATS = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.float32}
-_OTHERS = {f"{kind}{bits}": np.dtype(f"{kind.lower()}{bits // 8}") for kind in "IU" for bits in (8, 16, 32, 64)}
-_READ = {name: np.dtype(dtype) for name, dtype in {**_FLOATS, **_OTHERS, "BOOL": np.bool_}.items()}
-"""What each dtype becomes in NumPy, which has no bfloat16: float32 holds its values exactly."""
+_FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+_OTHERS = {f"{kind}{bits}": f"<{kind.lower()}{bits // 8}" for kind in "IU" for bits in (8, 16, 32, 64)}
+_READ = {**_FLOATS, **_OTHERS, "BOOL": "|b1"}
+"""The dtypes that are read, as NumPy spells them; it has no bfloat16, whose bits are read as integers and widened."""
 
-_UNREAD = {"F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "C64": 64}
-_BITS = {**{name: 8 * dtype.itemsize for name, dtype in _READ.items()}, "BF16": 16, **_UNREAD}
+_UNREAD = {"F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "F8_E4M3FNUZ": 1, "F8_E5M2FNUZ": 1, "C64": 8}
+_BYTES = {**{name: int(spelled[2]) for name, spelled in _READ.items()}, **_UNREAD}
 
-_EXPONENTS = {"F64": (np.uint64, 0x7FF << 52), "F32": (np.uint32, 0xFF << 23), "F16": (np.uint16, 0x1F << 10)}
-_EXPONENTS["BF16"] = (np.uint16, 0xFF << 7)
+_EXPONENTS = {"F64": ("<u8", 0x7FF << 52), "F32": ("<u4", 0xFF << 23), "F16": ("<u2", 0x1F << 10)}
+_EXPONENTS["BF16"] = ("<u2", 0xFF << 7)
 """By dtype, the unsigned integers of its width, and the bits that are all set in NaN and infinity, and only there."""
 
 _COUNTS = ("position_ids", "token_type_ids", "num_batches_tracked", "relative_position_index", "alpha")
@@ -143,13 +144,15 @@ def read_tensors(header: Header) -> Iterator[tuple[str, np.ndarray]]:
         UsageError: at a tensor of a dtype that NumPy lacks (8-bit floats), that holds a NaN or an infinity, or that
             is no longer whole.
     """
+    import numpy as np
+
     path = header.path
     try:
         with path.open("rb") as stream:
             for key, entry in header.tensors.items():
                 if entry.dtype not in _READ:
                     _refuse_dtype(path, key, entry)
-                dtype = np.dtype(np.uint16) if entry.dtype == "BF16" else _READ[entry.dtype]
+                dtype = np.dtype(_READ[entry.dtype])
                 count = (entry.end - entry.begin) // dtype.itemsize
                 stream.seek(entry.begin)
                 values = np.fromfile(stream, dtype, count)
@@ -174,6 +177,8 @@ def check_finite(values: np.ndarray, where: str) -> None:
     Raises:
         UsageError: if it holds a NaN or an infinity.
     """
+    import numpy as np
+
     name = f"F{8 * values.dtype.itemsize}" if values.dtype.kind == "f" else ""
     if name in _EXPONENTS:
         _check_finite(np.ascontiguousarray(values).reshape(-1), name, where)
@@ -181,7 +186,8 @@ def check_finite(values: np.ndarray, where: str) -> None:
 
 def _check_finite(values: np.ndarray, dtype: str, where: str) -> None:
     integers, exponent = _EXPONENTS[dtype]
-    bits, exponent = values.view(integers), integers(exponent)
+    bits = values.view(integers)
+    exponent = bits.dtype.type(exponent)
     # In pieces that stay in the processor's cache.
     for first in range(0, bits.size, _CHUNK):
         piece = bits[first : first + _CHUNK] & exponent
@@ -227,7 +233,7 @@ def _entry(path: Path, key: str, value: Any, start: int) -> Entry:
     if not isinstance(value, dict) or value.keys() != _FIELDS:
         _refuse(path, f"{shown(key)} should have a dtype, a shape and data_offsets alone")
     dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in _BITS:
+    if not isinstance(dtype, str) or dtype not in _BYTES:
         _refuse(path, f"{shown(key)} is of an unknown dtype, {shown(dtype)}")
     if not _naturals(shape) or len(shape) > _MOST_AXES:
         _refuse(path, f"the shape of {shown(key)} should be at most {_MOST_AXES} whole numbers, not {shown(shape)}")
@@ -236,7 +242,7 @@ def _entry(path: Path, key: str, value: Any, start: int) -> Entry:
     if math.prod(max(axis, 1) for axis in shape) > _LARGEST_SHAPE:
         _refuse(path, f"the shape of {shown(key)}, {shown(shape)}, is larger than any memory")
     begin, end = offsets
-    if math.prod(shape) * _BITS[dtype] != 8 * (end - begin):
+    if math.prod(shape) * _BYTES[dtype] != end - begin:
         _refuse(path, f"{shown(key)} of dtype {dtype} and shape {shown(shape)} does not fill its {end - begin} bytes")
     return Entry(dtype, tuple(shape), start + begin, start + end)
 

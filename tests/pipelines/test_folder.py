@@ -1,5 +1,7 @@
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +28,13 @@ def test_the_shipped_model_is_known_without_loading():
     assert (model.shipped, model.local, model.pipeline_class) == (True, True, "StableDiffusionXLPipeline")
     assert (model.vae_scale, model.sample_size) == (8, 128)
     assert (model.prediction_type, model.guidance_embedded) == ("v_prediction", False)
+
+
+def test_the_checks_need_the_standard_library_alone():
+    code = "import sys; from mindone_tcd.pipelines.folder import find_model; find_model('shapes'); "
+    code += "print({'numpy', 'mindspore', 'mindone', 'safetensors'} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "set()"
 
 
 def test_a_folder(folder):
