@@ -10,23 +10,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
+from ..files.safetensors import check_finite, check_floats, read_header, read_tensors, shown
 from ..hub import HUB_ID, fetch_file, hub_errors
-from ..pipelines.folder import check_safetensors, local_path, lora_file
+from ..pipelines.folder import local_path, lora_file
 
 HUB_OPTIONS = ("cache_dir", "force_download", "proxies", "local_files_only", "token", "revision")
 """Keyword arguments that go to huggingface_hub as they are."""
-
-_DTYPES = {
-    "F64": np.float64,
-    "F32": np.float32,
-    "F16": np.float16,
-    "I64": np.int64,
-    "I32": np.int32,
-    "I16": np.int16,
-    "I8": np.int8,
-    "U8": np.uint8,
-    "BOOL": np.bool_,
-}
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -38,33 +27,18 @@ def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]
         The tensors by name, in the order in which they lie in the file, and the metadata.
 
     Raises:
-        UsageError: if the file is truncated or damaged, or holds a dtype that cannot be used (8-bit floats).
+        UsageError: if the file is truncated or damaged, holds a dtype that a weight cannot have, a NaN or an infinity.
     """
-    start, header = check_safetensors(path)
-    data = np.memmap(path, mode="r", dtype=np.uint8)
-    metadata = header.pop("__metadata__", {})
-    tensors = {}
-    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
-        begin, end = entry["data_offsets"]
-        raw = data[start + begin : start + end].tobytes()
-        if entry["dtype"] == "BF16":
-            values = (np.frombuffer(raw, np.uint16).astype(np.uint32) << 16).view(np.float32)
-        elif entry["dtype"] in _DTYPES:
-            values = np.frombuffer(raw, _DTYPES[entry["dtype"]])
-        else:
-            raise UsageError(
-                f"{path}: {name!r} is of dtype {entry['dtype']}; expected float32, float16 or bfloat16: "
-                "save the file again in one of them"
-            )
-        tensors[name] = values.reshape(entry["shape"])
-    return tensors, metadata
+    header = read_header(path)
+    check_floats(header)
+    return dict(read_tensors(header)), header.metadata
 
 
 def as_arrays(tensors: dict[str, Any]) -> dict[str, np.ndarray]:
     """A state dict of MindSpore tensors or NumPy arrays as NumPy arrays; bfloat16 is widened to float32.
 
     Raises:
-        UsageError: for values that are neither.
+        UsageError: for values that are neither, and for a NaN and an infinity.
     """
     arrays = {}
     for name, value in tensors.items():
@@ -75,6 +49,7 @@ def as_arrays(tensors: dict[str, Any]) -> dict[str, np.ndarray]:
             raise UsageError(
                 f"{name!r} is a {kind.__module__}.{kind.__name__}; expected a MindSpore tensor or an array"
             )
+        check_finite(value, shown(name))
         arrays[name] = value
     return arrays
 

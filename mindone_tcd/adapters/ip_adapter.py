@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError, first_line
-from ..pipelines.folder import check_safetensors
+from ..files.safetensors import check_floats, read_header
 from . import files
 from .ip_adapter_keys import FACE_LORA, Kind, attention_shapes, compare, kind_of
 from .lora import lora_shapes
@@ -212,7 +212,7 @@ class _Encoder:
                     "unpickled: fetch model.safetensors or convert it"
                 )
             for file in weights:
-                check_safetensors(file)
+                check_floats(read_header(file))
         try:
             return json.loads((path / "config.json").read_text(encoding="utf-8"))
         except ValueError as error:

@@ -17,6 +17,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ..errors import UsageError
+from ..files.safetensors import LONGEST_KEY, shown
 from .module_names import flat_names
 
 DOWN, UP, ALPHA = "down", "up", "alpha"
@@ -32,9 +34,6 @@ _TENSOR = re.compile(
     r"|\.lora(?:_linear_layer)?\.(?P<diffusers>down|up)\.weight"
     r"|(?P<processor_alpha>_lora)?\.(?P<alpha>alpha))"
 )
-_DEEPEST = 32
-"""More names than the path of any module has."""
-
 _ATTENTION = {
     "unet": {"to_q": "to_q", "to_k": "to_k", "to_v": "to_v", "to_out": "to_out.0"},
     "text_encoder": {"to_q": "q_proj", "to_k": "k_proj", "to_v": "v_proj", "to_out": "out_proj"},
@@ -87,9 +86,18 @@ class Names:
             component: flat_names(sorted(paths), layers_per_block if component == "unet" else None)
             for component, paths in self.paths.items()
         }
+        self._deepest = {
+            component: max((path.count(".") for path in paths), default=0) for component, paths in self.paths.items()
+        }
 
     def place(self, key: str) -> Place | Unplaced:
-        """Where a key of a LoRA file belongs."""
+        """Where a key of a LoRA file belongs.
+
+        Raises:
+            UsageError: for a key that is longer than any module's.
+        """
+        if len(key) > LONGEST_KEY:
+            raise UsageError(f"the key {shown(key)} has {len(key)} characters; expected at most {LONGEST_KEY}")
         for pattern, method in _OTHER_METHODS:
             if pattern.search(key):
                 return Unplaced(key, f"keys of {method}", self._owner(key))
@@ -128,8 +136,10 @@ class Names:
                 path = self._flat.get(component, {}).get(key.removeprefix(prefix).partition(".")[0])
                 return (component, path) if path is not None else None
         component, inner = self._split(key)
-        names = inner.split(".")
-        for count in range(min(len(names) - 1, _DEEPEST), 0, -1):
+        # A module's path has few names, and one more with "processor": a longer beginning is no module.
+        most = self._deepest.get(component, -2) + 2
+        names = inner.split(".", most + 1)
+        for count in range(min(len(names) - 1, most), 0, -1):
             stem = ".".join(names[:count])
             path = self._path(component, stem.removesuffix("_lora"), stem.endswith("_lora"))
             if path is not None:

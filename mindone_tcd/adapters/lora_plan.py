@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from ..errors import UsageError, some
+from ..files.name_patterns import NamePatterns
 from .lora_keys import ALPHA, DOWN, UP, Names, Unplaced
 
 METADATA_KEY = "lora_adapter_metadata"
@@ -150,20 +149,21 @@ def _configurations(metadata: Mapping[str, str]) -> dict[str, dict]:
                 found.setdefault("unet", {})[component] = value
         for options in found.values():
             if options.get("lora_alpha") is not None:
-                _finite(options["lora_alpha"])
-            patterns = options.get("alpha_pattern") or {}
-            options["alpha_pattern"] = {re.compile(k).pattern: _finite(v) for k, v in patterns.items()}
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError, re.error) as error:
+                options["lora_alpha"] = _number(options["lora_alpha"])
+            patterns = {name: _number(value) for name, value in (options.get("alpha_pattern") or {}).items()}
+            options["alpha_pattern"] = NamePatterns(patterns, f"the LoRA's metadata {METADATA_KEY!r}")
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        if isinstance(error, UsageError):
+            raise
         raise UsageError(
             f"the LoRA's metadata {METADATA_KEY!r} cannot be read ({error}); save the LoRA again, or remove it"
         ) from error
     return found
 
 
-def _finite(value: Any) -> float:
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(f"{value!r} is no finite alpha")
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not math.isfinite(number := float(value)):  # type: ignore[arg-type]
+        raise ValueError(f"{value} is no alpha")
     return number
 
 
@@ -181,11 +181,8 @@ def _alphas(
 
 
 def _configured_alpha(path: str, rank: int, configuration: dict) -> float:
-    alpha = float(configuration["lora_alpha"])
-    for pattern, value in configuration["alpha_pattern"].items():
-        if re.match(rf"(.*\.)?({pattern})$", path):  # PEFT's own rule
-            alpha = value
-            break
+    alpha = configuration["alpha_pattern"].value(path)
+    alpha = configuration["lora_alpha"] if alpha is None else alpha
     # Rank-stabilised LoRA divides by the root of the rank; alpha / rank is then the same number.
     return alpha * math.sqrt(rank) if configuration.get("use_rslora") else alpha
 

@@ -158,9 +158,12 @@ MENDINGS: tuple[Mending, ...] = (
     ),
     Mending(
         "weights in memory",
-        "safetensors/mindspore.py: load_file; diffusers/models/model_loading_utils.py: _load_state_dict_into_model",
-        "a file is mapped, copied as a whole, and float16 weights pass through float32",
-        "from_pretrained takes three times the weights at its peak in float16, twice in the file's own dtype",
+        "safetensors/mindspore.py: load_file; diffusers/models/model_loading_utils.py: load_state_dict, "
+        "_load_state_dict_into_model; transformers/modeling_utils.py: load_state_dict",
+        "a file is mapped, copied as a whole, and float16 weights pass through float32; dtypes and values that are "
+        "no weights are taken, and an error loses its reason",
+        "from_pretrained takes three times the weights at its peak in float16, twice in the file's own dtype; "
+        "a damaged file",
         weights_in_memory.REPLACED,
     ),
 )

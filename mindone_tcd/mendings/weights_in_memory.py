@@ -8,41 +8,43 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..errors import UsageError
-from ..pipelines.folder import check_safetensors
-
-_DTYPES = {
-    **{"F64": np.float64, "F32": np.float32, "F16": np.float16, "BOOL": np.bool_},
-    **{f"{kind}{bits}": np.dtype(f"{kind.lower()}{bits // 8}") for kind in "IU" for bits in (8, 16, 32, 64)},
-}
+from ..files.safetensors import check_floats, read_header, read_tensors
 
 
 def _one_after_the_other(original: Callable) -> Callable:
     @functools.wraps(original)
     def load_file(filename: Any) -> dict[str, Any]:
-        import mindspore as ms
-
-        try:
-            start, header = check_safetensors(Path(filename))
-            header.pop("__metadata__", None)
-            dtypes = {name: np.dtype(_DTYPES[entry["dtype"]]) for name, entry in header.items()}
-        except (UsageError, KeyError):
-            return original(filename)  # what is damaged or in another dtype is refused there
-        tensors = {}
-        with open(filename, "rb") as file:
-            for name, entry in header.items():
-                begin, end = entry["data_offsets"]
-                file.seek(start + begin)
-                values = np.fromfile(file, dtypes[name], (end - begin) // dtypes[name].itemsize)
-                tensors[name] = ms.Parameter(values.reshape(entry["shape"]), name=name)
-        return tensors
+        return _parameters(filename)
 
     return load_file
+
+
+def _of_a_model(original: Callable) -> Callable:
+    """mindone hides the reason of an error, and reads the weights of transformers' models by another reader."""
+
+    @functools.wraps(original)
+    def load_state_dict(checkpoint_file: Any, *args: Any, **options: Any) -> dict[str, Any]:
+        if not str(checkpoint_file).endswith(".safetensors") or (args and args[0]) or options.get("dduf_entries"):
+            return original(checkpoint_file, *args, **options)
+        return _parameters(checkpoint_file, weights=True)
+
+    return load_state_dict
+
+
+def _parameters(filename: Any, weights: bool = False) -> dict[str, Any]:
+    """The tensors of a file as parameters; with ``weights``, they have to be of a dtype that weights have."""
+    import mindspore as ms
+
+    header = read_header(filename)
+    if weights:
+        check_floats(header)
+    parameters = {}
+    for name, values in read_tensors(header):
+        tensor = ms.Tensor(values, ms.bfloat16) if header.tensors[name].dtype == "BF16" else values
+        parameters[name] = ms.Parameter(tensor, name=name)
+    return parameters
 
 
 def _in_the_dtype_asked_for(original: Callable) -> Callable:
@@ -74,5 +76,7 @@ def _in_the_dtype_asked_for(original: Callable) -> Callable:
 
 REPLACED: dict[str, Callable] = {
     "mindone.safetensors.mindspore:load_file": _one_after_the_other,
+    "mindone.diffusers.models.model_loading_utils:load_state_dict": _of_a_model,
+    "mindone.transformers.modeling_utils:load_state_dict": _of_a_model,
     "mindone.diffusers.models.model_loading_utils:_load_state_dict_into_model": _in_the_dtype_asked_for,
 }

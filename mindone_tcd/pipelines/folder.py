@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
+from ..files.json_object import read_json
+from ..files.safetensors import Header, check_floats, read_header, shown
+from ..files.tokenizer_files import check_tokenizer
 from ..hub import HUB_ID, fetch_file
 from .allowed_classes import check_config, check_index, check_shards, is_value
+from .parts import SCHEDULER, check_model, read_config, read_scheduler
 from .recipes import SHAPES, SHAPES_FOLDER
 
 INDEX = "model_index.json"
@@ -47,53 +50,23 @@ class Model:
         return self.name == SHAPES
 
 
-def check_safetensors(path: Path) -> tuple[int, dict]:
-    """Make sure that a safetensors file is whole: its header can be read and its length is what the header says.
+NEEDED = ("unet", "vae", "scheduler", "tokenizer", "tokenizer_2", "text_encoder", "text_encoder_2")
+"""The parts that draw images, if the index names them: each is a library and a class."""
+
+_ENTRY = "expected a library and a class, or two nulls: fetch the model again"
+
+
+def check_weights(folder: Path) -> list[Header]:
+    """Make sure that a model's folder has safetensors, all that its index names, and that they are whole.
 
     Returns:
-        where the data begin, and the header.
-
-    Raises:
-        UsageError: naming the file and what is wrong with it.
-    """
-    size = path.stat().st_size
-    remedy = "fetch or save the file again"
-    try:
-        with path.open("rb") as stream:
-            length = int.from_bytes(stream.read(8), "little")
-            if size < 8 or length > size - 8:
-                raise UsageError(f"{path} is truncated: {size} bytes, less than its header; {remedy}")
-            header = json.loads(stream.read(length))
-        end = max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        if isinstance(error, UsageError):
-            raise
-        raise UsageError(f"{path} is no safetensors file: its header cannot be read; {remedy}") from error
-    if size != 8 + length + end:
-        raise UsageError(f"{path} is damaged: {size} bytes, but its header speaks of {8 + length + end}; {remedy}")
-    return 8 + length, header
-
-
-def read_json(path: Path) -> dict:
-    """A JSON object from a file, or a UsageError that names the file."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read as JSON ({error}); fetch or save the model again") from error
-    if not isinstance(value, dict):
-        raise UsageError(f"{path} should hold a JSON object, not a {type(value).__name__}; fetch or save it again")
-    return value
-
-
-def check_weights(folder: Path) -> None:
-    """Make sure that a model's folder has safetensors, all that its index names, and that they are whole.
+        the header of each file.
 
     Raises:
         UsageError: naming what is missing or damaged.
     """
     indexes = sorted(folder.glob("*.safetensors.index*.json"))
-    shards = {shard for index in indexes for shard in read_json(index).get("weight_map", {}).values()}
-    missing = [shard for shard in sorted(shards) if not (folder / shard).is_file()]
+    missing = sorted({shard for index in indexes for shard in _shards(index) if not (folder / shard).is_file()})
     if missing:
         raise UsageError(f"{folder} lacks {', '.join(missing)}, which its index names; fetch the model again")
     files = sorted(folder.glob("*.safetensors"))
@@ -101,8 +74,22 @@ def check_weights(folder: Path) -> None:
         others = [p.name for p in folder.iterdir() if p.suffix in (".bin", ".ckpt", ".pt", ".msgpack")]
         hint = f" ({', '.join(others)} cannot be used: only safetensors are loaded)" if others else ""
         raise UsageError(f"{folder} has no .safetensors weights{hint}; fetch or save the model with safetensors")
-    for path in files:
-        check_safetensors(path)
+    headers = [read_header(path) for path in files]
+    for header in headers:
+        check_floats(header)
+    return headers
+
+
+def _shards(index: Path) -> set[str]:
+    """The files beside an index that it names."""
+    named = read_json(index).get("weight_map")
+    if not isinstance(named, dict) or not all(isinstance(file, str) for file in named.values()):
+        raise UsageError(f"{index} should name a file for each key in weight_map; fetch the model again")
+    shards = set(named.values())
+    for shard in sorted(shards):
+        if not shard.endswith(".safetensors") or Path(shard).name != shard:
+            raise UsageError(f"{index} names {shown(shard)}; expected a .safetensors file beside it: fetch it again")
+    return shards
 
 
 def find_model(name: str) -> Model:
@@ -128,8 +115,9 @@ def find_model(name: str) -> Model:
     if not (folder / "model_index.json").is_file():
         raise UsageError(f"{folder} has no model_index.json; expected the folder of a whole pipeline, as saved by it")
     check_classes(folder)
+    index = read_json(folder / "model_index.json")
     for part in part_folders(folder):
-        _check_part(part)
+        _check_part(part, index[part.name][1])
     return _describe(name, str(folder.resolve()), True, lambda part, file: folder / (part or "") / file)
 
 
@@ -143,9 +131,20 @@ def part_folders(folder: Path, given: Collection[str] = ()) -> Iterator[Path]:
     Raises:
         UsageError: at the first part whose folder is not there.
     """
-    for part, entry in read_json(folder / "model_index.json").items():
-        if part.startswith("_") or part in given or not _is_part(entry):
+    path = folder / INDEX
+    for part, entry in read_json(path).items():
+        if part.startswith("_") or part in given:
             continue
+        if not isinstance(entry, list) or is_value(entry):
+            if part in NEEDED or isinstance(entry, dict):
+                raise UsageError(f"{path}: {part} is {shown(entry)}; {_ENTRY}")
+            continue
+        if len(entry) != 2 or not (entry == [None, None] or all(isinstance(name, str) for name in entry)):
+            raise UsageError(f"{path}: {part} is {shown(entry)}; {_ENTRY}")
+        if entry[0] is None:
+            continue
+        if Path(part).name != part:
+            raise UsageError(f"{path} names the part {shown(part)}, which is no folder in it; fetch the model again")
         if not (folder / part).is_dir():
             raise UsageError(f"{folder} lacks the folder {part}/ that model_index.json names; fetch the model again")
         yield folder / part
@@ -205,13 +204,10 @@ def _describe(name: str, location: str, local: bool, find: Callable[[str | None,
     path = find(None, INDEX)
     index = read_json(path)
     check_index(path, index)
-    vae = find("vae", "config.json")
-    blocks = read_json(vae).get("block_out_channels", [0] * 4)
-    if not isinstance(blocks, list) or not blocks:
-        raise UsageError(f"{vae} should list block_out_channels, not {blocks!r}; fetch the model again")
-    scale = 2 ** (len(blocks) - 1)
-    unet = read_json(find("unet", "config.json"))
-    latent = unet.get("sample_size")
+    vae, _ = read_config(find("vae", "config.json"), "vae")
+    scale = 2 ** (len(vae.get("block_out_channels", [0] * 4)) - 1)
+    unet, _ = read_config(find("unet", "config.json"), "unet")
+    latent, cross = unet.get("sample_size"), unet.get("cross_attention_dim")
     return Model(
         name,
         location,
@@ -219,24 +215,21 @@ def _describe(name: str, location: str, local: bool, find: Callable[[str | None,
         index["_class_name"],
         scale,
         latent * scale if isinstance(latent, int) else None,
-        unet.get("cross_attention_dim"),
-        read_json(find("scheduler", "scheduler_config.json")).get("prediction_type"),
+        cross if isinstance(cross, int) else None,
+        read_scheduler(find("scheduler", SCHEDULER)).get("prediction_type"),
         unet.get("time_cond_proj_dim") is not None,
     )
 
 
-def _check_part(folder: Path) -> None:
+def _check_part(folder: Path, named: str) -> None:
     part = folder.name
     if part == "scheduler":
-        read_json(folder / "scheduler_config.json")
+        read_scheduler(folder / SCHEDULER)
     elif part.startswith("tokenizer"):
-        if not (folder / "tokenizer.json").is_file():
-            read_json(folder / "vocab.json")
-            if not (folder / "merges.txt").is_file():
-                raise UsageError(f"{folder} lacks merges.txt; fetch or save the model again")
+        check_tokenizer(folder)
     elif part in ("unet", "vae") or part.startswith("text_encoder"):
         read_json(folder / "config.json")
-        check_weights(folder)
+        check_model(folder, check_weights(folder), named)
 
 
 def check_lora(name: str) -> None:
@@ -247,11 +240,11 @@ def check_lora(name: str) -> None:
     """
     path = local_path(name)
     if os.path.isdir(path):
-        check_safetensors(lora_file(path))
+        check_floats(read_header(lora_file(path)))
     elif os.path.isfile(path):
         if path.suffix != ".safetensors":
             raise UsageError(f"{path} is not a .safetensors file; only safetensors are loaded: convert the LoRA")
-        check_safetensors(path)
+        check_floats(read_header(path))
     elif not HUB_ID.fullmatch(name):
         raise UsageError(f"no LoRA {name!r}: expected a folder, a .safetensors file, a hub id (owner/name) or 'none'")
 

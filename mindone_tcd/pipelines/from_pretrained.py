@@ -71,18 +71,31 @@ def _checked(original: Callable, load: Load, check: Check | None) -> Callable:
         class_checks.check_call(cls, source, options)
         if check is not None:
             check(cls, original, source, options)
+        folder = _local_folder(source, options)
+        if folder is not None:
+            missing_weights.check_what_is_there(folder, cls.__name__, given=options)
         token = _strict.set(strict)
         try:
             with one_at_a_time, class_checks.loading():
                 return load(original, cls, args, options)
         except Exception as error:
             _explain(cls, source, options, error)
+            if folder is not None and "custom_pipeline" not in options:
+                missing_weights.say_where(folder, error)
             raise
         finally:
             _strict.reset(token)
 
     setattr(from_pretrained, _MARK, original)
     return from_pretrained
+
+
+def _local_folder(source: Any, options: dict[str, Any]) -> Path | None:
+    """The folder that is to be loaded, if it is here; a single file with everything in it is none."""
+    if not isinstance(source, str | Path) or "dduf_file" in options:
+        return None
+    path = Path(source).expanduser() / (options.get("subfolder") or "")
+    return path if path.is_dir() else None
 
 
 def _load_as_it_is(original: Callable, cls: type, args: tuple, options: dict[str, Any]) -> Any:

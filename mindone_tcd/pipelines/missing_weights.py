@@ -1,4 +1,4 @@
-"""Why a folder could not be loaded: mindone's error names one file; this says what is there and what to pass."""
+"""Why a folder cannot be loaded: mindone's error names one file; this says what is there and what to pass."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from ..errors import UsageError
+from ..errors import UsageError, first_line
+from ..files.json_object import read_json
+from . import parts
 from .folder import check_weights, part_folders
 from .placed_keys import WITHOUT_LORA
 
@@ -27,16 +29,59 @@ def explain(folder: Path, variant: str | None, given: Collection[str] = ()) -> N
     if not (folder / "model_index.json").is_file():
         _explain_part(folder, variant)
         return
-    parts = []
+    models = []
     for part in part_folders(folder, given):
         _refuse_adapter(part)
         if (part / "config.json").is_file():
-            parts.append(part)
-    found = [_variants(part) for part in parts]
+            models.append(part)
+    found = [_variants(part) for part in models]
     if variant is not None and not any(variant in variants for variants in found):
         _refuse_variant(folder, variant, set().union(*found))
-    for part in parts:
+    for part in models:
         _explain_part(part, variant, fall_back=True)
+
+
+def check_what_is_there(folder: Path, named: str, given: Collection[str] = ()) -> None:
+    """Check the files of a model's or a whole pipeline's folder before anything is loaded; what it lacks is not found.
+
+    Args:
+        folder: a folder with ``model_index.json``, or that of one model, scheduler or tokenizer.
+        named: the class that is asked for.
+        given: parts of the pipeline that do not come from the folder.
+
+    Raises:
+        UsageError: naming the file, and the field if it is one.
+    """
+    index = folder / "model_index.json"
+    if not index.is_file():
+        parts.check_what_is_there(folder, named)
+        return
+    classes = read_json(index)
+    for part in part_folders(folder, given):
+        parts.check_what_is_there(part, classes[part.name][1])
+
+
+def say_where(folder: Path, error: Exception) -> None:
+    """Turn an error from somewhere inside a library into one that names the folder, and the part that was being loaded.
+
+    Args:
+        folder: a folder that is here.
+        error: what loading it raised; a UsageError, and what is no matter of the folder's, are left alone.
+
+    Raises:
+        UsageError: with the error as its cause.
+    """
+    if isinstance(error, (UsageError, MemoryError, ImportError)):
+        return
+    part, frame = "", error.__traceback__
+    while frame is not None:
+        if frame.tb_frame.f_code.co_name == "load_sub_model":
+            part = f"{frame.tb_frame.f_locals.get('name')} of "
+        frame = frame.tb_next
+    raise UsageError(
+        f"{part}{folder} cannot be loaded ({type(error).__name__}: {first_line(error)}); "
+        "fetch or save the model again, or look for what is wrong among the options of this call"
+    ) from error
 
 
 def _variants(folder: Path) -> set[str | None]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import cases
 import layouts as lay
@@ -252,10 +253,53 @@ def test_alpha_of_the_configuration_in_the_metadata():
     assert module.alpha / module.rank == pytest.approx(8 / 2)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"unet.lora_alpha": "much"}', '{"unet.alpha_pattern": {"(": 1}}'])
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", '{"unet.lora_alpha": "much"}', '{"unet.lora_alpha": NaN}', '{"unet.lora_alpha": true}',
+     '{"unet.alpha_pattern": [1]}', '{"unet.alpha_pattern": {"to_q": Infinity}}', '{"a":' * 100_000],
+)  # fmt: skip
 def test_metadata_that_cannot_be_read(text):
     with pytest.raises(UsageError, match=r"metadata 'lora_adapter_metadata' cannot be read .* save the LoRA again"):
         make_plan(small(), {"lora_adapter_metadata": text}, SMALL, 2)
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+$", "(", "(.*a){25}"])
+def test_a_pattern_that_is_no_name_is_refused_and_never_compiled(pattern):
+    metadata = {"lora_adapter_metadata": json.dumps({"unet.lora_alpha": 1, "unet.alpha_pattern": {pattern: 1}})}
+    with pytest.raises(UsageError, match=r"has the pattern '.*expected the names of modules"):
+        make_plan(small(), metadata, SMALL, 2)
+
+
+def test_a_key_longer_than_any_modules_is_refused():
+    with pytest.raises(UsageError, match=r"the key 'unet\.a\..*…' has 5000005 characters; expected at most 1000$"):
+        make_plan({"unet." + "a." * 2_500_000: np.ones(2, np.float32)}, {}, SMALL, 2)
+
+
+@pytest.mark.parametrize(
+    "key", ["unet." + "a." * 490 + "dora_scale", "." * 1000, ".lora_A" * 140, "lora_unet_" + ".alpha" * 160 + "x"]
+)
+def test_a_key_with_many_dots_is_looked_up_a_few_times(key):
+    names, looked_up = Names(SMALL, 2), []
+    path = names._path
+    names._path = lambda *args: looked_up.append(args[1]) or path(*args)
+    assert isinstance(names.place(key), Unplaced)
+    deepest = max(name.count(".") for name in SMALL["unet"])
+    assert len(looked_up) <= deepest + 3
+
+
+def test_the_time_for_many_keys_grows_as_their_number():
+    """Four times the keys may not take sixteen times as long: the processor's time, the best of three."""
+
+    def seconds(count):
+        file = {f"unet.{'a.' * 400}{number}.dora_scale": np.ones(1, np.float32) for number in range(count)}
+        times = []
+        for _ in range(3):
+            start = time.process_time()
+            assert len(make_plan(file, {}, SMALL, 2).left_out) == count
+            times.append(time.process_time() - start)
+        return min(times)
+
+    assert seconds(8_000) < 10 * seconds(2_000)
 
 
 def test_the_wrong_base_model_is_named():

@@ -1,5 +1,7 @@
 """Weights are read one after the other, in the dtype asked for."""
 
+import json
+
 import mindspore as ms
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from mindone.safetensors import mindspore as reader
 from safetensors.numpy import save_file
 
 import mindone_tcd
+from mindone_tcd.errors import UsageError
 from mindone_tcd.standins import make
 
 
@@ -74,12 +77,62 @@ def test_every_dtype_and_shape_is_read(tmp_path):
 @pytest.mark.parametrize(
     "damage", [lambda raw: raw[:-3], lambda raw: b"", lambda raw: b"\xff" * 16, lambda raw: raw + b"x"]
 )
-def test_damaged_files_are_refused_as_before(tmp_path, damage):
+def test_damaged_files_are_refused(tmp_path, damage):
     save_file({"w": np.ones(4, np.float32)}, tmp_path / "w.safetensors")
     raw = (tmp_path / "w.safetensors").read_bytes()
     (tmp_path / "w.safetensors").write_bytes(damage(raw))
-    with pytest.raises(Exception, match=r"(?i)header|incomplete|invalid|metadata"):
+    with pytest.raises(UsageError, match=r"w\.safetensors is (truncated|damaged)"):
         reader.load_file(tmp_path / "w.safetensors")
+
+
+def test_bfloat16_stays_bfloat16(tmp_path):
+    header = json.dumps({"w": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}).encode()
+    data = np.array([0x3FC0, 0xC020], np.uint16).tobytes()
+    (tmp_path / "w.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + data)
+    found = reader.load_file(tmp_path / "w.safetensors")["w"]
+    assert found.dtype == ms.bfloat16
+    np.testing.assert_array_equal(found.float().asnumpy(), [1.5, -2.5])
+
+
+def relabelled(raw):
+    """The same bytes as 16-bit integers."""
+    length = int.from_bytes(raw[:8], "little")
+    return raw[:8] + raw[8 : 8 + length].replace(b'"F16"', b'"I16"') + raw[8 + length :]
+
+
+def shifted(raw):
+    """The first two weights' bytes, each one number later."""
+    length = int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8 : 8 + length])
+    entry = min((value for key, value in header.items() if key != "__metadata__"), key=lambda v: v["data_offsets"])
+    entry["data_offsets"] = [offset + 2 for offset in entry["data_offsets"]]
+    return raw[:8] + json.dumps(header, separators=(",", ":")).encode().ljust(length) + raw[8 + length :]
+
+
+def not_finite(raw):
+    return raw[:-2] + np.array([np.nan], np.float16).tobytes()
+
+
+@pytest.mark.parametrize("subfolder", ["unet", "text_encoder"])
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (relabelled, "is of dtype I16; expected float32, float16 or bfloat16"),
+        (shifted, "leaves a hole after the header|overlaps"),
+        (not_finite, "holds a NaN or an infinity"),
+    ],
+)
+def test_weights_that_would_draw_another_image_are_refused(halves, tmp_path, subfolder, damage, message):
+    from mindone.diffusers.models.model_loading_utils import load_state_dict as of_diffusers
+    from mindone.transformers.modeling_utils import load_state_dict as of_transformers
+
+    (file,) = (halves / subfolder).glob("*.safetensors")
+    bad = tmp_path / "bad.safetensors"
+    bad.write_bytes(damage(file.read_bytes()))
+    for load_state_dict in (of_diffusers, of_transformers):
+        assert load_state_dict(str(file)).keys() == reader.load_file(file).keys()
+        with pytest.raises(UsageError, match=message):
+            load_state_dict(str(bad))
 
 
 def test_it_is_the_one_that_pipelines_use():

@@ -1,0 +1,92 @@
+"""How a damaged model's folder is met: refused in one line, taken, or with an error from inside a library.
+
+    python tools/fuzzing/check_model_folders.py                 # find_model alone, without MindSpore
+    python tools/fuzzing/check_model_folders.py --load          # what find_model takes is loaded as well
+    python tools/fuzzing/check_model_folders.py --load --from-pretrained   # DiffusionPipeline alone decides
+
+Prints a line for each damage that ends in another error, and the counts. Its exit status is 1 if there is any.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from model_folders import copy, damages
+
+from mindone_tcd.errors import UsageError, first_line
+from mindone_tcd.pipelines.folder import find_model
+
+LIMIT = 120
+"""Seconds after which a folder counts as one that hangs."""
+
+
+def outcome(load: Callable[[Path], object], folder: Path) -> tuple[str, str]:
+    """ "refused", "taken" or "error", and the message."""
+
+    def late(*_: object) -> None:
+        raise TimeoutError(f"no answer in {LIMIT} s")
+
+    signal.signal(signal.SIGALRM, late)
+    signal.alarm(LIMIT)
+    try:
+        load(folder)
+    except UsageError as error:
+        if "\n" in str(error):
+            return "error", f"a UsageError of several lines: {first_line(error)}"
+        return "refused", str(error)
+    except Exception as error:
+        return "error", f"{type(error).__name__}: {first_line(error)}"
+    finally:
+        signal.alarm(0)
+    return "taken", ""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--values", type=int, default=4, help="wrong values for each field; 0 for all")
+    parser.add_argument("--load", action="store_true", help="load what find_model takes")
+    parser.add_argument("--from-pretrained", action="store_true", help="leave find_model out")
+    parser.add_argument("--every", type=int, default=1, help="take every n-th damage alone")
+    parser.add_argument("--verbose", action="store_true", help="print all messages")
+    options = parser.parse_args()
+    counts: collections.Counter[str] = collections.Counter()
+    start = time.monotonic()
+    pipeline = None
+    if options.load:
+        from mindone_tcd.pipelines import mindone_parts
+
+        pipeline = mindone_parts.get("DiffusionPipeline")
+    with tempfile.TemporaryDirectory() as top:
+        for number, damage in enumerate(damages(options.seed, options.values or None)[:: options.every]):
+            folder = copy(Path(top) / str(number))
+            damage.apply(folder)
+            stage, (kind, message) = "find_model", ("taken", "")
+            if not options.from_pretrained:
+                kind, message = outcome(lambda folder: find_model(str(folder)), folder)
+            if kind == "taken" and pipeline is not None:
+                stage = "from_pretrained"
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    kind, message = outcome(lambda folder: pipeline.from_pretrained(str(folder)), folder)
+            counts[f"{kind} by {stage}" if kind != "taken" else kind] += 1
+            if options.verbose or kind == "error" or (damage.sure and kind == "taken" and stage == "from_pretrained"):
+                print(f"{kind} ({stage}): {damage.name}: {message}", flush=True)
+            shutil.rmtree(folder)
+    print(
+        ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())), f"in {time.monotonic() - start:.0f} s"
+    )
+    return int(any(kind.startswith("error") for kind in counts))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
