@@ -42,9 +42,7 @@ def _sum(result, product, bias):
 
 
 def _scaled(x, factor):
-    if isinstance(
-        factor, ms.Tensor
-    ):  # in a graph, which cannot compare it while it is compiled
+    if isinstance(factor, ms.Tensor):  # in a graph, which cannot compare it while it is compiled
         return x * factor
     return x if factor == 1 else x * factor
 
