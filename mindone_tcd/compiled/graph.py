@@ -265,7 +265,7 @@ class Part:
 def give_back() -> None:
     """Return the memory of dropped graphs to the system, as far as MindSpore has let go of it.
 
-    Without this the C library keeps it for the process, in pieces.
+    Otherwise the C library keeps it for the process. What MindSpore itself holds on to stays until the process ends.
     """
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # another C library than GNU's
