@@ -56,10 +56,12 @@ def calls(pipe: Any, part: str) -> tuple[Any, Callable[[int], Any]]:
 
 def measured(what: str, part: str, changes: int) -> tuple[list[float], int]:
     """Memory after each change, MB, and how many graphs were compiled during the counted ones."""
-    from mindone_tcd import load
+    from mindone_tcd import SHAPES_FOLDER, load
     from mindone_tcd.compiled.graph import Part
 
-    pipe = load(lora="tcd" if part == "unet" else "none").pipeline
+    pipe = load(lora="none").pipeline
+    if part == "unet":
+        pipe.load_lora_weights(str(SHAPES_FOLDER / "tcd_lora"), adapter_name="tcd")
     cell, call = calls(pipe, part)
     graphs = Part(cell, "O0")
     graphs.install()
