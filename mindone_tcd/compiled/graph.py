@@ -6,6 +6,9 @@ constants. MindSpore knows a graph by the cell in which it begins, so a new cell
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +27,7 @@ from ..errors import first_line
 from ..made_functions import function_from
 from ..schedulers.affine import affine_step  # noqa: F401 - the compiled calls use it
 from . import graph_cache
+from .numbers import Numbers, as_parameters
 from .snapshot import Snapshot
 
 
@@ -65,14 +69,17 @@ class Graph:
         parameters: names of the tensors that the call takes, in order.
         body: statements that call ``self.part`` and return, indented by four spaces.
         jit_level: MindSpore's, ``O0``, ``O1`` or ``O2``.
-        known: what the part is like, from which a file of the graph is named; None keeps none.
+        snapshot: what the part is like; its digest names the file of the graph, and it says which numbers are read at
+            each run.
     """
 
-    def __init__(self, part: nn.Cell, parameters: Sequence[str], body: str, jit_level: str, known: str | None) -> None:
+    def __init__(self, part: nn.Cell, parameters: Sequence[str], body: str, jit_level: str, snapshot: Snapshot) -> None:
         source = f"def construct(self, {', '.join(parameters)}):\n{body}\n"
-        self._cell = _cell_class(source)(part)
-        self._run = ms.jit(self._cell.construct, jit_level=jit_level)
-        self._name_parts = None if known is None else (known, source, jit_level)
+        self._numbers = snapshot.numbers
+        self._cell = _cell_class(source)(part, self._numbers)
+        self._jitted = ms.jit(self._cell.construct, jit_level=jit_level)
+        self._run = self._with_parameters
+        self._name_parts = None if snapshot.digest is None else (snapshot.digest, source, jit_level)
         self._phases: set[str] = set()
         self.ready = False
 
@@ -93,6 +100,11 @@ class Graph:
         self.ready = True
         return result
 
+    def _with_parameters(self, *tensors: ms.Tensor) -> Any:
+        # At each run, because MindSpore may compile anew by itself, as after a hook is registered.
+        with as_parameters(self._numbers):
+            return self._jitted(*tensors)
+
     def _compile(self, tensors: Sequence[ms.Tensor]) -> Any:
         name = None
         if self._name_parts is not None:
@@ -105,7 +117,7 @@ class Graph:
             self._phases = set(api.ms_compile_cache) - before
 
     def drop(self) -> None:
-        """Give the graph's memory back."""
+        """Let go of what MindSpore keeps of the graph; see `give_back`."""
         if self._phases:
             api.JitExecutor_.get_instance().del_net_res(None, self._phases)
             api.ms_compile_cache.difference_update(self._phases)
@@ -119,9 +131,12 @@ def _cell_class(source: str) -> type[nn.Cell]:
 
 
 class _Call(nn.Cell):
-    def __init__(self, part: nn.Cell) -> None:
+    def __init__(self, part: nn.Cell, every: Sequence[Numbers] = ()) -> None:
         super().__init__(auto_prefix=False)
         self.part = part
+        for numbers in every:  # a graph that is read from a file finds its parameters here, by name
+            for parameter in numbers.parameters.values():
+                self.insert_param_to_cell(parameter.name, parameter)
 
 
 class Part:
@@ -137,12 +152,16 @@ class Part:
     MOST_GRAPHS = 8
     """How many sizes and ways of calling are kept for a part; the ones unused for longest go first."""
 
+    MOST_STATES = 4
+    """How many states of the cell have graphs, such as with a LoRA fused and not; the ones unused for longest go."""
+
     def __init__(self, cell: nn.Cell, jit_level: str) -> None:
         self.cell, self.jit_level = cell, jit_level
         self.capture: list[tuple[tuple, dict]] | None = None
         self.compiled = 0
-        self._graphs: dict[tuple, Graph] = {}
-        self._snapshot: Snapshot | None = None
+        self._graphs: dict[tuple[Snapshot, str, tuple], Graph] = {}
+        self._snapshots: list[Snapshot] = []  # of the states that have graphs, the one used last at the end
+        self._now: Snapshot | None = None
         self._looks: Literal["always", "once", "no more"] = "always"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -173,23 +192,42 @@ class Part:
         if self._looks != "no more":
             self.refresh()
             self._looks = "no more" if self._looks == "once" else self._looks
-        key = (body, signature(tensors))
-        graph = self._graphs.pop(key, None) or self._new(parameters, body)
+        key = (self._state(), body, signature(tensors))
+        graph = self._graphs.pop(key, None) or Graph(self.cell, parameters, body, self.jit_level, key[0])
         self._graphs[key] = graph
         if len(self._graphs) > self.MOST_GRAPHS:
-            self._graphs.pop(next(iter(self._graphs))).drop()
+            self._drop([next(iter(self._graphs))])
         self.compiled += not graph.ready
         with self._bare():
             return graph(tensors)
 
-    def _new(self, parameters: Sequence[str], body: str) -> Graph:
-        self._snapshot = self._snapshot or Snapshot(self.cell)
-        return Graph(self.cell, parameters, body, self.jit_level, self._snapshot.digest)
-
     def refresh(self) -> None:
-        """Forget the graphs if the cell is no longer what they were compiled from."""
-        if self._snapshot is not None and not self._snapshot.holds():
-            self.forget()
+        """Choose the graphs that were compiled from the cell as it is now; drop those that none will fit again."""
+        if self._now is None or not self._now.holds():
+            self._keep([snapshot for snapshot in self._snapshots if snapshot.same_memory()])
+            self._now = next((snapshot for snapshot in reversed(self._snapshots) if snapshot.holds()), None)
+        if self._now is not None:
+            for numbers in self._now.numbers:
+                numbers.assign()
+
+    def _state(self) -> Snapshot:
+        if self._now is None:
+            self._now = Snapshot(self.cell)
+            self._snapshots = [snapshot for snapshot in self._snapshots if self._now.covers(snapshot)]
+        else:
+            self._snapshots.remove(self._now)
+        self._keep([*self._snapshots[-self.MOST_STATES + 1 :], self._now])
+        return self._now
+
+    def _keep(self, snapshots: list[Snapshot]) -> None:
+        self._snapshots = snapshots
+        self._drop([key for key in self._graphs if key[0] not in snapshots])
+
+    def _drop(self, keys: Sequence[tuple]) -> None:
+        for key in keys:
+            self._graphs.pop(key).drop()
+        if keys:
+            give_back()
 
     @contextmanager
     def looking_once(self) -> Iterator[None]:
@@ -202,10 +240,8 @@ class Part:
 
     def forget(self) -> None:
         """Forget all graphs."""
-        for graph in self._graphs.values():
-            graph.drop()
-        self._graphs.clear()
-        self._snapshot = None
+        self._now = None
+        self._keep([])
 
     def install(self) -> None:
         """Let the cell's calls come here."""
@@ -224,6 +260,16 @@ class Part:
             yield
         finally:
             self.install()
+
+
+def give_back() -> None:
+    """Return the memory of dropped graphs to the system, as far as MindSpore has let go of it.
+
+    Otherwise the C library keeps it for the process. What MindSpore itself holds on to stays until the process ends.
+    """
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # another C library than GNU's
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def call_text(args: Sequence[Any], kwargs: Mapping[str, Any], tensors: list[ms.Tensor]) -> str:

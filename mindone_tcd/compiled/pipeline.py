@@ -62,9 +62,11 @@ def compile_pipeline(pipe: Any, *, form: str = "step", jit_level: str = "O0") ->
     first called, and again for another size, batch or way of calling. In text-to-image pipelines with one of our
     schedulers, UNet, guidance and scheduler step are one graph. Results equal the eager ones to rounding.
 
-    Whatever is done to the networks, such as loading, weighting, fusing and unloading LoRAs, IP-Adapter scales and
-    exchanged weights, is noticed at the next call, which then compiles anew. Graphs are kept on disk (`graph_cache`),
-    so a second process takes them from there.
+    Whatever is done to the networks is noticed at the next call. Graphs read the weights of LoRAs and the scales of
+    IP-Adapters at each run, so another value compiles nothing. Fusing, other active adapters, and a scale that was 0
+    compile once; the earlier graphs are kept for the way back. Loading and unloading adapters, weights exchanged by
+    `set_data`, and scales for masks compile anew, and the graphs that no longer fit are dropped. Graphs are kept on
+    disk (`graph_cache`), so a second process takes them from there.
 
     Args:
         pipe: any pipeline of `mindone.diffusers`, from `mindone_tcd` or by hand.
@@ -98,7 +100,11 @@ def compile_pipeline(pipe: Any, *, form: str = "step", jit_level: str = "O0") ->
 
 @one_at_a_time
 def uncompile_pipeline(pipe: Any) -> Any:
-    """Let a pipeline run without graphs again, and give their memory back; returns the pipeline."""
+    """Let a pipeline run without graphs again; returns the pipeline.
+
+    The graphs are dropped, and the memory that MindSpore lets go of is returned to the system. MindSpore keeps a part
+    until the process ends (`docs/speed.md` says how much).
+    """
     compiled = vars(pipe).pop(_COMPILED, None)
     if compiled is not None:
         for part in compiled.parts.values():

@@ -1,9 +1,9 @@
-"""What a compiled graph has taken from a model for good, and whether the model still is so.
+"""What a compiled graph has taken from a model when it was compiled, and whether the model still is so.
 
-A graph keeps the weights' memory, the settings and the structure that it met when it was compiled. Fusing or weighting
-a LoRA, setting an IP-Adapter's scale or exchanging weights changes these on the model, and MindSpore does not notice:
-the graph goes on with the old ones. So everything reachable from the model is noted before compiling and looked at
-again before each use: some milliseconds for a thousand layers.
+A graph keeps the weights' memory, the settings and the structure that it met when it was compiled. Fusing a LoRA,
+switching an adapter on or exchanging weights changes these on the model, and MindSpore does not notice: the graph goes
+on with the old ones. So everything reachable from the model is noted before compiling and looked at again before each
+use: some milliseconds for a thousand layers. Numbers that the graph reads at each run (`numbers.py`) may change.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ import numpy as np
 from mindspore import nn
 from mindspore.common.dtype import Type as DType
 
+from .numbers import Numbers, is_bookkeeping, numbers_of
+
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, DType, np.generic, enum.Enum, type(Ellipsis))
 _BY_NAME = (types.FunctionType, types.BuiltinFunctionType, type, types.ModuleType)
 _MISSING = object()
+_ANYTHING = object()
 
 _OF_EVERY_CELL = frozenset(vars(nn.Cell()))
 _CHANGES_THE_GRAPH = frozenset({"_cells", "_params", "_buffers", "training", "mixed_precision_type"})
@@ -49,6 +52,7 @@ class Snapshot:
     Attributes:
         digest: a text that is the same in another process if, and only if, the same graph would be compiled from the
             model there, whatever its weights are; None where something was met that cannot be described.
+        numbers: what a graph of the model reads at each run.
     """
 
     def __init__(self, root: nn.Cell) -> None:
@@ -61,6 +65,7 @@ class Snapshot:
         self._words: list[str] = []
         self._sources: set[str] = set()
         self._described = True
+        self.numbers: list[Numbers] = []
         self._note(root)
         self.digest = self._digest()
         del self._words, self._sources
@@ -82,11 +87,25 @@ class Snapshot:
                     return False
         return (
             all(items == old for items, old in self._sets)
-            and all(tensor.data_ptr() == place for tensor, place in self._tensors)
+            and self.same_memory()
             and all(array.tobytes() == old for array, old in self._arrays)
         )
 
+    def same_memory(self) -> bool:
+        """Whether every tensor lies where it lay; one that moved does not come back."""
+        return all(tensor.data_ptr() == place for tensor, place in self._tensors)
+
+    def covers(self, other: Snapshot) -> bool:
+        """Whether every tensor of another snapshot is in this one."""
+        own = {id(tensor) for tensor, _ in self._tensors}
+        return all(id(tensor) in own for tensor, _ in other._tensors)
+
     def _note(self, value: Any) -> None:
+        if value is _ANYTHING:
+            return
+        if isinstance(value, Numbers):
+            self._words.append(value.description)
+            return
         if isinstance(value, _ATOMS):
             self._words.append(repr(value))
             return
@@ -104,11 +123,16 @@ class Snapshot:
 
     def _cell(self, cell: nn.Cell) -> None:
         self._sources.add(type(cell).__module__)
-        self._mapping(vars(cell), of_cell=True)
+        numbers = numbers_of(cell, f"mindone_tcd_numbers_{len(self.numbers)}")
+        if numbers is not None:
+            self.numbers.append(numbers)
+        self._mapping(vars(cell), of=cell, numbers=numbers)
 
-    def _mapping(self, fields: dict, of_cell: bool = False) -> None:
-        noted = tuple(_own(fields).items() if of_cell else fields.items())
-        self._fields.append((fields, of_cell, len(fields), noted))
+    def _mapping(self, fields: dict, of: nn.Cell | None = None, numbers: Numbers | None = None) -> None:
+        noted = tuple(fields.items())
+        if of is not None:
+            noted = tuple((key, _noted(of, key, value, numbers)) for key, value in _own(fields).items())
+        self._fields.append((fields, of is not None, len(fields), noted))
         for key, value in noted:
             if not isinstance(key, _ATOMS):
                 self._described = False
@@ -195,12 +219,22 @@ class Snapshot:
         return text.hexdigest()
 
 
+def _noted(cell: nn.Cell, key: str, value: Any, numbers: Numbers | None) -> Any:
+    if numbers is not None and key == numbers.attribute:
+        return numbers
+    return _ANYTHING if is_bookkeeping(cell, key) else value
+
+
 def _own(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in fields.items() if key not in _BOOKKEEPING}
 
 
 def _same(new: Any, old: Any) -> bool:
     """Whether two values that are not one object are the same atom, or lists or dictionaries of the same."""
+    if old is _ANYTHING:
+        return True
+    if isinstance(old, Numbers):
+        return old.fit(new)
     if type(new) is not type(old):
         return False
     if isinstance(old, _ATOMS):

@@ -6,6 +6,7 @@ bias is added together with the product: 0.78 of the time of a UNet step of the 
 
 from collections.abc import Callable
 
+import mindspore as ms
 from mindspore import mint
 from mindspore.ops import operations as P
 from mindspore.ops._primitive_cache import _get_cache_prim
@@ -40,13 +41,19 @@ def _sum(result, product, bias):
     return _get_cache_prim(P.BiasAdd)()(mint.add(result, product), bias)
 
 
+def _scaled(x, factor):
+    if isinstance(factor, ms.Tensor):  # in a graph, which cannot compare it while it is compiled
+        return x * factor
+    return x if factor == 1 else x * factor
+
+
 def _with_products(self, x, bias, through):
     """`through(layer, x)` of the base layer, plus the products of the adapters that act, plus the bias."""
     result = through(self.base_layer, x)
     for name in self.active_adapters:
         if name in self.lora_A.keys():  # noqa: SIM118
             inner = through(self.lora_A[name], x)
-            inner = inner if self.scaling[name] == 1 else inner * self.scaling[name]
+            inner = _scaled(inner, self.scaling[name])
             result = _sum(result, through(self.lora_B[name], inner), bias)
             bias = None
     return result if bias is None else _get_cache_prim(P.BiasAdd)()(result, bias)

@@ -149,6 +149,40 @@ def test_no_stale_graph_after_anything_is_done_to_the_lora(pipe):
     assert np.abs(compiled["loaded"] - compiled["weighted"]).max() > 0.01
 
 
+@pytest.mark.parity
+def test_weighting_and_fusing_a_lora_again_compiles_nothing(pipe):
+    from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
+
+    def done(*calls):
+        for name, *args in calls:
+            getattr(pipe, name)(*args)
+        return picture(pipe, steps=1)[0]
+
+    once = [[], [("fuse_lora",)], [("unfuse_lora",)]]
+    again = [
+        [("set_adapters", "tcd", 0.5)],
+        [("set_adapters", ["tcd"], [0.8])],
+        [("fuse_lora",)],
+        [("unfuse_lora",), ("set_adapters", "tcd", 0.3), ("fuse_lora",)],
+        [("unfuse_lora",)],
+    ]
+    pipe.load_lora_weights(str(SHAPES_FOLDER / "tcd_lora"), adapter_name="tcd")
+    try:
+        eager = [done(*calls) for calls in once + again]
+        pipe.set_adapters("tcd", 1.0)
+        compile_pipeline(pipe)
+        found = [done(*calls) for calls in once]
+        graphs = compiled_form(pipe).count()
+        found += [done(*calls) for calls in again]
+        assert compiled_form(pipe).count() == graphs
+    finally:
+        pipe.unload_lora_weights()
+    for k, (ours, theirs) in enumerate(zip(found, eager, strict=True)):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=AMPLIFIED, err_msg=str((once + again)[k]))
+    assert np.abs(found[0] - found[3]).max() > 0.01
+    assert np.abs(found[3] - found[4]).max() > 0.01
+
+
 def test_components_put_in_later_are_compiled_and_those_taken_out_let_go(pipe):
     from mindone_tcd import AutoencoderKL
     from mindone_tcd.pipelines.recipes import SHAPES_FOLDER

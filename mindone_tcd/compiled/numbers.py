@@ -1,0 +1,156 @@
+"""Numbers of a model that a graph reads at each run, in place of constants.
+
+MindSpore writes a Python number into the graph that it compiles, so another LoRA weight or IP-Adapter scale would need
+another graph. Here a parameter takes the number's place while MindSpore compiles and runs, and the number is assigned
+to it before the run: graphs see an assignment. The model keeps its plain numbers.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import mindspore as ms
+from mindspore import nn
+
+from ..replacing import rewrite
+
+
+class Numbers:
+    """The numbers in one dictionary or list of a cell.
+
+    Args:
+        cell: the cell.
+        attribute: where the dictionary or list lies on it.
+        dtypes: dtype of the parameter for each entry that graphs read at each run; the other entries are constants.
+        name: a text in which the parameters' names start, unique in the model.
+
+    Attributes:
+        attribute: as given.
+        parameters: by key or index, each a scalar.
+        description: the same text for all numbers with which the same graph is compiled.
+    """
+
+    def __init__(self, cell: nn.Cell, attribute: str, dtypes: dict[Any, Any], name: str) -> None:
+        self._cell, self.attribute = cell, attribute
+        entries = self._entries()
+        self._keys = tuple(_keys(entries))
+        self._type = type(entries)
+        self._constants = {key: entries[key] for key in self._keys if key not in dtypes}
+        self.parameters = {
+            key: ms.Parameter(ms.Tensor(entries[key], dtype), name=f"{name}_{k}", requires_grad=False)
+            for k, (key, dtype) in enumerate(dtypes.items())
+        }
+        self._assigned = {key: float(entries[key]) for key in dtypes}
+        types = {key: str(dtype) for key, dtype in dtypes.items()}
+        self.description = f"numbers {self._type.__name__} {self._keys!r} {types!r} {self._constants!r}"
+
+    def fit(self, entries: Any) -> bool:
+        """Whether the same graph serves for these entries."""
+        if type(entries) is not self._type or tuple(_keys(entries)) != self._keys:
+            return False
+        return all(
+            _is_number(entries[key]) and (key in self.parameters or entries[key] == self._constants[key])
+            for key in self._keys
+        )
+
+    def assign(self) -> None:
+        """Give the parameters the numbers that the cell has now."""
+        entries = self._entries()
+        for key, parameter in self.parameters.items():
+            number = float(entries[key])
+            if number != self._assigned[key]:
+                ms.ops.assign(parameter, ms.Tensor(number, parameter.dtype))
+                self._assigned[key] = number
+
+    def put_in(self) -> Any:
+        """Let the cell hold the parameters; gives back what it held."""
+        entries = self._entries()
+        changed = entries.copy()
+        for key, parameter in self.parameters.items():
+            changed[key] = parameter
+        vars(self._cell)[self.attribute] = changed
+        return entries
+
+    def put_back(self, entries: Any) -> None:
+        """Let the cell hold what it held before `put_in`."""
+        vars(self._cell)[self.attribute] = entries
+
+    def _entries(self) -> Any:
+        return vars(self._cell)[self.attribute]
+
+
+@contextmanager
+def as_parameters(every: Iterable[Numbers]) -> Iterator[None]:
+    """Within, the cells hold parameters in place of numbers."""
+    held: list[tuple[Numbers, Any]] = []
+    try:
+        for numbers in every:
+            held.append((numbers, numbers.put_in()))
+        yield
+    finally:
+        for numbers, entries in held:
+            numbers.put_back(entries)
+
+
+def numbers_of(cell: nn.Cell, name: str) -> Numbers | None:
+    """What a graph reads at each run from a cell: a LoRA layer's weights, or the scales of an IP-Adapter's processor.
+
+    A scale of 0 stays a constant, so that the processor leaves the image prompt out; any other needs a graph without
+    that constant. Scales for masks, which are lists in a list, are constants too.
+
+    Args:
+        cell: any cell.
+        name: see `Numbers`.
+
+    Returns:
+        None for every other cell, and for a layer whose entries are not all plain numbers.
+    """
+    if _is(cell, "mindone.peft.tuners.lora.layer", ("Linear", "_ConvNd")):
+        entries, attribute = vars(cell).get("scaling"), "scaling"
+        usual = isinstance(entries, dict) and not any(cell.use_dora.values())
+        dtypes = {key: cell.lora_A[key].weight.dtype for key in entries if key in cell.lora_A} if usual else {}
+    elif _is(cell, "mindone.diffusers.models.attention_processor", _PROCESSORS) and _takes_tensors(type(cell)):
+        entries, attribute = vars(cell).get("scale"), "scale"
+        dtype = cell.to_k_ip[0].weight.dtype
+        dtypes = {key: dtype for key, scale in enumerate(entries) if scale != 0} if isinstance(entries, list) else {}
+    else:
+        return None
+    if not dtypes or not all(_is_number(entries[key]) for key in _keys(entries)):
+        return None
+    return Numbers(cell, attribute, dtypes, name)
+
+
+def is_bookkeeping(cell: nn.Cell, attribute: str) -> bool:
+    """Whether an attribute of a cell is only for fusing and unfusing: no graph reads it."""
+    return attribute == "_caches" and _is(cell, "mindone.peft.tuners.lora.layer", ("LoraLayer",))
+
+
+_PROCESSORS = ("IPAdapterAttnProcessor", "IPAdapterAttnProcessor2_0")
+
+
+def _is(cell: nn.Cell, module: str, names: tuple[str, ...]) -> bool:
+    """Whether a cell is of one of these classes, in a module that may not be loaded: then it is of none."""
+    loaded = sys.modules.get(module)
+    return loaded is not None and isinstance(cell, tuple(getattr(loaded, name) for name in names))
+
+
+@functools.cache
+def _takes_tensors(cls: type[nn.Cell]) -> bool:
+    """Let a processor's ``construct`` take a scale that is a tensor, which it must not compare with 0 in a graph."""
+    new = rewrite(cls.construct, r"elif scale == 0:", "elif not isinstance(scale, ms.Tensor) and scale == 0:", "scaled")
+    if new is cls.construct or cls.construct.__globals__.get("ms") is not ms:
+        return False
+    cls.construct = new
+    return True
+
+
+def _keys(entries: dict | list) -> Iterable[Any]:
+    return entries if isinstance(entries, dict) else range(len(entries))
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)
