@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from .. import hub, modelscope_hub
 from ..errors import UsageError, first_line
 from ..replacing import Replacing
 from . import known_options, missing_weights, placed_keys
@@ -70,7 +72,7 @@ def _checked(original: Callable, load: Load, check: Check | None) -> Callable:
             check(cls, original, source, options)
         token = _strict.set(strict)
         try:
-            return load(original, cls, args, options)
+            return load(original, cls, *_from_hub(cls, name, args, options))
         except Exception as error:
             _explain(cls, source, options, error)
             raise
@@ -79,6 +81,20 @@ def _checked(original: Callable, load: Load, check: Check | None) -> Callable:
 
     setattr(from_pretrained, _MARK, original)
     return from_pretrained
+
+
+def _from_hub(cls: type, name: str, args: tuple, options: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+    """The arguments, where they mean a hub id: of ModelScope its folder here, with no network what is in the cache."""
+    source = str(args[0] if args else options.get(name))
+    if not _HUB_ID.fullmatch(source) or os.path.exists(source) or source == "None":
+        return args, options
+    if hub.chosen() == "modelscope":
+        whole = getattr(cls, "config_name", None) == "model_index.json"
+        folder = str(modelscope_hub.fetch_folder(source, options.get("subfolder"), whole, options))
+        return ((folder, *args[1:]), options) if args else (args, {**options, name: folder})
+    if not options.get("local_files_only") and hub.cache_alone():
+        options = {**options, "local_files_only": True}
+    return args, options
 
 
 def _load_as_it_is(original: Callable, cls: type, args: tuple, options: dict[str, Any]) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..environment import require_mindspore
 from ..errors import UsageError
+from ..hub import using
 from ..quiet import errors_only
 from .folder import Model
 from .plan import plan
@@ -25,6 +26,7 @@ def load(
     lora: str | Path | None = None,
     dtype: str | None = None,
     compile: bool | str = False,
+    hub: str | None = None,
 ) -> TextToImage:
     """Load a model with the scheduler, LoRA and defaults of a few-step method.
 
@@ -36,6 +38,8 @@ def load(
         dtype: ``float32``, ``float16`` or ``bfloat16``; by default float32 on a CPU and float16 on Ascend.
         compile: True or ``step`` to run the networks as compiled graphs, ``trajectory`` for one graph of all steps; see
             :func:`~mindone_tcd.compile_pipeline`. The first picture of a size then waits for the compiler.
+        hub: where hub ids are from: ``huggingface`` or ``modelscope``; by default what the environment variable
+            ``MINDONE_TCD_HUB`` names, and huggingface if it names none.
 
     Raises:
         UsageError: for whatever cannot work, before the weights are read.
@@ -50,8 +54,9 @@ def load(
     if dtype is not None and dtype not in DTYPES:
         raise UsageError(f"unknown dtype {dtype!r}; choose one of: {', '.join(DTYPES)}")
     form = form_of(compile)
-    found, chosen = plan(model, method, lora)
-    return load_planned(found, chosen, dtype, form)
+    with using(hub):
+        found, chosen = plan(model, method, lora)
+        return load_planned(found, chosen, dtype, form)
 
 
 def load_planned(model: Model, chosen: Recipe, dtype: str | None, form: str | None = None) -> TextToImage:
