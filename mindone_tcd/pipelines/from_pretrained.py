@@ -106,6 +106,12 @@ def _load_model(original: Callable, cls: type, args: tuple, options: dict[str, A
     return _load_whole(original, cls, args, options, ignore_mismatched_sizes=True)
 
 
+def _load_transformers_model(original: Callable, cls: type, args: tuple, options: dict[str, Any]) -> Any:
+    # Pipelines and the guides say mindspore_dtype; here alone mindone has another name for it, and logs that.
+    renamed = {"dtype" if key == "mindspore_dtype" else key: value for key, value in options.items()}
+    return _load_whole(original, cls, args, renamed)
+
+
 def _load_whole(original: Callable, cls: type, args: tuple, options: dict[str, Any], **own: Any) -> Any:
     where = "/".join(str(part) for part in (*args[:1], options.get("subfolder")) if part)
     own["output_loading_info"] = True
@@ -190,7 +196,7 @@ _hook = Replacing(
         _MODELS + "dpt.image_processing_dpt:DPTImageProcessor": _installing(_load_as_it_is),
     }
     | {
-        owner: _installing(_load_whole, known_options.check_transformers_model)
+        owner: _installing(_load_transformers_model, known_options.check_transformers_model)
         for owner in (
             _MODELS + "clip.modeling_clip:CLIPPreTrainedModel",
             _MODELS + "dpt.modeling_dpt:DPTPreTrainedModel",
