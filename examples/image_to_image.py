@@ -4,8 +4,8 @@
     python examples/image_to_image.py --model stabilityai/stable-diffusion-xl-base-1.0 --lora h1t/TCD-SDXL-LoRA \\
         --image photo.png --prompt "the same house in winter"
 
-Without --model it is the shapes model, which ships in the package, and without --image it first draws a yellow square in
-the top left. The prompt does not say where the circle is to be: it takes the square's place and size.
+Without --model it is the shapes model, which ships in the package, and without --image it first draws a yellow square
+in the top left. The prompt does not say where the circle is to be: it takes the square's place and size.
 """
 
 import argparse

@@ -5,7 +5,8 @@
         --image photo.png --mask mask.png --prompt "a red boat"
 
 Without --model it is the shapes model, which ships in the package; its UNet has 4 input channels, so the pipeline keeps
-the rest of the picture by blending latents: a white circle becomes a star, the square beside it stays. A UNet with 9 channels, made for inpainting, sees the mask too.
+the rest of the picture by blending latents: a white circle becomes a star, the square beside it stays. A UNet
+with 9 channels, made for inpainting, sees the mask too.
 """
 
 import argparse
