@@ -4,7 +4,8 @@
     python examples/image_to_image.py --model stabilityai/stable-diffusion-xl-base-1.0 --lora h1t/TCD-SDXL-LoRA \\
         --image photo.png --prompt "the same house in winter"
 
-Without --model it is the shapes model, which ships in the package, and without --image it draws a yellow square first.
+Without --model it is the shapes model, which ships in the package, and without --image it first draws a yellow square
+in the top left. The prompt does not say where the circle is to be: it takes the square's place and size.
 """
 
 import argparse
@@ -25,7 +26,7 @@ parser.add_argument("--model", default=str(SHAPES_FOLDER), help="a folder or a h
 parser.add_argument("--lora", default=str(SHAPES_FOLDER / "tcd_lora"), help="a folder or a hub id")
 parser.add_argument("--image", help="the picture to start from: a file or a URL")
 parser.add_argument("--prompt", default="a yellow circle on a blue background")
-parser.add_argument("--strength", type=float, default=0.9, help="0 keeps the picture, 1 forgets it")
+parser.add_argument("--strength", type=float, default=0.65, help="0 keeps the picture, 1 forgets it")
 args = parser.parse_args()
 
 pipe = StableDiffusionXLPipeline.from_pretrained(args.model)
@@ -35,7 +36,7 @@ pipe.load_lora_weights(args.lora)
 if args.image:
     start = load_image(args.image)
 else:
-    prompt = "a yellow square on a blue background"
+    prompt = "a large yellow square in the top left on a blue background"
     start = pipe(prompt, num_inference_steps=4, guidance_scale=0, generator=np.random.Generator(np.random.PCG64(0)))[0][
         0
     ]

@@ -5,7 +5,8 @@
         --image photo.png --mask mask.png --prompt "a red boat"
 
 Without --model it is the shapes model, which ships in the package; its UNet has 4 input channels, so the pipeline keeps
-the rest of the picture by blending latents. A UNet with 9 channels, made for inpainting, sees the mask too.
+the rest of the picture by blending latents: a white circle becomes a star, the square beside it stays. A UNet
+with 9 channels, made for inpainting, sees the mask too.
 """
 
 import argparse
@@ -15,14 +16,14 @@ from PIL import Image, ImageDraw
 
 from mindone_tcd import SHAPES_FOLDER, StableDiffusionXLInpaintPipeline, TCDScheduler, load_image, make_image_grid
 from mindone_tcd.shapes.drawing import draw
-from mindone_tcd.shapes.grammar import parse
+from mindone_tcd.shapes.grammar import Scene, Thing
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--model", default=str(SHAPES_FOLDER), help="a folder or a hub id")
 parser.add_argument("--lora", default=str(SHAPES_FOLDER / "tcd_lora"), help="a folder or a hub id")
 parser.add_argument("--image", help="the picture: a file or a URL (default: a drawing)")
-parser.add_argument("--mask", help="white where it is to be painted anew (default: the middle)")
-parser.add_argument("--prompt", default="a white star on a green background")
+parser.add_argument("--mask", help="white where it is to be painted anew (default: the right half)")
+parser.add_argument("--prompt", default="a red square to the left of a yellow star on a green background")
 args = parser.parse_args()
 
 pipe = StableDiffusionXLInpaintPipeline.from_pretrained(args.model)
@@ -32,13 +33,14 @@ pipe.load_lora_weights(args.lora)
 if args.image:
     picture = load_image(args.image)
 else:
-    drawn = draw(parse("a red square on a green background"), 128, np.random.default_rng(0))
+    things = Thing("square", "red", -0.48, 0, 0.36), Thing("circle", "white", 0.48, 0, 0.36)
+    drawn = draw(Scene("green", things), 128, np.random.default_rng(0))
     picture = Image.fromarray((drawn * 255).astype(np.uint8))
 if args.mask:
     mask = load_image(args.mask)
 else:
     mask = Image.new("L", picture.size)
-    ImageDraw.Draw(mask).rectangle([8, 8, picture.width - 9, picture.height - 9], fill=255)
+    ImageDraw.Draw(mask).rectangle([picture.width // 2, 0, picture.width, picture.height], fill=255)
 
 image = pipe(
     prompt=args.prompt,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from . import __version__
 from .errors import UsageError
+from .hub import HUBS, VARIABLE, using
 from .pipelines.again import Again, check_same_weights, plan_again, sources_of
 from .pipelines.folder import Model
 from .pipelines.output_names import default_name, free, of_images, refuse_existing, save_new
@@ -62,11 +63,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"mindone-tcd {__version__}")
     debug = argparse.ArgumentParser(add_help=False)
     debug.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
+    hub = argparse.ArgumentParser(add_help=False)
+    hub.add_argument("--hub", choices=HUBS, help=f"where hub ids are from (default: ${VARIABLE}, or {HUBS[0]})")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     make = commands.add_parser(
         "generate",
-        parents=[debug],
+        parents=[debug, hub],
         help="a prompt becomes PNG pictures",
         description="Make pictures from a prompt. Each PNG carries the record of how it was made.",
         epilog=EXAMPLES,
@@ -104,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     make.set_defaults(run=_generate)
 
     show = commands.add_parser(
-        "info", parents=[debug], help="show how a picture was made, or make it again", description=_info.__doc__
+        "info", parents=[debug, hub], help="show how a picture was made, or make it again", description=_info.__doc__
     )
     show.add_argument("picture", type=Path, help="a PNG that mindone-tcd made")
     show.add_argument("--again", action="store_true", help="make the same picture again and compare")
@@ -316,7 +319,8 @@ def main(argv: list[str] | None = None) -> int:
     warnings.simplefilter("ignore")
     warnings.filterwarnings("default", category=UserWarning, module=r"mindone_tcd(\.|$)|__main__")
     try:
-        return args.run(args)
+        with using(getattr(args, "hub", None)):
+            return args.run(args)
     except UsageError as error:
         if args.debug:
             traceback.print_exc()

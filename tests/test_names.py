@@ -44,6 +44,15 @@ def test_a_name_is_mindones_own(name):
     assert getattr(mindone_tcd, name) is getattr(importlib.import_module(MODULES[name]), name)
 
 
+def test_helpers_are_where_diffusers_has_them():
+    from mindone_tcd.utils import export_to_gif, load_image, make_image_grid
+
+    helpers = mindone_tcd.export_to_gif, mindone_tcd.load_image, mindone_tcd.make_image_grid
+    assert (export_to_gif, load_image, make_image_grid) == helpers
+    with pytest.raises(ImportError, match="nonsense"):
+        from mindone_tcd.utils import nonsense  # noqa: F401
+
+
 def test_the_schedulers_are_ours():
     from mindone_tcd import schedulers
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import UsageError
 from ..files.safetensors import check_finite, check_floats, read_header, read_tensors, shown
-from ..hub import HUB_ID, fetch_file, hub_errors
+from ..hub import HUB_ID, fetch_file, list_files, repository_here
 from ..pipelines.folder import local_path, lora_file
 
 HUB_OPTIONS = ("cache_dir", "force_download", "proxies", "local_files_only", "token", "revision")
@@ -133,18 +133,11 @@ def fetch(name: str, file: str | None, subfolder: str | None, what: str, hub: di
     Raises:
         UsageError: if it cannot be had.
     """
-    import huggingface_hub as hf
-    from huggingface_hub.constants import HF_HUB_OFFLINE
-
     if file is None:
-        with hub_errors(name, what):
-            if HF_HUB_OFFLINE or hub.get("local_files_only"):
-                options = {key: hub[key] for key in ("cache_dir", "revision") if key in hub}
-                here = Path(hf.snapshot_download(name, local_files_only=True, **options))
-                return _in_folder(here, None, subfolder, what)
-            options = {key: hub[key] for key in ("token", "revision") if key in hub}
-            siblings = hf.model_info(name, **options).siblings or []
-            file = _only_one(name, (s.rfilename for s in siblings), subfolder, what)
+        here = repository_here(name, what, hub)
+        if here is not None:
+            return _in_folder(here, None, subfolder, what)
+        file = _only_one(name, list_files(name, what, hub), subfolder, what)
     return fetch_file(name, file, subfolder, what, **hub)
 
 

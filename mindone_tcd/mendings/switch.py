@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import quiet
 from ..environment import version
 from ..replacing import Replacing
 from .table import ANY, MENDINGS, Mending
@@ -27,7 +28,8 @@ def apply() -> None:
     """
     global _replacing
     if _replacing is None:
-        _replacing = Replacing({name: make for mending in needed() for name, make in mending.replaced.items()})
+        makers = {name: make for mending in needed() for name, make in mending.replaced.items()}
+        _replacing = Replacing({**quiet.REPLACED, **makers})
         _replacing.start()
 
 

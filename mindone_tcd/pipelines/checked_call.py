@@ -24,6 +24,7 @@ from ..concurrency import one_at_a_time
 from ..errors import UsageError
 from ..schedulers import LCMScheduler, TCDScheduler
 from ..schedulers.timesteps import is_real
+from . import common_mistakes
 
 _CHECKED = "_mindone_tcd_checked"
 _LOCKED = "_mindone_tcd_locked"
@@ -95,7 +96,7 @@ def _wrap(cls: type) -> None:
                 bound.arguments.update(plain)
                 bound.arguments.update(check(self, signature.parameters, bound.arguments))
                 with compiled.running(self, bound.arguments):
-                    return call(*bound.args, **bound.kwargs)
+                    return common_mistakes.named(self, call(*bound.args, **bound.kwargs))
             return call(self, *args, **kwargs)
 
     setattr(checked, _CHECKED, True)
@@ -114,7 +115,8 @@ def check(pipe: Any, parameters: Mapping[str, inspect.Parameter], given: Mapping
         The arguments to add: ``eta``, where the caller left it to the scheduler.
 
     Raises:
-        UsageError: for an eta that the scheduler has no use for, an IP-Adapter without picture or a picture without
+        UsageError: for what :mod:`~mindone_tcd.pipelines.common_mistakes` finds, an eta that the scheduler has no use
+            for, an IP-Adapter without picture or a picture without
             IP-Adapter, and more frames than the motion adapter knows. With one of our schedulers also for a name that
             the pipeline would drop, an eta outside [0, 1], and for numbers of steps, timesteps and strengths that leave
             no step or do not fit the scheduler's grid.
@@ -129,6 +131,7 @@ def check(pipe: Any, parameters: Mapping[str, inspect.Parameter], given: Mapping
             return given[name]
         return parameters[name].default if name in parameters else None
 
+    common_mistakes.check(pipe, value, parameters, given)
     ours = isinstance(pipe.scheduler, TCDScheduler | LCMScheduler)
     dropped = set(given.get("kwargs", {})) - _DEPRECATED if "kwargs" in parameters else set()
     _names(pipe, parameters, dropped if ours else dropped & {"eta"})

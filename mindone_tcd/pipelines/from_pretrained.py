@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from .. import hub, modelscope_hub
 from ..concurrency import one_at_a_time
 from ..errors import UsageError, first_line
 from ..replacing import Replacing
@@ -71,6 +73,11 @@ def _checked(original: Callable, load: Load, check: Check | None) -> Callable:
         class_checks.check_call(cls, source, options)
         if check is not None:
             check(cls, original, source, options)
+        args, options = _from_hub(cls, name, args, options)
+        fetched = args[0] if args else options.get(name)
+        if fetched != source:  # the folder of a repository, which the checks above could not see
+            source = fetched
+            class_checks.check_call(cls, source, options)
         folder = _local_folder(source, options)
         if folder is not None:
             missing_weights.check_what_is_there(folder, cls.__name__, given=options)
@@ -98,6 +105,20 @@ def _local_folder(source: Any, options: dict[str, Any]) -> Path | None:
     return path if path.is_dir() else None
 
 
+def _from_hub(cls: type, name: str, args: tuple, options: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+    """The arguments, where they mean a hub id: of ModelScope its folder here, with no network what is in the cache."""
+    source = str(args[0] if args else options.get(name))
+    if not _HUB_ID.fullmatch(source) or os.path.exists(source) or source == "None":
+        return args, options
+    if hub.chosen() == "modelscope":
+        whole = getattr(cls, "config_name", None) == "model_index.json"
+        folder = str(modelscope_hub.fetch_folder(source, options.get("subfolder"), whole, options))
+        return ((folder, *args[1:]), options) if args else (args, {**options, name: folder})
+    if not options.get("local_files_only") and hub.cache_alone():
+        options = {**options, "local_files_only": True}
+    return args, options
+
+
 def _load_as_it_is(original: Callable, cls: type, args: tuple, options: dict[str, Any]) -> Any:
     return original(cls, *args, **options)
 
@@ -109,6 +130,12 @@ def _load_pipeline(original: Callable, cls: type, args: tuple, options: dict[str
 def _load_model(original: Callable, cls: type, args: tuple, options: dict[str, Any]) -> Any:
     # Asked to ignore wrong shapes, mindone lists them all; otherwise it fails at the first.
     return _load_whole(original, cls, args, options, ignore_mismatched_sizes=True)
+
+
+def _load_transformers_model(original: Callable, cls: type, args: tuple, options: dict[str, Any]) -> Any:
+    # Pipelines and the guides say mindspore_dtype; here alone mindone has another name for it, and logs that.
+    renamed = {"dtype" if key == "mindspore_dtype" else key: value for key, value in options.items()}
+    return _load_whole(original, cls, args, renamed)
 
 
 def _load_whole(original: Callable, cls: type, args: tuple, options: dict[str, Any], **own: Any) -> Any:
@@ -195,7 +222,7 @@ _hook = Replacing(
         _MODELS + "dpt.image_processing_dpt:DPTImageProcessor": _installing(_load_as_it_is),
     }
     | {
-        owner: _installing(_load_whole, known_options.check_transformers_model)
+        owner: _installing(_load_transformers_model, known_options.check_transformers_model)
         for owner in (
             _MODELS + "clip.modeling_clip:CLIPPreTrainedModel",
             _MODELS + "dpt.modeling_dpt:DPTPreTrainedModel",

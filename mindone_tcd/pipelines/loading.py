@@ -8,6 +8,7 @@ from pathlib import Path
 from ..concurrency import one_at_a_time
 from ..environment import require_mindspore
 from ..errors import UsageError
+from ..hub import using
 from ..quiet import errors_only
 from .folder import Model
 from .plan import plan
@@ -27,6 +28,7 @@ def load(
     dtype: str | None = None,
     compile: bool | str = False,
     record_paths: bool = False,
+    hub: str | None = None,
 ) -> TextToImage:
     """Load a model with the scheduler, LoRA and defaults of a few-step method.
 
@@ -40,6 +42,8 @@ def load(
             :func:`~mindone_tcd.compile_pipeline`. The first picture of a size then waits for the compiler.
         record_paths: whether the images' records hold the paths of the model's and the LoRA's folder. By default they
             hold only the names of the folders and digests of the weights.
+        hub: where hub ids are from: ``huggingface`` or ``modelscope``; by default what the environment variable
+            ``MINDONE_TCD_HUB`` names, and huggingface if it names none.
 
     Raises:
         UsageError: for whatever cannot work, before the weights are read.
@@ -54,8 +58,9 @@ def load(
     if dtype is not None and dtype not in DTYPES:
         raise UsageError(f"unknown dtype {dtype!r}; choose one of: {', '.join(DTYPES)}")
     form = form_of(compile)
-    found, chosen = plan(model, method, lora)
-    return load_planned(found, chosen, dtype, form, record_paths)
+    with using(hub):
+        found, chosen = plan(model, method, lora)
+        return load_planned(found, chosen, dtype, form, record_paths)
 
 
 @one_at_a_time

@@ -58,9 +58,10 @@ def _install_checks() -> None:
     from mindone.diffusers.models.modeling_utils import ModelMixin
     from mindone.diffusers.pipelines.pipeline_utils import DiffusionPipeline
 
-    from . import checked_call, checked_save, from_pretrained, half_precision_vae
+    from . import checked_call, checked_save, common_mistakes, from_pretrained, half_precision_vae
 
     from_pretrained.install()
     checked_call.install(DiffusionPipeline)
+    common_mistakes.install(DiffusionPipeline, ModelMixin)
     checked_save.install(DiffusionPipeline, ModelMixin)
     half_precision_vae.install(AutoencoderKL)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from pathlib import Path
 
 from ..errors import UsageError, first_line
 from ..files.json_object import read_json
+from ..modelscope_hub import WEIGHTS
 from . import parts
 from .folder import check_weights, part_folders
 from .placed_keys import WITHOUT_LORA
-
-_WEIGHTS = re.compile(r"(?:diffusion_pytorch_model|model)(?:\.(?P<variant>[^.-]+))?(?:-\d+-of-\d+)?\.safetensors")
 
 
 def explain(folder: Path, variant: str | None, given: Collection[str] = ()) -> None:
@@ -86,7 +84,7 @@ def say_where(folder: Path, error: Exception) -> None:
 
 def _variants(folder: Path) -> set[str | None]:
     """The variants of which a model's folder has weights; None stands for files without one."""
-    matches = (_WEIGHTS.fullmatch(path.name) for path in folder.glob("*.safetensors"))
+    matches = (WEIGHTS.fullmatch(path.name) for path in folder.glob("*.safetensors"))
     return {match["variant"] for match in matches if match}
 
 

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from numbers import Real
 
 from ..errors import UsageError
-from ..shapes.grammar import COLOURS, POSITIONS, RELATIONS, SHAPES, SIZES, unknown_words
+from ..shapes.grammar import COLOURS, POSITIONS, RELATIONS, SHAPES, SIZES
+from ..shapes.prompts import to_trained
 from .folder import Model
 from .recipes import ORIGINAL_STEPS, Recipe
 
@@ -118,12 +119,28 @@ def _warn_of_strange_size(width: int, height: int, learned: int) -> None:
         )
 
 
-def _warn_of_unknown_words(prompt: str) -> None:
-    strange = unknown_words(prompt)
+def text_for(model: Model, prompt: str) -> str:
+    """What the pipeline is given for a prompt: for the shipped model its trained words, else the prompt itself."""
+    return to_trained(prompt).text if model.shipped else prompt
+
+
+def _warn_of_strange_prompt(prompt: str, negative_prompt: str | None) -> None:
+    """Warn, in one line, of words that the shipped model never saw and of what a prompt leaves to it."""
+    trained = to_trained(prompt)
+    # A negative prompt need not name a whole scene.
+    strange = dict.fromkeys([*trained.unknown, *(to_trained(negative_prompt).unknown if negative_prompt else ())])
+    left = f"the prompt names {' and '.join(f'no {part}' for part in trained.missing)}" if trained.missing else ""
     if strange:
         known = ", ".join([*SHAPES, *COLOURS, *SIZES, *POSITIONS, *RELATIONS])
-        words = ", ".join(map(repr, strange))
-        warnings.warn(f"the model 'shapes' never saw {words}; it knows: {known}", stacklevel=4)
+        also = f"; {left}" if left else ""
+        warnings.warn(
+            f"the model 'shapes' never saw {', '.join(map(repr, strange))}; it knows: {known}{also}", stacklevel=4
+        )
+    elif left and prompt.strip():
+        warnings.warn(
+            f"{left}, so the model 'shapes' chooses; write a prompt such as 'a red circle on a blue background'",
+            stacklevel=4,
+        )
 
 
 def make_request(
@@ -145,8 +162,8 @@ def make_request(
         UsageError: for a value that cannot work; it names the value, what was expected and what to do.
 
     Warns:
-        UserWarning: for words and sizes the shipped model never saw, an empty prompt, and a negative prompt that
-            nothing heeds.
+        UserWarning: for words and sizes the shipped model never saw, a prompt for it that names no shape or no
+            background, an empty prompt, and a negative prompt that nothing heeds.
     """
     _text(prompt, "prompt")
     if negative_prompt is not None:
@@ -174,5 +191,5 @@ def make_request(
         warnings.warn(f"the negative prompt has no effect {why}", stacklevel=3)
     if model.shipped:
         _warn_of_strange_size(width, height, model.sample_size)
-        _warn_of_unknown_words(f"{prompt} {negative_prompt}" if negative_prompt and heeded else prompt)
+        _warn_of_strange_prompt(prompt, negative_prompt if heeded else None)
     return Request(prompt, negative_prompt, seeds, steps, guidance_scale, eta, width, height)

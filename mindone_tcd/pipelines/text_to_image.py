@@ -12,7 +12,7 @@ from ..random import generator
 from .folder import Model
 from .picture import Picture
 from .recipes import Recipe
-from .request import Request, heeds_negative_prompt, make_request, whole_number
+from .request import Request, heeds_negative_prompt, make_request, text_for, whole_number
 from .sources import lora_fields, model_fields
 from .weights import weights_of_lora, weights_of_model
 
@@ -103,9 +103,9 @@ class TextToImage:
         """The pictures of these seeds, computed together."""
         options: dict[str, Any] = {} if request.eta is None else {"eta": request.eta}
         if request.negative_prompt and heeds_negative_prompt(self.model, request.guidance_scale):
-            options["negative_prompt"] = request.negative_prompt
+            options["negative_prompt"] = text_for(self.model, request.negative_prompt)
         images = self.pipeline(
-            prompt=request.prompt,
+            prompt=text_for(self.model, request.prompt),
             num_images_per_prompt=len(seeds),
             num_inference_steps=request.steps,
             guidance_scale=request.guidance_scale,

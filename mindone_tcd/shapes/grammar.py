@@ -54,17 +54,17 @@ RELATIONS: dict[str, tuple[int, int]] = {
 }
 """How the first object stands to the second, and the direction from the centre to the first."""
 
-SYNONYMS: dict[str, str] = {"grey": "gray", "middle": "center", "centre": "center", "big": "large", "tiny": "small"}
-
 FILLER: tuple[str, ...] = ("a", "an", "the", "of", "on", "in", "to", "and", "at", "with", "is", "picture", "image",
                            "background", "corner", ",", ".")  # fmt: skip
 
+_UNTRAINED: tuple[str, ...] = ("grey", "middle", "centre", "big", "tiny")
+
 VOCABULARY: tuple[str, ...] = tuple(
     dict.fromkeys(
-        [*FILLER, *COLOURS, *SHAPES, *SIZES, *(w for p in POSITIONS for w in p.split()), "above", "below", *SYNONYMS]
+        [*FILLER, *COLOURS, *SHAPES, *SIZES, *(w for p in POSITIONS for w in p.split()), "above", "below", *_UNTRAINED]
     )
 )
-"""Every word the shipped text encoders were trained on."""
+"""The words that are one token each. Training's captions have fewer: :data:`mindone_tcd.shapes.prompts.TRAINED`."""
 
 HELD_OUT_SHARE = 0.15
 
@@ -182,15 +182,9 @@ def split_words(prompt: str) -> list[str]:
     return re.findall(r"[^\s,.]+|[,.]", prompt.lower())
 
 
-def unknown_words(prompt: str) -> list[str]:
-    """The words of a prompt that the shipped model never saw, in their order and once each."""
-    return [word for word in dict.fromkeys(split_words(prompt)) if word not in VOCABULARY]
-
-
 def parse(prompt: str) -> Scene | None:
     """Read a caption back, or return None where it is not of the grammar. Places are left at their defaults."""
-    words = [SYNONYMS.get(word, word) for word in split_words(prompt)]
-    text = " ".join(w for w in words if w not in (",", ".", "a", "an"))
+    text = " ".join(w for w in split_words(prompt) if w not in (",", ".", "a", "an"))
     colour, shape = "|".join(COLOURS), "|".join(SHAPES)
     single = (
         rf"(?:(?P<size>{'|'.join(SIZES)}) )?(?P<c1>{colour}) (?P<s1>{shape})"

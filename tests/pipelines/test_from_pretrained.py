@@ -401,3 +401,17 @@ def test_known_options_pass(tmp_path):
     auto = get("AutoPipelineForText2Image").from_pretrained(here, controlnet=net, unet=unet, vae=None)
     assert type(auto).__name__ == "StableDiffusionXLControlNetPipeline"
     assert auto.controlnet is net
+
+
+def test_the_dtype_of_a_text_encoder_is_taken_in_silence(caplog, monkeypatch):
+    import logging
+
+    import mindspore as ms
+
+    said = []
+    logger = logging.getLogger("mindone.transformers.modeling_utils")
+    monkeypatch.setattr(type(logger), "warning_once", lambda self, message: said.append(message), raising=False)
+    for options in ({"mindspore_dtype": ms.float16}, {}):
+        model = mindone_tcd.CLIPTextModel.from_pretrained(str(SHAPES_FOLDER), subfolder="text_encoder", **options)
+        assert model.dtype == options.get("mindspore_dtype", ms.float32)
+    assert not said

@@ -8,7 +8,7 @@ import pytest
 from mindone_tcd.errors import UsageError
 from mindone_tcd.pipelines.plan import plan
 from mindone_tcd.pipelines.recipes import SHAPES_FOLDER, Recipe
-from mindone_tcd.pipelines.request import make_request
+from mindone_tcd.pipelines.request import make_request, text_for
 from mindone_tcd.pipelines.text_to_image import TextToImage
 
 PROMPT = "a red circle on a blue background"
@@ -71,6 +71,49 @@ def test_unknown_words_are_said_with_the_known_ones():
         request(prompt="a red dragon")
     with pytest.warns(UserWarning, match=r"never saw 'dragon'; it knows"):
         request(negative_prompt="a dragon", guidance_scale=2)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "message"),
+    [
+        ("a red circle", r"^the prompt names no background, so the model 'shapes' chooses; write a prompt such as"),
+        ("blue", r"^the prompt names no shape and no background, so"),
+        ("a red dragon", r"^the model 'shapes' never saw 'dragon'; .*; the prompt names no shape and no background$"),
+    ],
+)
+def test_what_a_prompt_leaves_out_is_said_in_one_line(prompt, message):
+    with pytest.warns(UserWarning, match=message) as said:
+        request(prompt=prompt)
+    assert len(said) == 1
+    assert "\n" not in str(said[0].message)
+
+
+def test_other_models_take_any_words(hub):
+    found, chosen = plan(hub(SD, 768), "tcd", None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make_request(found, chosen, "a grey dragon")
+    assert text_for(found, "a grey dragon") == "a grey dragon"
+
+
+class _Pipeline:
+    """Notes what it is called with."""
+
+    def __call__(self, **options):
+        self.options = options
+        return ([None] * options["num_images_per_prompt"],)
+
+
+@pytest.mark.parametrize("prompt", ["a big grey disc on a blue background", "蓝色背景上的大灰色圆形"])
+def test_the_pipeline_gets_trained_words_and_the_record_keeps_the_prompt(prompt, monkeypatch):
+    pipe = _Pipeline()
+    monkeypatch.setattr(TextToImage, "_record", lambda self, request, seeds, k: request.as_record())
+    made = TextToImage(pipe, *plan("shapes", "tcd", None), "float32")(
+        prompt, negative_prompt="a tiny plus", guidance_scale=2
+    )
+    assert pipe.options["prompt"] == "a large gray circle on a blue background"
+    assert pipe.options["negative_prompt"] == "a small cross"
+    assert (made[0].record["prompt"], made[0].record["negative_prompt"]) == (prompt, "a tiny plus")
 
 
 @pytest.mark.parametrize("size", [64, 256, (128, 88)])

@@ -10,7 +10,6 @@ from mindone_tcd.shapes.grammar import (
     parse,
     random_scene,
     split_words,
-    unknown_words,
 )
 
 
@@ -46,19 +45,6 @@ def test_share_held_out():
     assert (len(combinations), kept) == (1188, 180)
 
 
-@pytest.mark.parametrize(
-    ("prompt", "unknown"),
-    [("a red circle on a blue background", []), ("A dragon, a RED dragon", ["dragon"]), ("", [])],
-)
-def test_unknown_words(prompt, unknown):
-    assert unknown_words(prompt) == unknown
-
-
 @pytest.mark.parametrize("prompt", ["a dragon", "red", "a red circle", "a red circle on a blue background at night"])
 def test_what_is_not_of_the_grammar_is_not_read(prompt):
     assert parse(prompt) is None
-
-
-def test_synonyms():
-    scene = parse("a big grey star in the middle on a white background")
-    assert (scene.size, scene.things[0].colour, scene.position) == ("large", "gray", "center")

@@ -23,26 +23,23 @@ from cache_latents import load
 from family import TIME_IDS, alphas_cumprod, deepen, encode_prompts, new_text_encoder, new_tokenizer, new_unet
 from training import Average, Run, cosine
 
-from mindone_tcd.shapes.grammar import SYNONYMS, Scene, caption
+from mindone_tcd.shapes.grammar import Scene, caption
 
 OFFSET_NOISE = 0.3
 DROP_ZEROS, DROP_EMPTY = 0.08, 0.04
 
 
-SAY_SYNONYM, SAY_PICTURE, LEAVE_BACKGROUND_OUT = 0.2, 0.06, 0.04
+SAY_PICTURE, LEAVE_BACKGROUND_OUT = 0.06, 0.04
 
 
 def word(scene: Scene, rng: np.random.Generator) -> str:
-    """A caption in one of many wordings, so that each word of the vocabulary is learned.
+    """A caption in one of many wordings, so that the words around a caption are learned too.
 
     A few leave the background out: such a prompt then gets a plain background of any color.
     """
     text = caption(scene, rng, say_size=rng.random() < 0.5, say_position=rng.random() < 0.5)
     if rng.random() < LEAVE_BACKGROUND_OUT:
         text = text[: re.search(r"(?:,| on) (?:a )?\w+(?: background)?$", text).start()]
-    if rng.random() < SAY_SYNONYM:
-        word, instead = list(SYNONYMS.items())[rng.integers(len(SYNONYMS))][::-1]
-        text = re.sub(rf"\b{word}\b", instead, text)
     if rng.random() < SAY_PICTURE:
         text = f"{('a picture of', 'an image of', 'picture of', 'the image of')[rng.integers(4)]} {text}"
     return text

@@ -1,0 +1,23 @@
+"""What is silenced, and that nothing else is."""
+
+import logging
+from types import ModuleType
+
+from mindone_tcd import quiet
+
+
+def test_the_advice_to_install_torch_is_silenced_and_nothing_else(monkeypatch):
+    said = []
+    logger = logging.getLogger("transformers")
+    monkeypatch.setattr(logger, "handle", lambda record: logger.filter(record) and said.append(record.getMessage()))
+    monkeypatch.setattr(logger, "disabled", False)
+    monkeypatch.setattr(logger, "isEnabledFor", lambda level: True)
+
+    def run(module):
+        logger.warning("None of PyTorch, TensorFlow >= 2.0, or Flax have been found.")
+        logger.warning("something real")
+
+    quiet.REPLACED["transformers"](run)(ModuleType("transformers"))
+    assert said == ["something real"]
+    logger.warning("None of PyTorch, later")
+    assert said[-1] == "None of PyTorch, later"
