@@ -1,0 +1,49 @@
+"""A short form of ``python tools/fuzz.py``: bad input is taken or refused in one line, and leads to nothing else."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(__file__).resolve().parents[1] / "tools"
+
+
+@pytest.fixture(scope="module")
+def fuzz():
+    spec = importlib.util.spec_from_file_location("fuzz", TOOLS / "fuzz.py")
+    before = list(sys.path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    sys.path[:] = before
+
+
+def test_bad_input_is_taken_or_refused(fuzz, capsys):
+    families = [name for name in fuzz.families.FAMILIES if name not in fuzz.families.SLOW]
+    options = [option for name in families for option in ("--family", name)]
+    status = fuzz.main(["--count", "240", "--seed", "3", *options])
+    printed = capsys.readouterr().out
+    assert status == 0, printed
+    assert printed.splitlines()[-1] == "240 inputs, 0 faults"
+    assert all(f"{name:12} refused" in printed for name in families), printed
+
+
+@pytest.mark.parametrize(
+    ("run", "kind"),
+    [
+        (lambda fuzz: None, "taken"),
+        (lambda fuzz: fuzz.raise_(fuzz.UsageError("one line")), "refused"),
+        (lambda fuzz: fuzz.raise_(fuzz.UsageError("two\nlines")), "traceback"),
+        (lambda fuzz: fuzz.raise_(KeyError("unet")), "traceback"),
+        (lambda fuzz: fuzz.raise_(fuzz.families.Changed("weights")), "changed"),
+        (lambda fuzz: fuzz.families.note("import", ("fuzz_payload", None)), "import"),
+        (lambda fuzz: fuzz.time.sleep(30), "hang"),
+    ],
+)
+def test_each_fault_is_seen(fuzz, run, kind):
+    def raise_(error):
+        raise error
+
+    fuzz.raise_ = raise_
+    assert fuzz.outcome(fuzz.families.Case("", lambda: run(fuzz)), 1)[0] == kind

@@ -1,0 +1,292 @@
+"""Endless, seeded streams of bad input, one a family, for ``tools/fuzz.py``."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import random
+import shutil
+import struct
+import sys
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import adapter_files
+import model_folders
+import numpy as np
+
+from mindone_tcd.errors import UsageError
+from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
+
+
+class Changed(Exception):
+    """A refused adapter file changed the pipeline."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One input: what it is, and what gives it to the package."""
+
+    name: str
+    run: Callable[[], object]
+
+
+opened: list[str] = []
+"""What the present input led to and must not: filled by :func:`note`."""
+
+_PAYLOAD = "fuzz_payload"
+_UNWANTED = {_PAYLOAD, "this", "antigravity", "turtle", "smtpd"}
+
+
+def note(event: str, args: tuple) -> None:
+    """An audit hook: notes imports of unwanted modules, payload files that are opened, and unpickling."""
+    if event == "import" and str(args[0]).partition(".")[0] in _UNWANTED:
+        opened.append(f"import {args[0]}")
+    elif event == "open" and f"{_PAYLOAD}.py" in str(args[0]) and args[1] in ("r", "rb"):
+        opened.append(f"open {args[0]}")
+    elif event == "pickle.find_class" and args[0].partition(".")[0] in _UNWANTED:
+        opened.append(f"unpickle {args[0]}.{args[1]}")
+
+
+ODD: tuple[Any, ...] = (
+    None, True, False, 0, -1, 1, 4, 50, 51, 10**12, 10**400, 0.3, -0.5, 1e308, float("nan"), float("inf"), "", "4",
+    "a red circle", "\x00", "\x1b[2J", "\ud800", "‮", "蓝色背景上的红色圆形", "x" * 10_000, [], [1], (64, 64), (0, 128),
+    (8192, 8192), (1, 2, 3), {}, b"bytes", object, ..., 1j,
+)  # fmt: skip
+"""Values of many types, some of which some argument takes."""
+
+
+def requests(seed: int, folder: Path) -> Iterator[Case]:
+    """arguments of a loaded pipeline, checked before any work"""
+    from mindone_tcd.pipelines.folder import find_model
+    from mindone_tcd.pipelines.recipes import recipe
+    from mindone_tcd.pipelines.request import make_request
+
+    dice = random.Random(seed)
+    model = find_model("shapes")
+    names = ("negative_prompt", "seed", "count", "steps", "guidance_scale", "eta", "size")
+    while True:
+        chosen = {name: dice.choice(ODD) for name in dice.sample(names, dice.randrange(4))}
+        prompt = dice.choice(ODD) if dice.random() < 0.3 else _prompt(dice)
+        method = dice.choice(("tcd", "lcm"))
+        yield Case(
+            f"{method} {prompt!r} {chosen!r}",
+            lambda m=method, p=prompt, c=chosen: make_request(model, recipe(m, model), p, **c),
+        )
+
+
+def _prompt(dice: random.Random) -> str:
+    words = [
+        "a",
+        "red",
+        "circle",
+        "on",
+        "grey",
+        "background",
+        "above",
+        "红色",
+        "的",
+        "圆形",
+        "，",
+        "to",
+        "left",
+        "of",
+        "🙂",
+        "\x07",
+    ]
+    return " ".join(dice.choices(words, k=dice.randrange(12)))
+
+
+class _Reached(Exception):
+    """The command would load the model now."""
+
+
+def command(seed: int, folder: Path) -> Iterator[Case]:
+    """arguments of the command mindone-tcd, up to the point where it loads the model"""
+    from mindone_tcd import cli
+
+    dice = random.Random(seed)
+    flags = (
+        *("--steps", "--seed", "--count", "--eta", "--guidance", "--size", "--method", "--model", "--lora", "--dtype"),
+        *("--negative", "--out", "--hub", "--grid", "--compile", "--overwrite", "--nonsense"),
+    )
+    values = (
+        *("0", "-1", "4", "51", "1e400", "nan", "0x10", "", " ", "tcd", "lcm", "none", "shapes", "/", "/dev/null", "."),
+        *("~nobody/x", "a/b", "x.png", "no/such/x.png", "128x", "64x64", "٤", "\ud800", "-", "--", "\n", "é" * 300),
+    )
+
+    def run(argv: list[str]) -> None:
+        def reached(*_: object, **__: object) -> None:
+            raise _Reached
+
+        printed = io.StringIO()
+        with (
+            mock.patch.object(cli, "_load", reached),
+            contextlib.redirect_stderr(printed),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.chdir(folder),
+            warnings.catch_warnings(),
+        ):
+            try:
+                status = cli.main(argv)
+            except SystemExit as error:
+                status = error.code
+        text = printed.getvalue()
+        if status == 2:
+            raise UsageError(" ".join(text.split("\n")) if text.count("\n") < 8 else text)
+        if "unexpected" in text and "_Reached" not in text:
+            raise RuntimeError(text)
+
+    while True:
+        argv = [dice.choice(("generate", "info", "generate", "genrate"))]
+        argv += [dice.choice(("a red circle on a blue background", *values))] * (dice.random() < 0.95)
+        for flag in dice.sample(flags, dice.randrange(4)):
+            argv += [flag] if flag in ("--grid", "--compile", "--overwrite") else [flag, dice.choice(values)]
+        yield Case(repr(argv), lambda argv=argv: run(argv))
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def records(seed: int, folder: Path) -> Iterator[Case]:
+    """PNG files with damaged or hostile metadata"""
+    from mindone_tcd.pipelines.png_record import KEY, read_record
+
+    dice = random.Random(seed)
+    sound = {
+        "prompt": "a red circle", "negative_prompt": None, "steps": 4, "guidance_scale": 0.0, "eta": 0.3, "width": 128,
+        "height": 128, "seed": 0, "batch_seeds": [0], "model": "shapes", "method": "tcd", "lora": "shipped",
+        "dtype": "float32", "compile": False, "device": "CPU", "kernels": "stock", "versions": {"mindspore": "2.7.1"},
+    }  # fmt: skip
+    path = folder / "image.png"
+
+    def run(content: bytes) -> object:
+        path.write_bytes(content)
+        return read_record(path)
+
+    while True:
+        record: Any = {**sound, **{dice.choice(list(sound)): dice.choice(model_folders.WRONG) for _ in range(2)}}
+        text = json.dumps(record).encode()
+        change = dice.randrange(6)
+        if change == 0:
+            text = b"[" * dice.randrange(1, 200_000)
+        elif change == 1:
+            text = text[: dice.randrange(len(text))]
+        elif change == 2:
+            text = text.replace(b"{", b'{"prompt": "twice", ', 1)
+        size = struct.pack(">IIBBBBB", dice.choice((128, 0, 1 << 31, 1 << 16)), 128, 8, 2, 0, 0, 0)
+        body = KEY.encode() + b"\0\0\0\0\0" + text
+        if dice.random() < 0.2:
+            body = KEY.encode() + b"\0\1\0\0\0" + zlib.compress(bytes(dice.randrange(1, 1 << 22)))
+        chunks = [_chunk(b"IHDR", size)] + [_chunk(b"iTXt", body)] * dice.choice((1, 1, 1, 2, 70))
+        content = bytearray(b"\x89PNG\r\n\x1a\n" + b"".join(chunks) + _chunk(b"IDAT", b"") + _chunk(b"IEND", b""))
+        for _ in range(dice.choice((0, 0, 1, 8))):
+            content[dice.randrange(len(content))] = dice.randrange(256)
+        if dice.random() < 0.1:
+            del content[dice.randrange(len(content)) :]
+        yield Case(f"record {record!r}, change {change}", lambda content=bytes(content): run(content))
+
+
+def folders(seed: int, folder: Path) -> Iterator[Case]:
+    """model folders with one damage each, looked at before MindSpore is imported"""
+    from mindone_tcd.pipelines.folder import find_model
+
+    turn = 0
+    while True:
+        for damage in model_folders.damages(seed + turn, values=4):
+            place = folder / "model"
+
+            def run(damage: model_folders.Damage = damage, place: Path = place) -> None:
+                try:
+                    damage.apply(model_folders.copy(place))
+                    find_model(str(place))
+                finally:
+                    shutil.rmtree(place, ignore_errors=True)
+
+            yield Case(damage.name, run)
+        turn += 1
+
+
+def classes(seed: int, folder: Path) -> Iterator[Case]:
+    """model folders whose files name code, modules and files that no model may lead to"""
+    from mindone_tcd.pipelines.folder import find_model
+
+    dice = random.Random(seed)
+    sys.path.append(str(folder))
+    (folder / f"{_PAYLOAD}.py").write_text("raise SystemExit('the payload ran')\n")
+    names = (_PAYLOAD, f"../{_PAYLOAD}", "this", "os", "builtins", "diffusers", "transformers", "diffusers.utils",
+             "mindone.diffusers", "stable_diffusion", "", "..", None, 3, ["this"], "p" * 10_000)  # fmt: skip
+    kinds = ("Scheduler", "eval", "system", "__class__", "UNet2DConditionModel", "pipeline", "os", "a.b", "", None, 7)
+    source = json.loads((SHAPES_FOLDER / "model_index.json").read_text())
+
+    def run(change: Callable[[Path], None]) -> None:
+        place = folder / "model"
+        try:
+            model_folders.copy(place)
+            shutil.copyfile(folder / f"{_PAYLOAD}.py", place / f"{_PAYLOAD}.py")
+            change(place)
+            opened.clear()  # of what the lines above have opened
+            find_model(str(place))
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    while True:
+        entry = dice.choice(([dice.choice(names), dice.choice(kinds)], dice.choice(names), [dice.choice(names)]))
+        key = dice.choice((*source, "_class_name", "image_encoder", f"../{_PAYLOAD}", "auto_map"))
+        file = dice.choice(("model_index.json", "unet/config.json", "tokenizer/tokenizer_config.json"))
+
+        def change(place: Path, file: str = file, key: str = key, entry: Any = entry) -> None:
+            path = place / file
+            path.write_text(json.dumps({**json.loads(path.read_text()), key: entry}))
+
+        yield Case(f"{file}: {key} = {entry!r}"[:300], lambda change=change: run(change))
+
+
+def tensors(seed: int, folder: Path) -> Iterator[Case]:
+    """damaged safetensors files, read as an adapter's"""
+    from mindone_tcd.adapters.files import read_safetensors
+
+    rng = np.random.default_rng(seed)
+    sound = {f"unet.block.{k}.lora_A.weight": rng.normal(size=(4, 8)).astype(np.float32) for k in range(6)}
+    path = folder / "adapter.safetensors"
+
+    def run(content: bytes) -> object:
+        path.write_bytes(content)
+        return read_safetensors(path)
+
+    for name, content in adapter_files.mutations(rng, sound):
+        yield Case(name, lambda content=content: run(content))
+
+
+def adapters(seed: int, folder: Path) -> Iterator[Case]:
+    """damaged LoRA, IP-Adapter and motion files, loaded into tiny pipelines on MindSpore"""
+    sys.path.append(str(Path(__file__).resolve().parents[2] / "tests" / "adapters"))
+    import fuzz_files
+
+    fuzzer = fuzz_files.Fuzzer(folder, seed)
+
+    def run(number: int) -> None:
+        result = fuzzer.next(number)
+        if result.changed:
+            raise Changed(f"{result.source}, {result.mutation}: {'; '.join(result.changed)}")
+        if result.error is not None:
+            raise result.error
+
+    number = 0
+    while True:
+        yield Case(f"adapter file {number}", lambda number=number: run(number))
+        number += 1
+
+
+FAMILIES: dict[str, Callable[[int, Path], Iterator[Case]]] = {
+    family.__name__: family for family in (requests, command, records, folders, classes, tensors, adapters)
+}
+SLOW = {"adapters"}
+"""Families that load a model: they get more time."""
