@@ -9,13 +9,9 @@ from typing import Any
 
 from ..errors import UsageError
 from .recipes import METHODS, ORIGINAL_STEPS
-from .request import DTYPES, FORMS, MOST_PICTURES, MOST_PIXELS_A_SIDE
-
-MOST_SEED = 10**100
-"""Seeds of records are smaller."""
+from .request import DTYPES, FORMS, MOST_GUIDANCE, MOST_PICTURES, MOST_PIXELS_A_SIDE, MOST_SEED
 
 _MOST_CHARACTERS = 1 << 20
-_MOST_GUIDANCE = 1e100
 
 Check = Callable[[Any, str], Any]
 
@@ -90,7 +86,7 @@ def _or_none(check: Check) -> Check:
 
 
 def _seed(value: Any, name: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < MOST_SEED:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_SEED:
         _refuse(value, name, "a whole number of 0 or more, of at most 100 digits")
 
 
@@ -138,7 +134,7 @@ _FIELDS: dict[str, Check] = {
     "seed": _seed,
     "batch_seeds": _seeds,
     "steps": _whole(1, ORIGINAL_STEPS),
-    "guidance_scale": _real(_MOST_GUIDANCE),
+    "guidance_scale": _real(MOST_GUIDANCE),
     "eta": _or_none(_real(1)),
     "width": _SIDE,
     "height": _SIDE,

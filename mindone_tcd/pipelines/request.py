@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 import warnings
 from dataclasses import asdict, dataclass
@@ -20,6 +19,8 @@ FORMS = ("step", "trajectory")
 
 MOST_PICTURES = 10_000
 MOST_PIXELS_A_SIDE = 8192
+MOST_GUIDANCE = 1e100
+MOST_SEED = 10**100 - 1
 """Beyond these a call is a slip of the keyboard; it would fill the memory before anything says so."""
 
 
@@ -50,22 +51,27 @@ class Request:
         return {key: value for key, value in asdict(self).items() if key != "seeds"}
 
 
+def _shown(value: object) -> str:
+    """A value for a message; Python writes no integers of more than some thousand digits."""
+    return "an integer of more than 100 digits" if isinstance(value, int) and abs(value) > MOST_SEED else repr(value)
+
+
 def whole_number(value: object, name: str, least: int, most: int | None = None) -> int:
     """``value`` as an int, or a UsageError that says which numbers are expected."""
     expected = f"a whole number of {least} or more" if most is None else f"a whole number from {least} to {most}"
     try:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise UsageError(f"{name} is {value!r}; expected {expected}") from None
+        raise UsageError(f"{name} is {_shown(value)}; expected {expected}") from None
     if isinstance(value, bool) or number < least or (most is not None and number > most):
-        raise UsageError(f"{name} is {value!r}; expected {expected}")
+        raise UsageError(f"{name} is {_shown(value)}; expected {expected}")
     return number
 
 
-def _real(value: object, name: str, least: float, most: float = math.inf) -> float:
-    expected = f"a number of {least:g} or more" if most == math.inf else f"a number from {least:g} to {most:g}"
-    if not isinstance(value, Real) or isinstance(value, bool) or not least <= value <= most or math.isinf(value):
-        raise UsageError(f"{name} is {value!r}; expected {expected}")
+def _real(value: object, name: str, least: float, most: float) -> float:
+    expected = f"a number from {least:g} to {most:g}"
+    if not isinstance(value, Real) or isinstance(value, bool) or not least <= value <= most:
+        raise UsageError(f"{name} is {_shown(value)}; expected {expected}")
     return float(value)
 
 
@@ -171,9 +177,13 @@ def make_request(
     if not prompt.strip():
         warnings.warn("the prompt is empty: the picture will be of nothing in particular", stacklevel=3)
     first = whole_number(seed, "seed", 0)
+    if first > MOST_SEED:
+        raise UsageError(f"seed is {_shown(first)}; expected at most {len(str(MOST_SEED))} digits")
     seeds = tuple(first + k for k in range(whole_number(count, "count", 1, MOST_PICTURES)))
     steps = recipe.steps if steps is None else whole_number(steps, "steps", 1, ORIGINAL_STEPS)
-    guidance_scale = _real(recipe.guidance_scale if guidance_scale is None else guidance_scale, "guidance", 0)
+    guidance_scale = _real(
+        recipe.guidance_scale if guidance_scale is None else guidance_scale, "guidance", 0, MOST_GUIDANCE
+    )
     if eta is None:
         eta = recipe.eta
     elif recipe.method != "tcd":
