@@ -203,24 +203,29 @@ def found():
 
 
 @pytest.mark.parametrize("shared", ["one pipeline", "two pipelines"])
+@pytest.mark.slow
 def test_four_threads_make_the_images_of_one(found, shared):
     made, wrong, raised = found[shared]
     assert (raised, wrong, made) == ([], 0, 8)
 
 
+@pytest.mark.slow
 def test_a_callback_may_call_another_pipeline(found):
     assert found["nested"] is True
 
 
 @pytest.mark.parametrize("entry", ["load", "from_pretrained", "call", "load()(…)"])
+@pytest.mark.slow
 def test_a_forked_child_is_refused(found, entry):
     assert found["forked"][entry].startswith(REFUSED)
     assert 'multiprocessing.get_context("spawn")' in found["forked"][entry]
 
 
+@pytest.mark.slow
 def test_a_fork_leaves_the_parent_as_it_was(found):
     assert found["the parent draws on"] is True
 
 
+@pytest.mark.slow
 def test_a_spawned_process_makes_the_same_image(found):
     assert found["spawned"] is True

@@ -17,7 +17,9 @@ def blocks():
             indent, code = match.groups()
             code = "\n".join(line.removeprefix(indent) for line in code.splitlines())
             if "stabilityai/" not in code:
-                yield pytest.param(code, id=f"{page.relative_to(ROOT)}-{k}")
+                slow = page.name == "speed.md"  # its blocks compile graphs
+                marks = pytest.mark.slow if slow else ()
+                yield pytest.param(code, id=f"{page.relative_to(ROOT)}-{k}", marks=marks)
 
 
 @pytest.mark.parametrize("code", blocks())

@@ -12,7 +12,14 @@ from mindone_tcd.standins import make
 SCRIPTS = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*.py"))
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+QUICK = ("image_to_image",)
+"""Examples that plain pytest runs; the others are slow."""
+
+
+@pytest.mark.parametrize(
+    "script",
+    [pytest.param(s, id=s.stem, marks=() if s.stem in QUICK else pytest.mark.slow) for s in SCRIPTS],
+)
 def test_it_runs(script, tmp_path, monkeypatch, capfd):
     check(script, [], tmp_path, monkeypatch, capfd)
 

@@ -139,10 +139,10 @@ def part_folders(folder: Path, given: Collection[str] = ()) -> Iterator[Path]:
             if part in NEEDED or isinstance(entry, dict):
                 raise UsageError(f"{path}: {part} is {shown(entry)}; {_ENTRY}")
             continue
-        if len(entry) != 2 or not (entry == [None, None] or all(isinstance(name, str) for name in entry)):
-            raise UsageError(f"{path}: {part} is {shown(entry)}; {_ENTRY}")
-        if entry[0] is None:
+        if len(entry) == 2 and entry[0] is None:
             continue
+        if len(entry) != 2 or not all(isinstance(name, str) for name in entry):
+            raise UsageError(f"{path}: {part} is {shown(entry)}; {_ENTRY}")
         if Path(part).name != part:
             raise UsageError(f"{path} names the part {shown(part)}, which is no folder in it; fetch the model again")
         if not (folder / part).is_dir():

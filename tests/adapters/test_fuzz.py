@@ -9,6 +9,8 @@ import pytest
 
 from mindone_tcd.errors import UsageError
 
+pytestmark = pytest.mark.slow
+
 COUNT = 40
 
 

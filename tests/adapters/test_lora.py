@@ -12,6 +12,8 @@ from model_modules import unet_shapes
 
 from mindone_tcd.adapters import loaded_loras
 
+pytestmark = pytest.mark.slow
+
 # Both sides compute in float32 with other kernels; outputs are of size 1 to 6, and without any adapter they differ by
 # up to 2e-5. A LoRA moves them by 2 or more.
 TOLERANCE = 1e-4

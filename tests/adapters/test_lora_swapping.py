@@ -9,6 +9,8 @@ import tiny
 from mindone_tcd.adapters import loaded_loras
 from mindone_tcd.errors import UsageError
 
+pytestmark = pytest.mark.slow
+
 
 def draw(targets=("to_q", "conv1"), rank=2, alpha=1.0, seed=0, text=False):
     return lay.kohya(lay.draw(cases.shapes(tiny.SD, text=text), targets, rank, alpha, seed))

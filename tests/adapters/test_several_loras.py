@@ -5,7 +5,10 @@ import warnings
 import cases
 import layouts as lay
 import numpy as np
+import pytest
 import tiny
+
+pytestmark = pytest.mark.slow
 
 # Both sides compute in float32, one with LoRA layers and one with their product in the weights: 30 layers of 6e-8,
 # amplified by outputs of size 1 to 6. The weights move them by 0.1 or more.

@@ -18,6 +18,8 @@ from model_modules import UNetConfig
 
 from mindone_tcd.adapters import loaded_loras
 
+pytestmark = pytest.mark.slow
+
 
 class Interrupted:
     """Counts the steps by which pipelines and models are changed, and raises before the n-th one; 0 only counts."""

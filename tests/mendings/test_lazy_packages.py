@@ -8,6 +8,8 @@ import pytest
 
 from . import fresh
 
+pytestmark = pytest.mark.slow
+
 LITTLE = """
 def models():
     return sorted({name.split(".")[3] for name in sys.modules if name.startswith("mindone.transformers.models.")})

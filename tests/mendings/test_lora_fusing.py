@@ -11,6 +11,8 @@ from mindone_tcd import UsageError
 
 from . import models
 
+pytestmark = pytest.mark.slow
+
 PARTS = ("unet", "text_encoder", "text_encoder_2")
 # A weight of about 1 is fused and taken out in float32: two roundings of 6e-8, carried through some 30 layers.
 TOLERANCE = 2e-5

@@ -282,7 +282,7 @@ ENTRIES = {
     "compile_pipeline": lambda pipe: mindone_tcd.compile_pipeline(pipe, form="none"),
     "uncompile_pipeline": lambda pipe: mindone_tcd.uncompile_pipeline(pipe),
     "cpu.enable": lambda pipe: cpu.enable(),
-    "make_batch": lambda pipe: TextToImage(pipe, None, None, "float32").make_batch(None, ()),
+    "make_batch": lambda pipe: TextToImage.make_batch(None, None, ()),
 }
 
 

@@ -8,6 +8,8 @@ from untouched import Untouched, stop
 import mindone_tcd
 from mindone_tcd.adapters import loaded_loras
 
+pytestmark = pytest.mark.slow
+
 FILE = "pytorch_lora_weights.safetensors"
 
 

@@ -8,6 +8,8 @@ import mindone_tcd
 from mindone_tcd import TCDScheduler, UsageError
 from mindone_tcd.standins import make
 
+pytestmark = pytest.mark.slow
+
 PROMPT = "a red circle on a blue background"
 
 

@@ -124,7 +124,7 @@ def test_truncated_weights(shapes):
         load(shapes)
 
 
-def test_other_errors_are_left_alone(shapes):
-    with pytest.raises((OSError, ValueError, TypeError)) as caught:
+def test_other_errors_name_the_folder_and_the_options(shapes):
+    with pytest.raises(UsageError, match="or look for what is wrong among the options of this call") as caught:
         load(shapes, mindspore_dtype="float32", scheduler="nonsense")
-    assert not isinstance(caught.value, UsageError)
+    assert isinstance(caught.value.__cause__, ValueError)

@@ -24,7 +24,7 @@ os.environ.setdefault("MINDONE_TCD_CACHE", "off")
 
 def main() -> int:
     """Run the loop; the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=2000, help="files to load (default: 2000)")
     parser.add_argument("--seed", type=int, default=0, help="of the damages (default: 0)")
     parser.add_argument("--source", action="append", help="only files of this layout; may be given several times")

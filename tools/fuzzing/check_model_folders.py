@@ -51,7 +51,7 @@ def outcome(load: Callable[[Path], object], folder: Path) -> tuple[str, str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--values", type=int, default=4, help="wrong values for each field; 0 for all")
     parser.add_argument("--load", action="store_true", help="load what find_model takes")

@@ -18,7 +18,13 @@ def check(case, found, reference):
     np.testing.assert_allclose(found, reference, rtol=0, atol=tolerance)
 
 
-@pytest.mark.parametrize("name", CASES)
+QUICK = set(list(CASES)[::12])
+"""Cases that plain pytest runs; the others are slow."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
+)
 def test_equal_to_the_stored_pictures_of_diffusers(name, ours, stored):
     check(CASES[name], parity_case.kept(CASES[name], ours(name)), stored[name])
 
