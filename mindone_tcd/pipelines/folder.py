@@ -136,7 +136,7 @@ def part_folders(folder: Path, given: Collection[str] = ()) -> Iterator[Path]:
         if part.startswith("_") or part in given:
             continue
         if not isinstance(entry, list) or is_value(entry):
-            if part in NEEDED or isinstance(entry, dict):
+            if part in NEEDED:
                 raise UsageError(f"{path}: {part} is {shown(entry)}; {_ENTRY}")
             continue
         if len(entry) == 2 and entry[0] is None:
