@@ -84,7 +84,7 @@ def _answers_in_time(endpoint: str) -> bool:
             get_session().head(endpoint, timeout=patience, allow_redirects=False)
             answered.append(True)
 
-    # Looking up a name, and each address that it has, may take as long again: the thread is not waited for longer.
+    # Each name lookup and each address may take the whole timeout again, so `join` limits the total.
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     asking.join(patience)

@@ -1,21 +1,17 @@
 """A short form of ``python tools/fuzz.py``: bad input is taken or refused in one line, and leads to nothing else."""
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import pytest
+from scripts import script
 
-TOOLS = Path(__file__).resolve().parents[1] / "tools"
+from mindone_tcd import UsageError
 
 
 @pytest.fixture(scope="module")
 def fuzz():
-    spec = importlib.util.spec_from_file_location("fuzz", TOOLS / "fuzz.py")
     before = list(sys.path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
+    yield script("tools/fuzz.py")
     sys.path[:] = before
 
 
@@ -33,8 +29,8 @@ def test_bad_input_is_taken_or_refused(fuzz, capsys):
     ("run", "kind"),
     [
         (lambda fuzz: None, "taken"),
-        (lambda fuzz: fuzz.raise_(fuzz.UsageError("one line")), "refused"),
-        (lambda fuzz: fuzz.raise_(fuzz.UsageError("two\nlines")), "traceback"),
+        (lambda fuzz: fuzz.raise_(UsageError("one line")), "refused"),
+        (lambda fuzz: fuzz.raise_(UsageError("two\nlines")), "traceback"),
         (lambda fuzz: fuzz.raise_(KeyError("unet")), "traceback"),
         (lambda fuzz: fuzz.raise_(fuzz.families.Changed("weights")), "changed"),
         (lambda fuzz: fuzz.families.note("import", ("fuzz_payload", None)), "import"),

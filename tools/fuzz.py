@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import collections
 import os
-import signal
 import sys
 import tempfile
 import time
@@ -34,35 +33,14 @@ os.environ.setdefault("GLOG_v", "3")
 os.environ.setdefault("MINDONE_TCD_CACHE", "off")
 
 import families  # noqa: E402
-
-from mindone_tcd.errors import UsageError, first_line  # noqa: E402
+import outcomes  # noqa: E402
 
 
 def outcome(case: families.Case, seconds: int) -> tuple[str, str]:
     """What comes of one input: "taken", "refused" or a fault; and its message."""
-
-    def late(*_: object) -> None:
-        raise TimeoutError(f"no answer within {seconds} s")
-
     families.opened.clear()
-    signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
-    kind, message = "taken", ""
-    try:
-        case.run()
-    except families.Changed as error:
-        kind, message = "changed", str(error)
-    except UsageError as error:
-        kind, message = ("refused" if "\n" not in str(error) else "traceback"), str(error)
-    except TimeoutError as error:
-        kind, message = "hang", str(error)
-    except Exception as error:
-        kind, message = "traceback", f"{type(error).__name__}: {first_line(error)}"
-    finally:
-        signal.alarm(0)
-    if families.opened:
-        kind, message = "import", ", ".join(families.opened)
-    return kind, message
+    found = outcomes.outcome(case.run, seconds, {families.Changed: "changed"})
+    return ("import", ", ".join(families.opened)) if families.opened else found
 
 
 def in_turn(streams: dict[str, Iterator[families.Case]]) -> Iterator[tuple[str, families.Case]]:

@@ -1,8 +1,8 @@
 """Our loaders in the place of mindone's, on mindone's own classes, so that each of its pipelines has them.
 
 They are more than a mending (every layout, every key checked before anything changes, records of what is loaded), so
-they are there with every version of mindone, where `mendings` looks at the version first. Every other method that
-changes adapters is mindone's own, run so that an error leaves all as it was.
+they apply to every version of mindone, whereas `mendings` checks the version first. Every other method that changes
+adapters is mindone's own, and runs in a transaction: after an error, the pipeline is as before.
 """
 
 from __future__ import annotations

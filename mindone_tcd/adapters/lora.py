@@ -69,7 +69,6 @@ def load_lora_weights(
     else:
         path = files.find(source, weight_name, subfolder, "LoRA", **hub)
         tensors, metadata = files.read_safetensors(path)
-        _check_metadata(metadata, path)
         label = str(source)
         names = telling_names(path, label, adapter_name)
     models = models_of(pipe)
@@ -108,13 +107,6 @@ def lora_shapes(model: Any) -> dict[str, tuple[int, ...]]:
         if isinstance(cell, (mint.nn.Linear, mint.nn.Conv2d, nn.Dense, nn.Conv2d)) and ".processor." not in path:
             shapes[path] = tuple(cell.weight.shape)
     return shapes
-
-
-def _check_metadata(metadata: Any, path: Path) -> None:
-    if isinstance(metadata, dict) and all(isinstance(value, str) for value in metadata.values()):
-        return
-    found = f"is a {type(metadata).__name__}" if not isinstance(metadata, dict) else "holds values that are no texts"
-    raise UsageError(f"{path}: its __metadata__ {found}; expected texts by name: save the LoRA again, or remove it")
 
 
 def _layers_per_block(unet: Any) -> int | None:

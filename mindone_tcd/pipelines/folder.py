@@ -82,14 +82,12 @@ def check_weights(folder: Path) -> list[Header]:
 
 def _shards(index: Path) -> set[str]:
     """The files beside an index that it names."""
-    named = read_json(index).get("weight_map")
+    content = read_json(index)
+    named = content.get("weight_map")
     if not isinstance(named, dict) or not all(isinstance(file, str) for file in named.values()):
         raise UsageError(f"{index} should name a file for each key in weight_map; fetch the model again")
-    shards = set(named.values())
-    for shard in sorted(shards):
-        if not shard.endswith(".safetensors") or Path(shard).name != shard:
-            raise UsageError(f"{index} names {shown(shard)}; expected a .safetensors file beside it: fetch it again")
-    return shards
+    check_shards(index, content)
+    return set(named.values())
 
 
 def find_model(name: str) -> Model:

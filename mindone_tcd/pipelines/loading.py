@@ -82,7 +82,7 @@ def load_planned(
     if cpu.needed() and dtype == "bfloat16":
         raise UsageError("dtype bfloat16 does not run on a CPU; choose float32 or float16")
     dtype = dtype or ("float32" if cpu.needed() else "float16")
-    # A LoRA that cannot be had is told of before the model is read.
+    # Find the LoRA first: if it is missing, the error comes before the model is read.
     lora_file = None if chosen.lora is None else files.find(chosen.lora, None, None, "LoRA")
     pipeline_class = mindone_parts.get("DiffusionPipeline")
     with errors_only("mindone"):

@@ -1,8 +1,9 @@
-"""Folders of models: stand-ins, and a copy of the shipped one."""
+"""Folders of models, and a pipeline of the shipped one."""
 
 import shutil
 
 import pytest
+from untouched import stop
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +34,20 @@ def shapes(tmp_path):
     made = tmp_path / "model"
     shutil.copytree(SHAPES_FOLDER, made, ignore=shutil.ignore_patterns("*_lora"))
     return made
+
+
+@pytest.fixture(scope="module")
+def pipe():
+    """The shipped model's pipeline, without a LoRA."""
+    from mindone_tcd import load
+
+    pipe = load(lora="none").pipeline
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+@pytest.fixture
+def idle(pipe, monkeypatch):
+    """The pipeline, stopped where it would start to work."""
+    monkeypatch.setattr(pipe, "encode_prompt", stop, raising=True)
+    return pipe

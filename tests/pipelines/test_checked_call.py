@@ -17,22 +17,6 @@ from mindone_tcd.pipelines.text_to_image import TextToImage
 PROMPT = "a red circle on a blue background"
 
 
-@pytest.fixture(scope="module")
-def pipe():
-    from mindone_tcd import load
-
-    pipe = load(lora="none").pipeline
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
-
-
-@pytest.fixture
-def idle(pipe, monkeypatch):
-    """The pipeline, stopped where it would start to work."""
-    monkeypatch.setattr(pipe, "encode_prompt", stop, raising=True)
-    return pipe
-
-
 @pytest.fixture
 def with_scheduler(idle):
     kept = idle.scheduler

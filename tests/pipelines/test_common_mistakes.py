@@ -14,20 +14,6 @@ from mindone_tcd.pipelines.common_mistakes import Frames, Output
 PROMPT = "a red circle on a blue background"
 
 
-@pytest.fixture(scope="module")
-def pipe():
-    pipe = mindone_tcd.load(lora="none").pipeline
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
-
-
-@pytest.fixture
-def idle(pipe, monkeypatch):
-    """The pipeline, stopped where it would start to work."""
-    monkeypatch.setattr(pipe, "encode_prompt", stop, raising=True)
-    return pipe
-
-
 class Device:
     """As torch's."""
 

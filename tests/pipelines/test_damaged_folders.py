@@ -1,26 +1,13 @@
 """Damaged copies of the shipped model: each is refused in one line that names the file, without MindSpore."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
+from scripts import script
 
 from mindone_tcd.errors import UsageError
 from mindone_tcd.pipelines.folder import find_model
 from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
 
-
-def _generator():
-    path = Path(__file__).parents[2] / "tools" / "fuzzing" / "model_folders.py"
-    spec = importlib.util.spec_from_file_location("model_folders", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-model_folders = _generator()
+model_folders = script("tools/fuzzing/model_folders.py")
 DAMAGES = model_folders.damages(seed=1, values=1)
 LEFT_TO_THE_KEYS = ("another key", "a tensor less", "a NaN")
 """What the header alone does not show: placing the keys, and reading the values, find it."""

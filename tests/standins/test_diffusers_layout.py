@@ -1,12 +1,10 @@
 """The stand-ins' layouts are those that diffusers and transformers write, file by file and byte for byte."""
 
 import gzip
-import importlib.util
 import json
-import sys
-from pathlib import Path
 
 import pytest
+import scripts
 
 from mindone_tcd.standins import LAYOUTS, NAMES, make
 
@@ -30,12 +28,7 @@ CLASSES = {
 
 @pytest.fixture(scope="module")
 def script():
-    path = Path(__file__).parents[2] / "tools" / "reference" / "standins.py"
-    spec = importlib.util.spec_from_file_location("reference_standins", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return scripts.script("tools/reference/standins.py", "reference_standins")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import collections
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -21,33 +20,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from model_folders import copy, damages
+from outcomes import outcome
 
-from mindone_tcd.errors import UsageError, first_line
 from mindone_tcd.pipelines.folder import find_model
 
 LIMIT = 120
 """Seconds after which a folder counts as one that hangs."""
 
 
-def outcome(load: Callable[[Path], object], folder: Path) -> tuple[str, str]:
+def answer(load: Callable[[Path], object], folder: Path) -> tuple[str, str]:
     """ "refused", "taken" or "error", and the message."""
-
-    def late(*_: object) -> None:
-        raise TimeoutError(f"no answer in {LIMIT} s")
-
-    signal.signal(signal.SIGALRM, late)
-    signal.alarm(LIMIT)
-    try:
-        load(folder)
-    except UsageError as error:
-        if "\n" in str(error):
-            return "error", f"a UsageError of several lines: {first_line(error)}"
-        return "refused", str(error)
-    except Exception as error:
-        return "error", f"{type(error).__name__}: {first_line(error)}"
-    finally:
-        signal.alarm(0)
-    return "taken", ""
+    kind, message = outcome(lambda: load(folder), LIMIT)
+    return (kind if kind in ("refused", "taken") else "error"), message
 
 
 def main() -> int:
@@ -72,12 +56,12 @@ def main() -> int:
             damage.apply(folder)
             stage, (kind, message) = "find_model", ("taken", "")
             if not options.from_pretrained:
-                kind, message = outcome(lambda folder: find_model(str(folder)), folder)
+                kind, message = answer(lambda folder: find_model(str(folder)), folder)
             if kind == "taken" and pipeline is not None:
                 stage = "from_pretrained"
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    kind, message = outcome(lambda folder: pipeline.from_pretrained(str(folder)), folder)
+                    kind, message = answer(lambda folder: pipeline.from_pretrained(str(folder)), folder)
             counts[f"{kind} by {stage}" if kind != "taken" else kind] += 1
             if options.verbose or kind == "error" or (damage.sure and kind == "taken" and stage == "from_pretrained"):
                 print(f"{kind} ({stage}): {damage.name}: {message}", flush=True)
