@@ -92,10 +92,14 @@ def _answers_in_time(endpoint: str) -> bool:
 
 
 def cache_alone() -> bool:
-    """Whether the Hugging Face hub is out of reach, so that ``local_files_only`` saves the retries."""
+    """Whether the Hugging Face hub cannot or must not be asked, so that ``local_files_only`` has to be passed.
+
+    Without a network it saves the retries. With HF_HUB_OFFLINE, mindone asks for the list of a sharded model's files
+    nevertheless, unless it is passed.
+    """
     from huggingface_hub import constants
 
-    return not constants.HF_HUB_OFFLINE and not reachable(constants.ENDPOINT)
+    return constants.HF_HUB_OFFLINE or not reachable(constants.ENDPOINT)
 
 
 def fetch_file(name: str, file: str, subfolder: str | None, what: str, **options: Any) -> Path:
@@ -141,7 +145,7 @@ def repository_here(name: str, what: str, options: dict[str, Any]) -> Path | Non
     import huggingface_hub as hf
 
     with hub_errors(name, what):
-        if not (hf.constants.HF_HUB_OFFLINE or options.get("local_files_only") or cache_alone()):
+        if not (options.get("local_files_only") or cache_alone()):
             return None
         kept = {key: options[key] for key in ("cache_dir", "revision") if key in options}
         return Path(hf.snapshot_download(name, local_files_only=True, **kept))

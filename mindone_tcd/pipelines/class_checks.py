@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from ..files.safetensors import read_header
 from ..replacing import Replacing
 from .allowed_classes import check_class, check_config, check_index
 from .folder import INDEX, check_classes, check_configs
+from .parts import check_model
 
 _loading: ContextVar[bool] = ContextVar("loading", default=False)
 """Whether a model is being loaded by a class that is checked: transformers runs no code of a folder meanwhile."""
@@ -163,6 +165,22 @@ def _doing_nothing(original: Callable) -> Callable:
     return _maybe_raise_warning_for_inpainting
 
 
+def _finding_weights(original: Callable) -> Callable:
+    """The files of a hub's model are known only here, after they are fetched and before the model is built."""
+
+    @functools.wraps(original)
+    def find(*args: Any, **options: Any) -> Any:
+        found = original(*args, **options)
+        files = found[0] if isinstance(found, tuple) else found
+        weights = [Path(file) for file in ([files] if isinstance(files, str) else files or [])]
+        source = args[0] if args else options.get("pretrained_model_name_or_path")
+        if weights and not Path(str(source)).is_dir() and all(file.suffix == ".safetensors" for file in weights):
+            check_model(weights[0].parent, map(read_header, weights))
+        return found
+
+    return find
+
+
 def _refusing(original: Callable) -> Callable:
     @functools.wraps(original)
     def refuse(*args: Any, **options: Any) -> None:
@@ -199,6 +217,7 @@ def _only_safetensors_meanwhile(original: Callable) -> Callable:
 
 _PIPELINES = "mindone.diffusers.pipelines.pipeline_loading_utils:"
 _MINDONE_CODE = "mindone.diffusers.utils.dynamic_modules_utils:"
+_DIFFUSERS_MODELS = "mindone.diffusers.models.modeling_utils:"
 
 _hook = Replacing(
     {
@@ -214,6 +233,9 @@ _hook = Replacing(
         "transformers.dynamic_module_utils:get_class_in_module": _refusing_meanwhile,
         "mindone.diffusers.models.model_loading_utils:load_state_dict": _only_safetensors_meanwhile,
         "mindone.transformers.modeling_utils:load_state_dict": _only_safetensors_meanwhile,
+        _DIFFUSERS_MODELS + "_get_model_file": _finding_weights,
+        _DIFFUSERS_MODELS + "_get_checkpoint_shard_files": _finding_weights,
+        "mindone.transformers.modeling_utils:_get_resolved_checkpoint_files": _finding_weights,
         "mindone.diffusers.models.auto_model:AutoModel": _guarded,
         "mindone.transformers.modeling_utils:PreTrainedModel": _guarded,
     }

@@ -1,11 +1,15 @@
 """Whole pipelines and single models by hub id: from ModelScope, and where no hub answers."""
 
+import json
+import shutil
+
 import pytest
 from hubs import fake_modelscope
 
 import mindone_tcd
 from mindone_tcd import hub
 from mindone_tcd.errors import UsageError
+from mindone_tcd.files.safetensors import read_header
 from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
 
 REPOSITORIES = {"owner/shapes": SHAPES_FOLDER, "owner/lora": SHAPES_FOLDER / "tcd_lora"}
@@ -58,3 +62,32 @@ def test_with_no_network_nothing_is_asked_twice(name, monkeypatch, caplog):
         getattr(mindone_tcd, name).from_pretrained("nobody/nothing")
     assert asked == [constants.ENDPOINT]
     assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("cls", "part", "field", "value"),
+    [
+        ("UNet2DConditionModel", "unet", "layers_per_block", 10**6),
+        ("AutoencoderKL", "vae", "layers_per_block", 10**6),
+        ("CLIPTextModel", "text_encoder", "num_hidden_layers", 10**6),
+    ],
+)
+@pytest.mark.parametrize("sharded", [False, True])
+def test_a_config_that_asks_for_more_than_the_weights_have(cls, part, field, value, sharded, monkeypatch, tmp_path):
+    """From the hub's cache too, it is refused before the model is built."""
+    snapshot = tmp_path / "models--owner--shapes" / "snapshots" / ("a" * 40)
+    (snapshot.parents[1] / "refs").mkdir(parents=True)
+    (snapshot.parents[1] / "refs" / "main").write_text(snapshot.name)
+    shutil.copytree(SHAPES_FOLDER / part, snapshot / part)
+    config = json.loads((snapshot / part / "config.json").read_text())
+    (snapshot / part / "config.json").write_text(json.dumps({**config, field: value}))
+    if sharded:
+        weights = next((snapshot / part).glob("*.safetensors"))
+        shard = f"{weights.stem}-00001-of-00001.safetensors"
+        keys = read_header(weights).tensors
+        weights.rename(weights.with_name(shard))
+        content = {"metadata": {}, "weight_map": dict.fromkeys(keys, shard)}
+        weights.with_name(f"{weights.name}.index.json").write_text(json.dumps(content))
+    monkeypatch.setattr(hub, "reachable", lambda endpoint: False)
+    with pytest.raises(UsageError, match=rf"{part}/config.json: {field} is 1000000"):
+        getattr(mindone_tcd, cls).from_pretrained("owner/shapes", subfolder=part, cache_dir=tmp_path)
