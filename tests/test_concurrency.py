@@ -202,10 +202,11 @@ def found():
     return result
 
 
+@pytest.mark.parametrize("form", ["eager", "compiled"])
 @pytest.mark.parametrize("shared", ["one pipeline", "two pipelines"])
 @pytest.mark.slow
-def test_four_threads_make_the_images_of_one(found, shared):
-    made, wrong, raised = found[shared]
+def test_four_threads_make_the_images_of_one(found, shared, form):
+    made, wrong, raised = found[f"{shared}, {form}"]
     assert (raised, wrong, made) == ([], 0, 8)
 
 

@@ -139,20 +139,30 @@ def nested(outer, inner, expected: np.ndarray) -> bool:
 def work() -> dict:
     from threads import image, in_threads
 
+    from mindone_tcd import compile_pipeline
+
     found = {}
+
+    def compare(form: str) -> None:
+        reference = [image(one, seed) for seed in range(2)]
+        for shared, pipelines in {"one pipeline": [one], "two pipelines": [one, other]}.items():
+            made, wrong, raised = in_threads(pipelines, reference, 4)
+            found[f"{shared}, {form}"] = [made, wrong, [repr(error) for error in raised]]
+
     with ThreadPoolExecutor(2) as pool:
         both = [pool.submit(loaded) for _ in range(2)]
         one, other = (future.result() for future in both)
     expected = [image(one, seed) for seed in range(2)]
-    for shared, pipelines in {"one pipeline": [one], "two pipelines": [one, other]}.items():
-        made, wrong, raised = in_threads(pipelines, expected, 4)
-        found[shared] = [made, wrong, [repr(error) for error in raised]]
+    compare("eager")
     found["nested"] = nested(one, other, expected[1])
     found["forked"], during = fork_during_a_call(one)
     options = {"num_inference_steps": 1, "guidance_scale": 0.0, "output_type": "np"}
     alone = one.pipeline("a moon", generator=np.random.Generator(np.random.PCG64(1)), **options)[0]
     found["the parent draws on"] = bool(np.array_equal(during, alone))
     found["spawned"] = in_a_spawned_process() == expected[0].tobytes()
+    for each in (one, other):
+        compile_pipeline(each.pipeline)
+    compare("compiled")
     return found
 
 
