@@ -185,7 +185,8 @@ def test_a_weight_that_is_exchanged_is_noticed_and_its_graphs_are_dropped(networ
     assert len(part._graphs) == 1
 
 
-def test_only_so_many_states_are_kept(network, part, value):
+def test_only_so_many_states_are_kept(network, part, value, monkeypatch):
+    monkeypatch.setattr(Part, "MOST_STATES", 2)
     for k in range(Part.MOST_STATES + 2):
         network.extra = k
         value()

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from . import fresh
 
 TABLE = """
@@ -27,6 +29,7 @@ def test_it_is_the_same_and_read_once():
     assert twice == 0
 
 
+@pytest.mark.slow
 def test_a_fast_image_processor_needs_nothing_imported_before():
     code = "from mindone.transformers import Kosmos2_5ImageProcessorFast as found\nprint(found.__name__)"
     assert fresh.run(code)[-1] == "Kosmos2_5ImageProcessorFast"
