@@ -24,6 +24,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector leave out what the imports made: millions of objects that live until the end."""
+    """Let the garbage collector leave out the objects that the imports made, which live until the end."""
     gc.collect()
     gc.freeze()

@@ -87,13 +87,6 @@ def test_guidance_and_negative_prompt(eager, compiled):
     equal(picture(compiled, **call), picture(eager, **call))
 
 
-def test_the_whole_trajectory_in_one_graph(eager, pipe):
-    compile_pipeline(pipe, form="trajectory")
-    equal(picture(pipe, steps=2), picture(eager, steps=2))
-    assert compiled_form(pipe).parts["unet"].compiled == 1
-    assert pipe.num_timesteps == 2
-
-
 def test_what_needs_every_step_gets_it(eager, compiled):
     seen = []
 
@@ -214,6 +207,14 @@ def test_components_put_in_later_are_compiled_and_those_taken_out_let_go(pipe):
         assert "construct" not in vars(old.decoder)
     finally:
         pipe.vae = old
+
+
+@pytest.mark.slow
+def test_the_whole_trajectory_in_one_graph(eager, pipe):
+    compile_pipeline(pipe, form="trajectory")
+    equal(picture(pipe, steps=2), picture(eager, steps=2))
+    assert compiled_form(pipe).parts["unet"].compiled == 1
+    assert pipe.num_timesteps == 2
 
 
 def test_undone_it_is_as_before(eager, pipe):

@@ -6,6 +6,8 @@ import pytest
 
 from . import fresh
 
+pytestmark = pytest.mark.slow
+
 TABLE = """
 import json, builtins
 opened, opening = [], builtins.open
@@ -29,7 +31,6 @@ def test_it_is_the_same_and_read_once():
     assert twice == 0
 
 
-@pytest.mark.slow
 def test_a_fast_image_processor_needs_nothing_imported_before():
     code = "from mindone.transformers import Kosmos2_5ImageProcessorFast as found\nprint(found.__name__)"
     assert fresh.run(code)[-1] == "Kosmos2_5ImageProcessorFast"
