@@ -97,7 +97,7 @@ def test_what_needs_every_step_gets_it(eager, compiled):
     graphs = compiled_form(compiled).count()
     equal(picture(compiled, callback_on_step_end=look), picture(eager, callback_on_step_end=look))
     assert seen == [(0, 999), (1, 759), (2, 499), (3, 259)] * 2
-    assert compiled_form(compiled).count() == graphs
+    assert compiled_form(compiled).count() - graphs <= 1, "the UNet without the scheduler's step, once"
 
 
 def test_a_callback_may_change_the_weights_between_two_steps(eager, compiled):
