@@ -1,5 +1,6 @@
 """What all tests share: no network, no graphs kept on disk, and the live comparisons only where torch is installed."""
 
+import gc
 import importlib.util
 import os
 
@@ -20,3 +21,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "parity" in item.keywords:
             item.add_marker(skip)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave out the objects that the imports made, which live until the end."""
+    gc.collect()
+    gc.freeze()

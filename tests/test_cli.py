@@ -297,13 +297,15 @@ def test_an_image_that_is_not_of_its_record_is_refused_before_the_model_is_loade
 
 def test_a_prompt_becomes_pictures_that_can_be_made_again(capsys, tmp_path):
     out = tmp_path / "c.png"
-    code, printed, err = run(capsys, "generate", PROMPT, "--out", out, "--seed", 3, "--count", 2, "--grid")
+    code, printed, err = run(
+        capsys, "generate", PROMPT, "--out", out, "--seed", 3, "--steps", 2, "--count", 2, "--grid"
+    )
     assert code == 0, err
     paths = [tmp_path / name for name in ("c-1.png", "c-2.png", "c-grid.png")]
     assert printed.splitlines() == [str(p) for p in paths]
     assert Image.open(paths[2]).size == (256, 128)
     record = read_record(paths[1])
-    assert (record["prompt"], record["seed"], record["batch_seeds"], record["steps"]) == (PROMPT, 4, [3, 4], 4)
+    assert (record["prompt"], record["seed"], record["batch_seeds"], record["steps"]) == (PROMPT, 4, [3, 4], 2)
     assert record["versions"]["mindspore"]
 
     code, printed, err = run(capsys, "info", paths[1], "--again")
@@ -328,6 +330,25 @@ def test_unknown_words_are_warned_of_and_the_picture_is_made(capsys, tmp_path):
     assert (tmp_path / "d.png").is_file()
 
 
+def test_the_form_of_the_graphs_is_handed_on(capsys, painted, monkeypatch):
+    forms, load = [], cli._load
+
+    def noted(model, recipe, dtype, form, *others):
+        forms.append(form)
+        return load(model, recipe, dtype, form, *others)
+
+    monkeypatch.setattr(cli, "_load", noted)
+    for name, options in (("eager.png", ()), ("compiled.png", ("--compile",))):
+        code, _, err = run(capsys, "generate", PROMPT, "--out", name, *options)
+        assert code == 0, err
+    Picture(Image.open("compiled.png"), {**read_record("compiled.png"), "compile": "trajectory"}).save("compiled.png")
+    for name in ("eager.png", "compiled.png"):
+        code, _, err = run(capsys, "info", name, "--again")
+        assert code == 0, err
+    assert forms == [None, "step", None, "trajectory"]
+
+
+@pytest.mark.slow
 def test_a_compiled_picture_is_made_again_compiled(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("MINDONE_TCD_CACHE", str(tmp_path / "graphs"))
     out = tmp_path / "c.png"

@@ -24,6 +24,7 @@ def test_it_runs(script, tmp_path, monkeypatch, capfd):
     check(script, [], tmp_path, monkeypatch, capfd)
 
 
+@pytest.mark.slow
 def test_several_controlnets(tmp_path, monkeypatch, capfd):
     several = [str(make("controlnet-sdxl", tmp_path / f"net-{seed}", seed=seed)) for seed in (0, 1)]
     script = next(path for path in SCRIPTS if path.stem == "controlnet_canny")

@@ -73,7 +73,14 @@ def test_scripts_are_found():
     assert "benchmarks/accuracy.py" in SCRIPTS
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+SLOW = ("tools/reference", "tools/shapes")
+"""Folders whose scripts import torch, too, where it is installed."""
+
+
+@pytest.mark.parametrize(
+    "script",
+    [pytest.param(s, marks=pytest.mark.slow) if os.path.dirname(s) in SLOW else s for s in SCRIPTS],
+)
 def test_help(script, helped):
     end, said = helped(script)
     for package in NOT_IN_THE_TEST_EXTRA:

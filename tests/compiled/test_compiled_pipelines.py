@@ -15,8 +15,7 @@ TOLERANCE = 1e-5
 AMPLIFIED = 1e-4
 
 
-@pytest.fixture(scope="module")
-def loaded():
+def shipped():
     from mindone_tcd import load
 
     pipe = load(lora="none").pipeline  # without LoRA it compiles in half the time
@@ -24,8 +23,31 @@ def loaded():
     return pipe
 
 
+@pytest.fixture(scope="module")
+def eager():
+    """A pipeline that no test compiles."""
+    return shipped()
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    """A pipeline that stays compiled: the graphs of one test serve the next."""
+    pipe = shipped()
+    assert compile_pipeline(pipe) is pipe
+    picture(pipe)
+    assert compiled_form(pipe).count() == 4, "text encoders, UNet and decoder, once each"
+    yield pipe
+    uncompile_pipeline(pipe)
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    return shipped()
+
+
 @pytest.fixture
 def pipe(loaded):
+    """A pipeline that a test compiles in its own way."""
     yield loaded
     uncompile_pipeline(loaded)
 
@@ -50,67 +72,55 @@ def equal(one, other, tolerance=TOLERANCE):
     assert one[1] == other[1], "the generator was drawn from in another way"
 
 
-def test_equal_to_eager_and_compiled_once(pipe):
-    calls = [{}, {"seed": 5}, {"steps": 7}, {"eta": 0.0}, {"eta": 1.0, "steps": 1}]
-    eager = [picture(pipe, **call) for call in calls]
-    assert compile_pipeline(pipe) is pipe
-    for call, expected in zip(calls, eager, strict=True):
-        equal(picture(pipe, **call), expected)
-        assert compiled_form(pipe).count() == 4, "text encoders, UNet and decoder, once each"
-    assert pipe.scheduler.__class__.__name__ == "TCDScheduler"
-    assert pipe.num_timesteps == 1
+def test_equal_to_eager_and_compiled_once(eager, compiled):
+    graphs = compiled_form(compiled).count()
+    for call in ({}, {"seed": 5, "steps": 3}, {"eta": 0.0, "steps": 2}, {"eta": 1.0, "steps": 1}):
+        equal(picture(compiled, **call), picture(eager, **call))
+        assert compiled_form(compiled).count() == graphs, "another graph was compiled"
+    assert compiled.scheduler.__class__.__name__ == "TCDScheduler"
+    assert compiled.num_timesteps == 1
 
 
-def test_guidance_and_negative_prompt(pipe):
+@pytest.mark.slow
+def test_guidance_and_negative_prompt(eager, compiled):
     call = {"guidance": 3.0, "negative_prompt": "a green square", "steps": 2}
-    eager = picture(pipe, **call)
-    compile_pipeline(pipe)
-    equal(picture(pipe, **call), eager)
+    equal(picture(compiled, **call), picture(eager, **call))
 
 
-def test_the_whole_trajectory_in_one_graph(pipe):
-    eager = picture(pipe, steps=2)
-    compile_pipeline(pipe, form="trajectory")
-    equal(picture(pipe, steps=2), eager)
-    assert compiled_form(pipe).parts["unet"].compiled == 1
-    assert pipe.num_timesteps == 2
-
-
-def test_what_needs_every_step_gets_it(pipe):
+def test_what_needs_every_step_gets_it(eager, compiled):
     seen = []
 
     def look(pipe, step, timestep, tensors):
         seen.append((step, int(timestep)))
         return tensors
 
-    eager = picture(pipe, callback_on_step_end=look)
-    compile_pipeline(pipe)
-    equal(picture(pipe, callback_on_step_end=look), eager)
+    graphs = compiled_form(compiled).count()
+    equal(picture(compiled, callback_on_step_end=look), picture(eager, callback_on_step_end=look))
     assert seen == [(0, 999), (1, 759), (2, 499), (3, 259)] * 2
-    assert compiled_form(pipe).parts["unet"].compiled == 1
+    assert compiled_form(compiled).count() - graphs <= 1, "the UNet without the scheduler's step, once"
 
 
-def test_a_callback_may_change_the_weights_between_two_steps(pipe):
-    bias = pipe.unet.conv_out.bias
-    own = bias.asnumpy()
+def test_a_callback_may_change_the_weights_between_two_steps(eager, compiled):
+    def shifted(pipe):
+        bias = pipe.unet.conv_out.bias
+        own = bias.asnumpy()
 
-    def shift(pipe, step, timestep, tensors):
-        if step == 0:
-            bias.set_data(ms.Tensor(own + 0.1))
-        return tensors
+        def shift(pipe, step, timestep, tensors):
+            if step == 0:
+                bias.set_data(ms.Tensor(own + 0.1))
+            return tensors
 
-    def shifted():
         try:
             return picture(pipe, steps=2, callback_on_step_end=shift)
         finally:
             bias.set_data(ms.Tensor(own))
 
-    eager, unchanged = shifted(), picture(pipe, steps=2)
-    compile_pipeline(pipe)
-    equal(shifted(), eager)
-    assert np.abs(eager[0] - unchanged[0]).max() > 0.01
+    expected = shifted(eager)
+    equal(shifted(compiled), expected)
+    assert np.abs(expected[0] - picture(eager, steps=2)[0]).max() > 0.01
 
 
+@pytest.mark.slow
 def test_slicing_and_tiling_of_the_autoencoder(pipe):
     latents = randn((2, 4, 16, 16), generator(1))
     pipe.vae.enable_slicing()
@@ -126,6 +136,7 @@ def test_slicing_and_tiling_of_the_autoencoder(pipe):
         pipe.vae.disable_tiling()
 
 
+@pytest.mark.slow
 def test_no_stale_graph_after_anything_is_done_to_the_lora(pipe):
     from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
 
@@ -187,26 +198,32 @@ def test_components_put_in_later_are_compiled_and_those_taken_out_let_go(pipe):
     from mindone_tcd import AutoencoderKL
     from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
 
-    eager = picture(pipe, steps=1)
     compile_pipeline(pipe)
-    old = pipe.vae
+    expected, old = picture(pipe, steps=1), pipe.vae
     pipe.vae = AutoencoderKL.from_pretrained(str(SHAPES_FOLDER), subfolder="vae")
     try:
-        equal(picture(pipe, steps=1), eager)
+        equal(picture(pipe, steps=1), expected)
         assert compiled_form(pipe).parts["vae.decoder"].cell is pipe.vae.decoder
         assert "construct" not in vars(old.decoder)
     finally:
         pipe.vae = old
 
 
-def test_undone_it_is_as_before(pipe):
-    eager = picture(pipe, steps=1)
+@pytest.mark.slow
+def test_the_whole_trajectory_in_one_graph(eager, pipe):
+    compile_pipeline(pipe, form="trajectory")
+    equal(picture(pipe, steps=2), picture(eager, steps=2))
+    assert compiled_form(pipe).parts["unet"].compiled == 1
+    assert pipe.num_timesteps == 2
+
+
+def test_undone_it_is_as_before(eager, pipe):
     compile_pipeline(pipe)
     picture(pipe, steps=1)
     assert uncompile_pipeline(pipe) is pipe
     assert compiled_form(pipe) is None
     assert all("construct" not in vars(cell) for cell in (pipe.unet, pipe.vae.decoder, pipe.text_encoder))
-    np.testing.assert_array_equal(picture(pipe, steps=1)[0], eager[0])
+    np.testing.assert_array_equal(picture(pipe, steps=1)[0], picture(eager, steps=1)[0])
 
 
 def test_what_cannot_be_compiled_is_refused(pipe):

@@ -115,6 +115,7 @@ def test_a_lora_weight_compiles_nothing(network, part, value):
     assert part.compiled == 1
 
 
+@pytest.mark.slow
 def test_adapters_that_take_turns_compile_once_each(network, part, value):
     for weight in (0.5, 0.75):
         for weights in ({"one": weight}, {"two": weight}, {"one": weight, "two": -weight}):
@@ -163,6 +164,7 @@ def test_the_model_keeps_its_plain_numbers(network, value):
     assert network.attention.processor.scale == [0.6, 0.3]
 
 
+@pytest.mark.slow
 def test_what_is_no_plain_number_is_noticed(network, part, value):
     value()
     network.linear.scaling["one"] = ms.Tensor(0.25)
@@ -185,7 +187,9 @@ def test_a_weight_that_is_exchanged_is_noticed_and_its_graphs_are_dropped(networ
     assert len(part._graphs) == 1
 
 
-def test_only_so_many_states_are_kept(network, part, value):
+@pytest.mark.slow
+def test_only_so_many_states_are_kept(network, part, value, monkeypatch):
+    monkeypatch.setattr(Part, "MOST_STATES", 2)
     for k in range(Part.MOST_STATES + 2):
         network.extra = k
         value()

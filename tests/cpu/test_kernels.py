@@ -53,7 +53,15 @@ def test_values_equal_numpy(case):
     assert_close(numbers(result), case.expected(*doubles(case)))
 
 
-@by_label
+FIRST = {case.name: case.label for case in reversed(CASES)}
+"""The case of each function that plain pytest compiles; the others are slow."""
+
+
+@pytest.mark.parametrize(
+    "case",
+    [case if FIRST[case.name] == case.label else pytest.param(case, marks=pytest.mark.slow) for case in CASES],
+    ids=lambda case: case.label,
+)
 def test_compiles_to_the_same_values(case):
     if not case.graph:
         pytest.skip("the shape of the result depends on the values")

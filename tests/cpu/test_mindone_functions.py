@@ -113,6 +113,13 @@ def with_and_without(make, compare):
     compare(found, expected)
 
 
+def compiled_once(names):
+    """Each name in PyNative mode, and in graph mode the first one; the others in graph mode are slow."""
+    for k, name in enumerate(names):
+        yield pytest.param(name, False, id=f"{name}-pynative")
+        yield pytest.param(name, True, id=f"{name}-graph", marks=pytest.mark.slow if k else ())
+
+
 ATTENTION = {
     "self": ({}, (2, 6, 8), None),
     "cross": ({"cross_attention_dim": 5, "bias": True}, (2, 6, 8), (2, 3, 5)),
@@ -123,8 +130,7 @@ ATTENTION = {
 }
 
 
-@MODES
-@pytest.mark.parametrize("name", ATTENTION)
+@pytest.mark.parametrize(("name", "compiled"), compiled_once(ATTENTION))
 def test_attention_layers_are_the_same_with_native_kernels(name, compiled):
     from mindone.diffusers.models.attention_processor import Attention
 
@@ -153,8 +159,7 @@ RESIDUAL = {
 }
 
 
-@MODES
-@pytest.mark.parametrize("name", RESIDUAL)
+@pytest.mark.parametrize(("name", "compiled"), compiled_once(RESIDUAL))
 def test_residual_blocks_are_the_same_with_native_kernels(name, compiled):
     from mindone.diffusers.models.resnet import ResnetBlock2D
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import mindspore as ms
@@ -270,6 +271,34 @@ def test_a_variable_does_without():
     assert "in use: False" in look(MINDONE_TCD_NATIVE="off")
 
 
+def test_only_a_whole_library_of_this_source_is_chosen(tmp_path, monkeypatch):
+    choose, content = native.library.__wrapped__, native.SOURCE.read_bytes()
+
+    def lay(name, library=None, source=content):
+        folder = tmp_path / name
+        folder.mkdir()
+        monkeypatch.setattr(native, "SOURCE", folder / native.SOURCE.name)
+        native.SOURCE.write_bytes(source)
+        path = folder / f"kernels{EXTENSION_SUFFIXES[0]}"
+        if library is not None:
+            path.write_bytes(library)
+        return path
+
+    lay("none")
+    assert choose() is None
+    lay("damaged", b"no library")
+    with pytest.warns(UserWarning, match="cannot be loaded"):
+        assert choose() is None
+    if native.library() is None:
+        return
+    built = native.library().read_bytes()
+    assert lay("whole", built) == choose()
+    lay("changed", built, content + b"// changed\n")
+    with pytest.warns(UserWarning, match="another version"):
+        assert choose() is None
+
+
+@pytest.mark.slow
 def test_a_library_of_another_source_is_not_used(tmp_path):
     shutil.copytree(ROOT / "mindone_tcd", tmp_path / "mindone_tcd", ignore=shutil.ignore_patterns("weights", "*.so"))
     assert "in use: False" in look(tmp_path)

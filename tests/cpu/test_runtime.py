@@ -38,7 +38,9 @@ def run(tmp_path, **environment):
     return ran
 
 
-@pytest.mark.parametrize("before", [{}, {"MS_DEV_RUNTIME_CONF": "multi_stream:false"}])
+@pytest.mark.parametrize(
+    "before", [{}, pytest.param({"MS_DEV_RUNTIME_CONF": "multi_stream:false"}, marks=pytest.mark.slow)]
+)
 def test_graphs_are_not_queued(tmp_path, before):
     ran = run(tmp_path, **before)
     assert "Enable pynative and graph pipeline" not in ran.stderr + ran.stdout

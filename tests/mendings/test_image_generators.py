@@ -23,6 +23,11 @@ def method(name):
     return getattr(getattr(importlib.import_module(module), cls), attribute)
 
 
+def one_of(names):
+    """The first is for plain pytest; the others, mended by the same code, are slow."""
+    return [names[0], *(pytest.param(name, marks=pytest.mark.slow) for name in names[1:])]
+
+
 def class_name(name):
     return name.rpartition(":")[2].partition(".")[0]
 
@@ -59,7 +64,7 @@ def test_each_picture_is_the_one_it_is_alone(name, pipe):
     np.testing.assert_allclose(found, alone(name, pipe, image, 5), rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", PREPARING, ids=class_name)
+@pytest.mark.parametrize("name", one_of(PREPARING), ids=class_name)
 def test_one_picture_is_repeated_before_it_is_encoded(name, pipe):
     image = photos(1)
     found = prepare(name, pipe, image, generators(5, 3))
@@ -76,7 +81,7 @@ def test_inpainting_encodes_each_picture_as_alone(name, pipe):
         np.testing.assert_allclose(found[k : k + 1], one, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ENCODING, ids=class_name)
+@pytest.mark.parametrize("name", one_of(ENCODING), ids=class_name)
 def test_inpainting_of_one_picture_draws_from_the_first(name, pipe):
     image, encode, streams = photos(1), method(name), generators(5, 2)
     found = encode(pipe, image, streams).asnumpy()

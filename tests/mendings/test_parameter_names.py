@@ -68,6 +68,7 @@ def test_unloading_renames_nothing(unet, tmp_path):
     assert misnamed(unet) == []
 
 
+@pytest.mark.slow
 def test_compiled_after_unloading(unet, tmp_path):
     expected = models.run_unet(unet)
     load_and_unload(unet, tmp_path)

@@ -47,6 +47,7 @@ def run(pipe, factor, monkeypatch):
     return latents.asnumpy(), given
 
 
+@pytest.mark.slow  # plain pytest compares a case of it with diffusers: t2i-adapter-part-of-the-steps
 def test_the_last_steps_go_without(pipe, monkeypatch):
     whole, given = run(pipe, 1.0, monkeypatch)
     assert given == [True, True]

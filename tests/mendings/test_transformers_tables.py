@@ -2,7 +2,11 @@
 
 import json
 
+import pytest
+
 from . import fresh
+
+pytestmark = pytest.mark.slow
 
 TABLE = """
 import json, builtins

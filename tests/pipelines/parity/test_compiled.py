@@ -1,6 +1,6 @@
 """Compiled pipelines give the stored pictures of diffusers, too, whatever is put into them.
 
-All but the first take part in the longer run with torch only, because compiling takes its time.
+Compiling takes its time: the first is slow, and the others take part in the longer run with torch only.
 """
 
 import warnings
@@ -16,7 +16,7 @@ from mindone_tcd.compiled import compiled_form
 
 LONG = pytest.mark.parity
 NAMES = [
-    "lcm-pipeline",
+    pytest.param("lcm-pipeline", marks=pytest.mark.slow),
     pytest.param("sdxl-guidance-embedding", marks=LONG),
     pytest.param("sd15-img2img-tcd", marks=LONG),
     pytest.param("sdxl-inpaint-9-channels-tcd", marks=LONG),

@@ -57,7 +57,9 @@ def test_a_grid_of_loaded_pictures(tmp_path):
     assert [grid.getpixel((x, 0)) for x in (0, 8)] == [(0, 0, 0), (100, 0, 0)]
 
 
-@pytest.mark.parametrize("name", ["sd15-lcm-safety-checker", "lcm-pipeline-safety-checker"])
+@pytest.mark.parametrize(
+    "name", ["sd15-lcm-safety-checker", pytest.param("lcm-pipeline-safety-checker", marks=pytest.mark.slow)]
+)
 def test_a_flagged_picture_is_black_and_said_to_be_flagged(name, run, ours, stored):
     for pictures in (ours(name), stored[name]):
         assert pictures[0].max() == 0

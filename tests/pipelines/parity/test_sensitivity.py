@@ -9,6 +9,7 @@ from parity_cases import CASES
 from parity_text_to_image import lora
 from test_equal_to_diffusers import TOLERANCE
 
+slow = pytest.mark.slow
 TCD, LCM, LCM_TO_THE_END = "sdxl-tcd", "sdxl-lcm", "sdxl-lcm-own-timesteps"
 
 
@@ -27,12 +28,12 @@ def moved(run, stored):
     "change",
     [
         {"seeds": (4,)},
-        {"call": {"eta": 0.4}},
-        {"call": {"num_inference_steps": 4}},
-        {"call": {"prompt": "a red circle on a black background"}},
-        {"scheduler": "LCMScheduler"},
+        pytest.param({"call": {"eta": 0.4}}, marks=slow),
+        pytest.param({"call": {"num_inference_steps": 4}}, marks=slow),
+        pytest.param({"call": {"prompt": "a red circle on a black background"}}, marks=slow),
+        pytest.param({"scheduler": "LCMScheduler"}, marks=slow),
         {"setup": ()},
-        {"setup": (lora("sdxl", 2, "tcd"),)},
+        pytest.param({"setup": (lora("sdxl", 2, "tcd"),)}, marks=slow),
     ],
     ids=["seed", "eta", "steps", "prompt", "scheduler", "no LoRA", "another LoRA"],
 )
@@ -44,7 +45,12 @@ def test_pictures_move(change, moved):
 
 
 @pytest.mark.parametrize(
-    "name", ["sdxl-tcd-negative-prompts", "sdxl-img2img-tcd-batch-of-streams", "t2i-adapter-lcm-guided"]
+    "name",
+    [
+        "sdxl-tcd-negative-prompts",
+        pytest.param("sdxl-img2img-tcd-batch-of-streams", marks=slow),
+        pytest.param("t2i-adapter-lcm-guided", marks=slow),
+    ],
 )
 def test_streams_in_another_order_move_them(name, moved):
     assert moved(name, seeds=CASES[name].seeds[::-1]) > 50 * TOLERANCE
@@ -64,6 +70,7 @@ class FirstTwoSwapped(np.random.Generator):
         return super().standard_normal(size, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sdxl-img2img-tcd", "sdxl-inpaint-4-channels-tcd-half"])
 def test_two_draws_swapped_move_them(name, moved, monkeypatch):
     assert moved(name) < TOLERANCE
@@ -77,14 +84,14 @@ def test_two_draws_swapped_move_them(name, moved, monkeypatch):
     ("name", "constant", "value", "least"),
     [
         (TCD, "beta_start", 0.00086, 3),
-        (TCD, "beta_start", 0.0001, 50),
-        (TCD, "beta_end", 0.02, 50),
-        (TCD, "beta_schedule", "linear", 50),
-        (TCD, "prediction_type", "v_prediction", 50),
-        (TCD, "original_inference_steps", 49, 50),
-        (LCM, "beta_end", 0.0125, 50),
-        (LCM, "original_inference_steps", 49, 50),
-        (LCM_TO_THE_END, "timestep_scaling", 1.0, 50),
+        pytest.param(TCD, "beta_start", 0.0001, 50, marks=slow),
+        pytest.param(TCD, "beta_end", 0.02, 50, marks=slow),
+        pytest.param(TCD, "beta_schedule", "linear", 50, marks=slow),
+        pytest.param(TCD, "prediction_type", "v_prediction", 50, marks=slow),
+        pytest.param(TCD, "original_inference_steps", 49, 50, marks=slow),
+        pytest.param(LCM, "beta_end", 0.0125, 50, marks=slow),
+        pytest.param(LCM, "original_inference_steps", 49, 50, marks=slow),
+        pytest.param(LCM_TO_THE_END, "timestep_scaling", 1.0, 50, marks=slow),
     ],
 )
 def test_a_schedulers_constant_moves_them(name, constant, value, least, moved, run):
