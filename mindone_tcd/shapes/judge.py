@@ -10,7 +10,7 @@ of 0.9, and for an image without ghosts, with fills of one color and with round 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -383,6 +383,62 @@ def verdict_of(seen: Reading, scene: Scene) -> Verdict:
         two_tone=any(thing.two_tone for thing in things),
         roundness=min(rounds, default=0.0) if any(thing.shape == "circle" for thing in scene.things) else None,
     )
+
+
+def located(picture: np.ndarray, scene: Scene) -> Scene | None:
+    """The scene with its things where an image shows them, each as the shape that the scene asks for.
+
+    The center and the radius are fitted to a quarter of a pixel.
+
+    Args:
+        picture: (H, H, 3), values in [0, 1].
+        scene: what the image should show; its places do not count.
+
+    Returns:
+        None where the number of things is wrong, or a thing overlaps by less than half with the shape asked for.
+    """
+    picture = _square(picture)
+    ground, _, cut_outs = _cut_out(picture)
+    if len(cut_outs) != len(scene.things):
+        return None
+    if scene.relation is not None:
+        ux, uy = RELATIONS[scene.relation]
+        cut_outs.sort(key=lambda cut: -sum(u * np.nonzero(cut.mask)[axis].mean() for u, axis in ((ux, 1), (uy, 0))))
+    things = []
+    for thing, cut in zip(scene.things, cut_outs, strict=True):
+        overlap, x, y, radius = _fit(cut.mask, thing.shape)
+        if overlap < 0.5:
+            return None
+        x, y, radius = _refined(picture - ground, cut, thing.shape, x, y, radius)
+        things.append(replace(thing, x=x, y=y, radius=radius))
+    return replace(scene, things=tuple(things))
+
+
+def _refined(
+    away: np.ndarray, cut: _CutOut, shape: str, x: float, y: float, radius: float
+) -> tuple[float, float, float]:
+    """The place and the radius at which the drawn shape covers the pixels as the thing does, by least squares."""
+    size = len(away)
+    fill = np.median(away[cut.mask], axis=0)
+    covered = np.where(ndimage.binary_dilation(cut.region, iterations=2), away @ fill / float(fill @ fill), 0).clip(
+        0, 1
+    )
+
+    def error(place: tuple[float, ...]) -> float:
+        return float(np.square(coverage(shape, *place, size) - covered).sum())
+
+    place = (x, y, radius)
+    least = error(place)
+    for step in (1 / size, 0.5 / size):  # half a pixel, a quarter
+        improved = True
+        while improved:
+            improved = False
+            for move in ((step, 0, 0), (-step, 0, 0), (0, step, 0), (0, -step, 0), (0, 0, step), (0, 0, -step)):
+                moved = tuple(a + b for a, b in zip(place, move, strict=True))
+                found = error(moved)
+                if found < least:
+                    place, least, improved = moved, found, True
+    return place
 
 
 def _overlap_as(thing: Found, shape: str) -> float:

@@ -4,7 +4,7 @@ from scipy.ndimage import gaussian_filter
 
 from mindone_tcd.shapes.drawing import draw
 from mindone_tcd.shapes.grammar import SHAPES, Scene, Thing, random_scene
-from mindone_tcd.shapes.judge import features, frechet_distance, judge, read
+from mindone_tcd.shapes.judge import features, frechet_distance, judge, located, read
 
 
 def red_circle_on_blue() -> Scene:
@@ -228,3 +228,34 @@ def test_a_circle_that_looks_lumpy_is_right_but_not_clean():
     assert verdict.round
     assert not verdict.clean
     assert judge(draw(Scene("blue", ()), 128), scene).roundness == 0
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_things_are_located_within_a_pixel(shape):
+    rng = np.random.default_rng(SHAPES.index(shape))
+    for _ in range(4):
+        x, y, radius = rng.uniform(-0.4, 0.4), rng.uniform(-0.4, 0.4), rng.uniform(0.28, 0.55)
+        drawn = Scene("blue", (Thing(shape, "yellow", x, y, radius),))
+        image = gaussian_filter(draw(drawn, 128, rng), (0.7, 0.7, 0))
+        found = located(image, Scene("blue", (Thing(shape, "yellow"),)))
+        (thing,) = found.things
+        pixels = np.abs(np.subtract((thing.x, thing.y, thing.radius), (x, y, radius))) * 64
+        assert pixels.max() < 1, (shape, pixels)
+        assert (found.background, thing.shape, thing.colour) == ("blue", shape, "yellow")
+
+
+def test_two_things_are_located_in_the_captions_order():
+    left, right = Thing("star", "red", -0.45, 0.05, 0.35), Thing("ring", "green", 0.5, -0.05, 0.38)
+    image = draw(Scene("white", (left, right)), 128)
+    for relation, order in (("to the left of", (left, right)), ("to the right of", (right, left))):
+        asked = Scene("white", tuple(replace(t, x=0, y=0, radius=0.5) for t in order), relation=relation)
+        found = located(image, asked).things
+        assert [t.shape for t in found] == [t.shape for t in order]
+        assert np.allclose([(t.x, t.y) for t in found], [(t.x, t.y) for t in order], atol=2 / 128)
+
+
+def test_nothing_is_located_where_the_image_shows_something_else():
+    image = draw(Scene("white", (Thing("star", "red", 0, 0, 0.5),)), 128)
+    two = Scene("white", (Thing("star", "red"), Thing("star", "blue")), relation="above")
+    assert located(image, two) is None
+    assert located(image, Scene("white", (Thing("ring", "red"),))) is None
