@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
-from .made_functions import function_from
+from .patching.rewrite import function_from
 
 Makers = Mapping[str, Callable[[Any], Any]]
 """From "module:attribute" (dots in the attribute lead into classes) to a function that makes the replacement from the
