@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from .copies import exchange_copies
-from .patch import Patch, PatchError, PatchWarning, Spec, maker
+from .patch import Patch, PatchError, PatchWarning, Spec, Use, maker
 
 MISSING = object()
 """In place of an original: the owner has no such attribute of its own. From a maker: remove the attribute."""
@@ -44,7 +44,7 @@ class Site:
         return vars(self.owner).get(self.attribute, MISSING)
 
     def absent(self) -> bool:
-        """Whether there is nothing to replace; a module of a class of its own may find names when they are asked for."""
+        """Whether there is nothing to replace; a module with a class of its own may find names when asked."""
         return self._start() is MISSING and (isinstance(self.owner, type) or type(self.owner) is ModuleType)
 
     def value(self, active: Callable[[int], bool], report: Callable[[int, Site, PatchError], None]) -> Any:
@@ -260,7 +260,7 @@ class Engine:
     def _apply(self, modules: Iterable[str]) -> None:
         """Let the active rows act on what they name in loaded modules."""
         rows = [
-            (row, name, path, maker(spec))
+            (row, name, path, maker(spec), isinstance(spec, Use))
             for name in modules
             for row, path, spec in self._targets[name]
             if path and self._active(row)
@@ -269,14 +269,14 @@ class Engine:
             return
         with self._lock:
             sites = []
-            for row, name, path, make in rows:
+            for row, name, path, make, adds in rows:
                 try:
                     owner, attribute = owner_of(sys.modules[name], path)
                 except AttributeError as error:
                     self._report(row, f"{name}:{path}", error)
                     continue
                 site = self._site(owner, attribute)
-                if site.absent():
+                if site.absent() and not adds:
                     self._report(row, f"{name}:{path}", AttributeError("there is no such attribute"))
                     continue
                 site.makers.setdefault(row, make)

@@ -20,7 +20,7 @@ class PatchWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Use:
-    """A replacement that does not depend on the original.
+    """A replacement that does not depend on the original, which need not exist.
 
     Attributes:
         path: ``"module:name"`` of the replacement, below this package.

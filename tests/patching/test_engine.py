@@ -218,7 +218,8 @@ def test_a_condition_switches_rows_on_and_off(world):
     assert things.function() == "function b"
     engine.hold("cold", True)
     assert things.function() == "function a b"
-    assert engine.holds("cold") and [patch.name for patch in engine.active()] == ["a", "b"]
+    assert engine.holds("cold")
+    assert [patch.name for patch in engine.active()] == ["a", "b"]
     engine.hold("cold", False)
     assert things.function() == "function b"
 
