@@ -51,12 +51,21 @@ def enable() -> bool:
     """
     if not needed():
         return False
+    _switch_on()
+    _set_runtime()
+    return True
+
+
+def _switch_on() -> None:
     if not enabled():
-        compute_where_called()
         native.prepare()
         ENGINE.install([GROUP])
         ENGINE.hold(CONDITION, True)
-    return True
+
+
+@functools.cache
+def _set_runtime() -> None:
+    compute_where_called()
 
 
 @one_at_a_time
@@ -66,14 +75,21 @@ def disable() -> None:
     ENGINE.hold(CONDITION, False)
 
 
-def follow_device() -> None:
-    """Switch the kernels on if MindSpore computes on a CPU now, and off if it does not."""
+def follow_device(importing: bool = False) -> None:
+    """Switch the kernels on if MindSpore computes on a CPU now, and off if it does not.
+
+    Args:
+        importing: whether this is part of an import. Then nothing is computed: that needs the lock of the process, and
+            the thread that holds it may be waiting for the same import.
+    """
     if GROUP not in ENGINE.groups():
         return
-    if needed():
-        enable()
-    else:
+    if not needed():
         ENGINE.hold(CONDITION, False)
+    elif importing:
+        _switch_on()
+    elif not enabled() or not _set_runtime.cache_info().currsize:
+        enable()
 
 
 def after_module(run: Callable) -> Callable:
@@ -81,7 +97,7 @@ def after_module(run: Callable) -> Callable:
 
     def run_and_follow(module):
         run(module)
-        follow_device()
+        follow_device(importing=True)
 
     return run_and_follow
 
@@ -95,3 +111,15 @@ def before_model(original: Callable) -> Callable:
         original(self, *args, **kwargs)
 
     return __init__
+
+
+def before_loading(original: classmethod) -> classmethod:
+    """Makes a class method that looks at the device first: MindSpore reads a setting with the first operation."""
+    function = original.__func__
+
+    @functools.wraps(function)
+    def load(cls, *args, **kwargs):
+        follow_device()
+        return function(cls, *args, **kwargs)
+
+    return classmethod(load)

@@ -544,6 +544,14 @@ CPU = (
                 ),
                 "cpu.switch:before_model",
             ),
+            **dict.fromkeys(
+                (
+                    _DIFFUSERS + "configuration_utils:ConfigMixin.from_config",
+                    _PIPELINE + "from_pretrained",
+                    _TRANSFORMERS + "modeling_utils:PreTrainedModel.from_pretrained",
+                ),
+                "cpu.switch:before_loading",
+            ),
         },
     ),
     Patch(
