@@ -165,7 +165,10 @@ def finding_weights(original: Callable) -> Callable:
         files = found[0] if isinstance(found, tuple) else found
         weights = [Path(file) for file in ([files] if isinstance(files, str) else files or [])]
         source = args[0] if args else options.get("pretrained_model_name_or_path")
-        if weights and not Path(str(source)).is_dir() and all(file.suffix == ".safetensors" for file in weights):
+        fetched = bool(weights) and not Path(str(source)).is_dir()
+        # Beside the file of a LoRA or an embedding, which mindone finds by this function too, is no configuration.
+        of_a_model = fetched and (weights[0].parent / "config.json").is_file()
+        if of_a_model and all(file.suffix == ".safetensors" for file in weights):
             check_model(weights[0].parent, map(read_header, weights))
         return found
 

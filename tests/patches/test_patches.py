@@ -149,7 +149,7 @@ def names():
 copies = names()
 own = [LCMScheduler]  # in a list, because a name of the script would be exchanged, too
 
-patches.install()
+patches.install(patches.GROUPS)
 assert cpu.enable()
 Small()
 assert {patch.name for patch in patches.ENGINE.active()} == {patch.name for patch in patches.ENGINE.patches}
@@ -172,7 +172,7 @@ wrong = {key for key, value in copies.items() if after.get(key) is not value and
 assert not wrong, wrong
 assert LCMScheduler is again is own[0]
 
-patches.install()
+patches.install(patches.GROUPS)
 cpu.enable()
 Small()
 assert len(sites) - len({t for t, site in sites.items() if raw(*site) is before[t]}) >= changed
