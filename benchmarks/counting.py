@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 import mindspore as ms
 from mindspore import mint, ops
 
-from mindone_tcd.replacing import exchange_copies
+from mindone_tcd.patching.copies import exchange_copies
 
 CASTS = {"astype", "to", "type", "cast", "float", "half", "int", "long"}
 WAITS = {"asnumpy", "item", "tolist", "__bool__", "__int__", "__float__", "__index__"}
@@ -84,12 +84,11 @@ def counted(more: Mapping[str, tuple[object, str]] | None = None) -> Iterator[Co
     for kind, (owner, name) in (more or {}).items():
         undo.append((owner, name, getattr(owner, name), True))
         setattr(owner, name, wrap(getattr(owner, name), name, kind))
-    wrapped = {id(original): getattr(owner, name) for owner, name, original, own in undo if own}
-    exchange_copies(wrapped, _COPIED)
+    exchange_copies([(name, original, getattr(owner, name)) for owner, name, original, own in undo if own], _COPIED)
     try:
         yield counts
     finally:
-        exchange_copies({id(getattr(owner, name)): original for owner, name, original, own in undo if own}, _COPIED)
+        exchange_copies([(name, getattr(owner, name), original) for owner, name, original, own in undo if own], _COPIED)
         for owner, name, original, own in reversed(undo):
             if own:
                 setattr(owner, name, original)

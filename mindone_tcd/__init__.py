@@ -1,6 +1,8 @@
 """Few-step image generation on MindSpore: TCD and LCM schedulers for mindone's pipelines.
 
-Names load when they are first used, because MindSpore and mindone take seconds to import.
+Importing it installs the patches of :mod:`mindone_tcd.patches`, so that the pipelines of `mindone.diffusers` work with
+these schedulers, whatever is imported first. It imports neither MindSpore nor mindone, which take seconds: names load
+when they are first used.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from . import patches
 from .pipelines.mindone_parts import MODULES as _FROM_MINDONE
 
 __version__ = "0.1.0"
@@ -28,16 +31,17 @@ __all__ = sorted([*_HOMES, *_FROM_MINDONE])
 
 def __getattr__(name: str) -> Any:
     if name in _FROM_MINDONE:
-        value = importlib.import_module(".pipelines.mindone_parts", __name__).get(name)
-    elif name in _HOMES:
-        value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
-        if _HOMES[name] == "schedulers":
-            importlib.import_module(".pipelines.from_pretrained", __name__).install_on_schedulers()
-    else:
+        # Not kept: after `patches.remove()` it may be another object.
+        return importlib.import_module(".pipelines.mindone_parts", __name__).get(name)
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*__all__, "__version__", "patches"]
+
+
+patches.install()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import importlib.util
 import platform
 import warnings
@@ -21,6 +20,8 @@ INSTALL = (
 
 def version(package: str) -> str | None:
     """The installed version of a package, or None."""
+    import importlib.metadata  # slow, and `import mindone_tcd` does without it
+
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

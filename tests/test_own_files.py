@@ -17,7 +17,7 @@ from mindone_tcd.own_files import hidden_file, temporary_folder
 HOLDER = """
 import sys, tempfile
 from pathlib import Path
-from mindone_tcd.made_functions import function_from
+from mindone_tcd.patching.rewrite import function_from
 from mindone_tcd.own_files import hidden_file
 tempfile.tempdir = sys.argv[1]
 handle, part = hidden_file(Path(sys.argv[1]))

@@ -3,7 +3,7 @@
 import logging
 from types import ModuleType
 
-from mindone_tcd import quiet
+from mindone_tcd.patches.startup.advice import without_advice
 
 
 def test_the_advice_to_install_torch_is_silenced_and_nothing_else(monkeypatch):
@@ -17,7 +17,7 @@ def test_the_advice_to_install_torch_is_silenced_and_nothing_else(monkeypatch):
         logger.warning("None of PyTorch, TensorFlow >= 2.0, or Flax have been found.")
         logger.warning("something real")
 
-    quiet.REPLACED["transformers"](run)(ModuleType("transformers"))
+    without_advice(run)(ModuleType("transformers"))
     assert said == ["something real"]
     logger.warning("None of PyTorch, later")
     assert said[-1] == "None of PyTorch, later"

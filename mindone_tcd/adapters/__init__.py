@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .install import install
 from .records import LoadedLora, loaded_loras
 
-__all__ = ["LoadedLora", "install", "loaded_loras"]
+__all__ = ["LoadedLora", "loaded_loras"]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError, some
-from ..mendings import lora_fusing
+from ..patches.bugs import lora_fusing
 from .lora_plan import Module, Plan
 from .records import adapter_names
 

@@ -24,7 +24,7 @@ from mindspore import (
 from mindspore.common import api
 
 from ..errors import first_line
-from ..made_functions import function_from
+from ..patching.rewrite import function_from
 from ..schedulers.affine import affine_step  # noqa: F401 - the compiled calls use it
 from . import graph_cache
 from .numbers import Numbers, as_parameters

@@ -139,7 +139,7 @@ def _surroundings() -> str:
 
 @functools.cache
 def _own_source() -> str:
-    """A digest of this package's source: the kernels and mendings end up in the graphs."""
+    """A digest of this package's source: the kernels and patches end up in the graphs."""
     text = hashlib.sha256()
     root = Path(__file__).parents[1]
     for file in sorted([*root.rglob("*.py"), *root.rglob("*.cpp")]):

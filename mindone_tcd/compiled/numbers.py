@@ -7,16 +7,16 @@ to it before the run: graphs see an assignment. The model keeps its plain number
 
 from __future__ import annotations
 
-import functools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import mindspore as ms
 from mindspore import nn
 
-from ..replacing import rewrite
+from ..patches import ENGINE
+from ..patching.rewrite import rewrite
 
 
 class Numbers:
@@ -113,7 +113,7 @@ def numbers_of(cell: nn.Cell, name: str) -> Numbers | None:
         entries, attribute = vars(cell).get("scaling"), "scaling"
         usual = isinstance(entries, dict) and not any(cell.use_dora.values())
         dtypes = {key: cell.lora_A[key].weight.dtype for key in entries if key in cell.lora_A} if usual else {}
-    elif _is(cell, "mindone.diffusers.models.attention_processor", _PROCESSORS) and _takes_tensors(type(cell)):
+    elif _is(cell, _ATTENTION, _PROCESSORS) and ENGINE.is_active("scales in graphs"):
         entries, attribute = vars(cell).get("scale"), "scale"
         dtype = cell.to_k_ip[0].weight.dtype
         dtypes = {key: dtype for key, scale in enumerate(entries) if scale != 0} if isinstance(entries, list) else {}
@@ -129,6 +129,7 @@ def is_bookkeeping(cell: nn.Cell, attribute: str) -> bool:
     return attribute == "_caches" and _is(cell, "mindone.peft.tuners.lora.layer", ("LoraLayer",))
 
 
+_ATTENTION = "mindone.diffusers.models.attention_processor"
 _PROCESSORS = ("IPAdapterAttnProcessor", "IPAdapterAttnProcessor2_0")
 
 
@@ -138,14 +139,12 @@ def _is(cell: nn.Cell, module: str, names: tuple[str, ...]) -> bool:
     return loaded is not None and isinstance(cell, tuple(getattr(loaded, name) for name in names))
 
 
-@functools.cache
-def _takes_tensors(cls: type[nn.Cell]) -> bool:
-    """Let a processor's ``construct`` take a scale that is a tensor, which it must not compare with 0 in a graph."""
-    new = rewrite(cls.construct, r"elif scale == 0:", "elif not isinstance(scale, ms.Tensor) and scale == 0:", "scaled")
-    if new is cls.construct or cls.construct.__globals__.get("ms") is not ms:
-        return False
-    cls.construct = new
-    return True
+def taking_tensors(original: Callable) -> Callable:
+    """``construct`` of an IP-Adapter's processor that takes scales that are tensors.
+
+    mindone's compares a scale with 0, which a graph cannot do with a tensor.
+    """
+    return rewrite(original, r"elif scale == 0:", "elif not isinstance(scale, ms.Tensor) and scale == 0:", "scaled")
 
 
 def _keys(entries: dict | list) -> Iterable[Any]:

@@ -9,7 +9,9 @@ from typing import Any
 from mindspore import nn
 
 from ..concurrency import one_at_a_time
+from ..cpu.switch import follow_device
 from ..errors import UsageError
+from ..patches import ENGINE
 from ..pipelines.request import FORMS
 from . import trajectory
 from .graph import Part
@@ -79,7 +81,8 @@ def compile_pipeline(pipe: Any, *, form: str = "step", jit_level: str = "O0") ->
         The pipeline itself.
 
     Raises:
-        UsageError: for another form or level, or something that is no pipeline.
+        UsageError: for another form or level, for something that is no pipeline, and without the patches that check
+            the pipeline's calls.
     """
     if form not in FORMS:
         raise UsageError(f"unknown form {form!r}; choose one of: {', '.join(FORMS)}")
@@ -87,12 +90,15 @@ def compile_pipeline(pipe: Any, *, form: str = "step", jit_level: str = "O0") ->
         raise UsageError(f"unknown jit_level {jit_level!r}; choose one of: {', '.join(LEVELS)}")
     if not isinstance(getattr(pipe, "components", None), dict):
         raise UsageError(f"{type(pipe).__name__} is no pipeline; expected one of mindone.diffusers")
-    from mindone.diffusers.pipelines.pipeline_utils import DiffusionPipeline
+    if not ENGINE.is_active("checked calls"):
+        raise UsageError(
+            "compile_pipeline needs the patches of the group checks, which are off; take the environment variable "
+            "MINDONE_TCD_PATCHES away, or call mindone_tcd.patches.install()"
+        )
+    from ..pipelines import checked_call
 
-    from ..pipelines import checked_call, mindone_parts
-
-    mindone_parts.put_in_place()
-    checked_call.watch(type(pipe), DiffusionPipeline)
+    follow_device()
+    checked_call.watch(type(pipe))
     uncompile_pipeline(pipe)
     vars(pipe)[_COMPILED] = Compiled(pipe, form, jit_level)
     return pipe

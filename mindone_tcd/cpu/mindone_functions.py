@@ -1,15 +1,15 @@
 """Replacements of mindone's own functions.
 
 They call Tensor methods (`chunk`, `repeat_interleave` with output_size) that graph mode resolves in C++ to kernels
-which the CPU backend lacks, so no replacement in `mint` can reach them. Names are "module:attribute".
+which the CPU backend lacks, so no replacement in `mint` can reach them.
 """
 
 from collections.abc import Callable
 
 from mindspore import mint
 
-from ..replacing import rewrite
-from . import attention, lora, native, residual
+from ..patching.rewrite import rewrite
+from . import native
 
 
 def geglu_construct(self, hidden_states):
@@ -38,23 +38,3 @@ def without_output_size(function: Callable) -> Callable:
     The argument only saves a wait for the device, and without it the method has a kernel on CPU.
     """
     return rewrite(function, r",\s*output_size=[\w.\[\]]+ \* \w+\s*(?=\))", "", "without output_size")
-
-
-MODELS = "mindone.diffusers.models."
-LORA = "mindone.peft.tuners.lora.layer:"
-
-REPLACED: dict[str, Callable] = {
-    MODELS + "activations:GEGLU.construct": geglu_construct,
-    MODELS + "attention_processor:Attention.get_attention_scores": attention.get_attention_scores,
-    MODELS + "attention_processor:Attention.math_attention_op": attention.math_attention_op,
-    MODELS + "attention:_chunked_feed_forward": chunked_feed_forward,
-}
-
-REWRITTEN: dict[str, Callable[[Callable], Callable]] = {
-    MODELS + "attention_processor:AttnProcessor2_0.__call__": attention.without_moving_heads,
-    MODELS + "resnet:ResnetBlock2D.construct": residual.with_fused_norms,
-    LORA + "Linear.construct": lora.in_linear,
-    LORA + "_ConvNd.construct": lora.in_convolution,
-    MODELS + "attention_processor:Attention.prepare_attention_mask": without_output_size,
-    MODELS + "unets.unet_motion_model:UNetMotionModel.construct": without_output_size,
-}

@@ -1,33 +1,22 @@
-"""Switching the replacements on and off.
+"""Switching the CPU's kernels on and off: the group `cpu` of the patches, whose rows act while MindSpore is on a CPU.
 
-mint functions are module attributes that mindone reads at call time, so assigning the attribute is enough, before or
-after mindone's import; the few names that mindone has copied into its own modules are found by identity. mindone's
-own functions are replaced in the modules that are loaded at once, in the others when they are imported
-(`mindone_tcd/replacing.py`).
+mint functions are module attributes that mindone reads at call time, so replacing the attribute is enough, before or
+after mindone's import.
 """
 
+import functools
 from collections.abc import Callable
 
 import mindspore as ms
-import mindspore.ops.tensor_method  # bound to ops only once imported
 
 from ..concurrency import one_at_a_time
-from ..replacing import Replacing, exchange_copies
-from ..replacing import owner as _owner
+from ..patches import ENGINE
+from ..patches.cpu_kernels import KERNELS
+from ..patching.patch import Use, maker
 from . import native
-from .mindone_functions import REPLACED, REWRITTEN
 from .runtime import compute_where_called
-from .table import REPLACEMENTS
 
-_copied = ("mindone.", "mindspore.mint")
-
-
-def _always(replacement: Callable) -> Callable[[object], Callable]:
-    return lambda original: replacement
-
-
-_hook = Replacing({**{name: _always(replacement) for name, replacement in REPLACED.items()}, **REWRITTEN})
-_undo = _hook.undo
+GROUP = CONDITION = "cpu"
 
 
 def device() -> str:
@@ -40,41 +29,97 @@ def needed() -> bool:
     return device() == "CPU"
 
 
-def table() -> dict[str, Callable]:
-    """Everything that `enable` replaces: the original's name → its replacement (for `REWRITTEN`, what makes it)."""
-    return {**REPLACEMENTS, **REPLACED, **REWRITTEN}
+@functools.cache
+def replacements() -> dict[str, Callable]:
+    """The name of each function of MindSpore that is replaced, below `mindspore`, and its replacement."""
+    return {name: maker(Use(f"cpu.{path.replace('.', ':')}"))(None) for name, path in KERNELS.items()}
 
 
 def enabled() -> bool:
     """Whether the replacements are in place."""
-    return bool(_undo)
+    return GROUP in ENGINE.groups() and ENGINE.holds(CONDITION)
 
 
 @one_at_a_time
 def enable() -> bool:
     """Give MindSpore's CPU backend the kernels that mindone's models need; True when they are in place.
 
-    Call it in any order relative to mindone's import, as often as you like. On any other device it changes nothing
-    and returns False. It also makes operations and graphs run where they are called (`runtime.py`), which is faster
-    on few cores; an error then appears where it happens.
+    After `import mindone_tcd`, mindone's models call it. Other code can call it in any order relative to mindone's
+    import, as often as you like. On any other device it changes nothing and returns False. It also makes operations and
+    graphs run where they are called (`runtime.py`), which is faster on few cores; an error then appears where it
+    happens.
     """
     if not needed():
         return False
-    if enabled():
-        return True
-    compute_where_called()
-    native.prepare()
-    for name, replacement in REPLACEMENTS.items():
-        _hook.replace(*_owner(ms, name), replacement)
-    exchange_copies({id(original): getattr(owner, attribute) for owner, attribute, original in _undo}, _copied)
-    _hook.start()
+    _switch_on()
+    _set_runtime()
     return True
+
+
+def _switch_on() -> None:
+    if not enabled():
+        native.prepare()
+        ENGINE.install([GROUP])
+        ENGINE.hold(CONDITION, True)
+
+
+@functools.cache
+def _set_runtime() -> None:
+    compute_where_called()
 
 
 @one_at_a_time
 def disable() -> None:
-    """Put every original back. Graphs that are already compiled keep their kernels, launches stay blocking."""
-    if not enabled():
+    """Restore every original, until `enable` is called. Compiled graphs keep their kernels, launches stay blocking."""
+    ENGINE.remove([GROUP])
+    ENGINE.hold(CONDITION, False)
+
+
+def follow_device(importing: bool = False) -> None:
+    """Switch the kernels on if MindSpore computes on a CPU now, and off if it does not.
+
+    Args:
+        importing: whether this is part of an import. Then nothing is computed: that needs the lock of the process, and
+            the thread that holds it may be waiting for the same import.
+    """
+    if GROUP not in ENGINE.groups():
         return
-    exchange_copies({id(getattr(owner, attribute)): original for owner, attribute, original in _undo}, _copied)
-    _hook.stop()
+    if not needed():
+        ENGINE.hold(CONDITION, False)
+    elif importing:
+        _switch_on()
+    elif not enabled() or not _set_runtime.cache_info().currsize:
+        enable()
+
+
+def after_module(run: Callable) -> Callable:
+    """Makes what runs a module of mindone's models and then looks at the device, which is often set by then."""
+
+    def run_and_follow(module):
+        run(module)
+        follow_device(importing=True)
+
+    return run_and_follow
+
+
+def before_model(original: Callable) -> Callable:
+    """Makes an `__init__` of a model or pipeline that looks at the device, which may have been set since the import."""
+
+    @functools.wraps(original)
+    def __init__(self, *args, **kwargs):
+        follow_device()
+        original(self, *args, **kwargs)
+
+    return __init__
+
+
+def before_loading(original: classmethod) -> classmethod:
+    """Makes a class method that looks at the device first: MindSpore reads a setting with the first operation."""
+    function = original.__func__
+
+    @functools.wraps(function)
+    def load(cls, *args, **kwargs):
+        follow_device()
+        return function(cls, *args, **kwargs)
+
+    return classmethod(load)

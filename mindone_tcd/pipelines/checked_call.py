@@ -22,12 +22,10 @@ from .. import compiled
 from ..adapters.records import acting_loras
 from ..concurrency import one_at_a_time
 from ..errors import UsageError
+from ..patches import ENGINE
 from ..schedulers import LCMScheduler, TCDScheduler
 from ..schedulers.timesteps import is_real
 from . import common_mistakes
-
-_CHECKED = "_mindone_tcd_checked"
-_LOCKED = "_mindone_tcd_locked"
 
 _COMPUTING = {
     *("encode_prompt", "encode_image", "prepare_ip_adapter_image_embeds", "decode_latents", "upcast_vae", "to"),
@@ -42,65 +40,54 @@ _DEPRECATED = {"callback", "callback_steps"}
 """What mindone's pipelines still take beyond their signature; they drop any other name without a word."""
 
 
-def install(base: type) -> None:
-    """Check the calls of every pipeline class under ``base``, from the first instance on.
+def watching(original: Callable) -> Callable:
+    """``DiffusionPipeline.__init__`` that calls :func:`watch` for the class of each new pipeline.
 
-    Not from its definition on: by then some of mindone's defects in it are still to be mended.
+    A class is not watched from its definition on: its module may not have run to its end then.
     """
-    begin = base.__init__
-    if hasattr(begin, _CHECKED):
-        return
 
-    @functools.wraps(begin)
-    def checked_from_now_on(self: Any, *args: Any, **kwargs: Any) -> None:
-        watch(type(self), base)
-        begin(self, *args, **kwargs)
+    @functools.wraps(original)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        watch(type(self))
+        original(self, *args, **kwargs)
 
-    setattr(checked_from_now_on, _CHECKED, True)
-    base.__init__ = checked_from_now_on
+    return __init__
 
 
-def watch(cls: type, base: type) -> None:
-    """Check the calls of a pipeline class and its parents, up to ``base``."""
+def watch(cls: type) -> None:
+    """Check the calls of a pipeline class and its parents, and let one thread at a time compute in them."""
+    from mindone.diffusers.pipelines.pipeline_utils import DiffusionPipeline
+
     for parent in cls.__mro__:
-        if issubclass(parent, base):
-            _wrap(parent)
-        _let_one_thread_in(parent)
+        own = vars(parent)
+        if issubclass(parent, DiffusionPipeline) and "__call__" in own:
+            ENGINE.extend(parent, "__call__", "checked calls")
+        for name in _COMPUTING & own.keys():
+            if inspect.isfunction(own[name]):
+                ENGINE.extend(parent, name, "one thread at a time")
 
 
-def _let_one_thread_in(cls: type) -> None:
-    for name in _COMPUTING & vars(cls).keys():
-        method = vars(cls)[name]
-        if inspect.isfunction(method) and not hasattr(method, _LOCKED):
-            locked = one_at_a_time(method)
-            setattr(locked, _LOCKED, True)
-            setattr(cls, name, locked)
+def checked(original: Callable) -> Callable:
+    """A pipeline's ``__call__`` that calls :func:`check` first, and adds to the arguments what it returns."""
+    signature = inspect.signature(original)
 
-
-def _wrap(cls: type) -> None:
-    call = vars(cls).get("__call__")
-    if call is None or hasattr(call, _CHECKED):
-        return
-    signature = inspect.signature(call)
-
-    @functools.wraps(call)
-    def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
+    @functools.wraps(original)
+    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
         with one_at_a_time:
             if hasattr(getattr(self, "scheduler", None), "step"):
                 try:
                     bound = signature.bind(self, *args, **kwargs)
                 except TypeError:
-                    return call(self, *args, **kwargs)  # Python's own message names the argument
+                    return original(self, *args, **kwargs)  # Python's own message names the argument
                 # NumPy's numbers make arrays of the tensors that they are multiplied with.
                 plain = {name: value.item() for name, value in bound.arguments.items() if isinstance(value, np.number)}
                 bound.arguments.update(plain)
                 bound.arguments.update(check(self, signature.parameters, bound.arguments))
                 with compiled.running(self, bound.arguments):
-                    return common_mistakes.named(self, call(*bound.args, **bound.kwargs))
-            return call(self, *args, **kwargs)
+                    return common_mistakes.named(self, original(*bound.args, **bound.kwargs))
+            return original(self, *args, **kwargs)
 
-    setattr(checked, _CHECKED, True)
-    cls.__call__ = checked
+    return __call__
 
 
 def check(pipe: Any, parameters: Mapping[str, inspect.Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -281,5 +268,5 @@ def _unet_config(pipe: Any) -> Mapping[str, Any]:
 
 
 def _warn(message: str) -> None:
-    # Up to the caller of the pipeline: past the check, `check` and `checked`.
+    # Up to the caller of the pipeline: past the check, `check` and `__call__`.
     warnings.warn(message, stacklevel=5)

@@ -6,30 +6,21 @@ The UNet's keys then are those of the wrapped layers, and of a text encoder the 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..errors import UsageError
 from ..lora_layers import layers_of
 
-_CHECKED = "_mindone_tcd_checked"
 
+def checked(original: Callable) -> Callable:
+    """``save_pretrained`` of a pipeline or model that calls :func:`check` first."""
 
-def install(*owners: type) -> None:
-    """Check ``save_pretrained`` of these classes of pipelines and models; a second call changes nothing."""
-    for owner in owners:
-        save = owner.save_pretrained
-        if not hasattr(save, _CHECKED):
-            owner.save_pretrained = _checked(save)
-
-
-def _checked(save: Any) -> Any:
-    @functools.wraps(save)
+    @functools.wraps(original)
     def save_pretrained(self: Any, *args: Any, **kwargs: Any) -> Any:
         check(type(self).__name__, getattr(self, "components", {"": self}).values())
-        return save(self, *args, **kwargs)
+        return original(self, *args, **kwargs)
 
-    setattr(save_pretrained, _CHECKED, True)
     return save_pretrained
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import sys
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
@@ -17,7 +16,6 @@ from typing import Any
 
 from ..errors import UsageError
 from ..files.safetensors import read_header
-from ..replacing import Replacing
 from .allowed_classes import check_class, check_config, check_index
 from .folder import INDEX, check_classes, check_configs
 from .parts import check_model
@@ -30,12 +28,6 @@ _NEVER = {
     "trust_remote_code": "no code that comes with a model is run",
     "dduf_file": "mindone reads no DDUF files: unpack it, and give the folder",
 }
-
-
-def install() -> None:
-    """Put the checks in place, in mindone and transformers, as soon as each is there; a second call changes nothing."""
-    if _hook not in sys.meta_path:
-        _hook.start()
 
 
 def check_call(cls: type, source: Any, options: dict[str, Any]) -> None:
@@ -87,22 +79,21 @@ def _library(cls: type) -> str | None:
     return name if package == "mindone.diffusers.pipelines" else None
 
 
-def _guarded(model: type) -> type:
-    """A class whose ``from_pretrained`` has no other checks, with these in place."""
-    original = model.from_pretrained.__func__
-    name = list(inspect.signature(original).parameters)[1]
+def guarding(original: classmethod) -> classmethod:
+    """A ``from_pretrained`` that has no other checks, with these."""
+    function = original.__func__
+    name = list(inspect.signature(function).parameters)[1]
 
-    @functools.wraps(original)
+    @functools.wraps(function)
     def from_pretrained(cls: type, *args: Any, **options: Any) -> Any:
         check_call(cls, args[0] if args else options.get(name), options)
         with loading():
-            return original(cls, *args, **only_safetensors(options))
+            return function(cls, *args, **only_safetensors(options))
 
-    model.from_pretrained = classmethod(from_pretrained)
-    return model
+    return classmethod(from_pretrained)
 
 
-def _reading(original: Callable) -> classmethod:
+def reading(original: Callable) -> classmethod:
     """Each configuration that mindone.diffusers reads, from a folder or the hub, comes this way."""
 
     def _dict_from_json_file(cls: type, json_file: Any) -> Any:
@@ -118,7 +109,7 @@ def _reading(original: Callable) -> classmethod:
     return classmethod(_dict_from_json_file)
 
 
-def _finding_part(original: Callable) -> Callable:
+def finding_part(original: Callable) -> Callable:
     @functools.wraps(original)
     def get_class_obj_and_candidates(
         library_name: Any,
@@ -140,7 +131,7 @@ def _finding_part(original: Callable) -> Callable:
     return get_class_obj_and_candidates
 
 
-def _finding(original: Callable) -> Callable:
+def finding(original: Callable) -> Callable:
     @functools.wraps(original)
     def find(library_name: Any, class_name: Any, *args: Any, **options: Any) -> Any:
         check_class(library_name, class_name, "the class")
@@ -149,7 +140,7 @@ def _finding(original: Callable) -> Callable:
     return find
 
 
-def _finding_no_file(original: Callable) -> Callable:
+def finding_no_file(original: Callable) -> Callable:
     @functools.wraps(original)
     def _resolve_custom_pipeline_and_cls(folder: Any, config: Any, custom_pipeline: Any) -> tuple[None, None]:
         return None, None  # mindone takes a file None.py of the folder for the pipeline
@@ -157,7 +148,7 @@ def _finding_no_file(original: Callable) -> Callable:
     return _resolve_custom_pipeline_and_cls
 
 
-def _doing_nothing(original: Callable) -> Callable:
+def doing_nothing(original: Callable) -> Callable:
     @functools.wraps(original)
     def _maybe_raise_warning_for_inpainting(*args: Any, **options: Any) -> None:
         """It would import diffusers, of torch, for a warning alone."""
@@ -165,7 +156,7 @@ def _doing_nothing(original: Callable) -> Callable:
     return _maybe_raise_warning_for_inpainting
 
 
-def _finding_weights(original: Callable) -> Callable:
+def finding_weights(original: Callable) -> Callable:
     """The files of a hub's model are known only here, after they are fetched and before the model is built."""
 
     @functools.wraps(original)
@@ -174,14 +165,17 @@ def _finding_weights(original: Callable) -> Callable:
         files = found[0] if isinstance(found, tuple) else found
         weights = [Path(file) for file in ([files] if isinstance(files, str) else files or [])]
         source = args[0] if args else options.get("pretrained_model_name_or_path")
-        if weights and not Path(str(source)).is_dir() and all(file.suffix == ".safetensors" for file in weights):
+        fetched = bool(weights) and not Path(str(source)).is_dir()
+        # Beside the file of a LoRA or an embedding, which mindone finds by this function too, is no configuration.
+        of_a_model = fetched and (weights[0].parent / "config.json").is_file()
+        if of_a_model and all(file.suffix == ".safetensors" for file in weights):
             check_model(weights[0].parent, map(read_header, weights))
         return found
 
     return find
 
 
-def _refusing(original: Callable) -> Callable:
+def refusing(original: Callable) -> Callable:
     @functools.wraps(original)
     def refuse(*args: Any, **options: Any) -> None:
         named = ", ".join(str(arg) for arg in args[:2])
@@ -192,8 +186,8 @@ def _refusing(original: Callable) -> Callable:
     return refuse
 
 
-def _refusing_meanwhile(original: Callable) -> Callable:
-    refuse = _refusing(original)
+def refusing_meanwhile(original: Callable) -> Callable:
+    refuse = refusing(original)
 
     @functools.wraps(original)
     def run_or_refuse(*args: Any, **options: Any) -> Any:
@@ -202,7 +196,7 @@ def _refusing_meanwhile(original: Callable) -> Callable:
     return run_or_refuse
 
 
-def _only_safetensors_meanwhile(original: Callable) -> Callable:
+def only_safetensors_meanwhile(original: Callable) -> Callable:
     @functools.wraps(original)
     def load_state_dict(checkpoint_file: Any, *args: Any, **options: Any) -> Any:
         if _loading.get() and not isinstance(checkpoint_file, dict) and Path(checkpoint_file).suffix != ".safetensors":
@@ -213,30 +207,3 @@ def _only_safetensors_meanwhile(original: Callable) -> Callable:
         return original(checkpoint_file, *args, **options)
 
     return load_state_dict
-
-
-_PIPELINES = "mindone.diffusers.pipelines.pipeline_loading_utils:"
-_MINDONE_CODE = "mindone.diffusers.utils.dynamic_modules_utils:"
-_DIFFUSERS_MODELS = "mindone.diffusers.models.modeling_utils:"
-
-_hook = Replacing(
-    {
-        "mindone.diffusers.configuration_utils:ConfigMixin._dict_from_json_file": _reading,
-        _PIPELINES + "get_class_obj_and_candidates": _finding_part,
-        _PIPELINES + "simple_get_class_obj": _finding,
-        _PIPELINES + "_resolve_custom_pipeline_and_cls": _finding_no_file,
-        _PIPELINES + "_maybe_raise_warning_for_inpainting": _doing_nothing,
-        "mindone.diffusers.loaders.single_file:load_single_file_sub_model": _finding,
-        _MINDONE_CODE + "get_cached_module_file": _refusing,
-        _MINDONE_CODE + "get_class_in_module": _refusing,
-        "transformers.dynamic_module_utils:get_cached_module_file": _refusing_meanwhile,
-        "transformers.dynamic_module_utils:get_class_in_module": _refusing_meanwhile,
-        "mindone.diffusers.models.model_loading_utils:load_state_dict": _only_safetensors_meanwhile,
-        "mindone.transformers.modeling_utils:load_state_dict": _only_safetensors_meanwhile,
-        _DIFFUSERS_MODELS + "_get_model_file": _finding_weights,
-        _DIFFUSERS_MODELS + "_get_checkpoint_shard_files": _finding_weights,
-        "mindone.transformers.modeling_utils:_get_resolved_checkpoint_files": _finding_weights,
-        "mindone.diffusers.models.auto_model:AutoModel": _guarded,
-        "mindone.transformers.modeling_utils:PreTrainedModel": _guarded,
-    }
-)

@@ -13,17 +13,10 @@ from typing import Any
 from ..errors import UsageError
 from ..schedulers.timesteps import is_real
 
-_CHECKED = "_mindone_tcd_checked"
 
+def checked_to(to: Callable) -> Callable:
+    """``to`` of a pipeline or model that refuses devices."""
 
-def install(*owners: type) -> None:
-    """Check ``to`` of these classes of pipelines and models; a second call changes nothing."""
-    for owner in owners:
-        if not hasattr(owner.to, _CHECKED):
-            owner.to = _checked_to(owner.to)
-
-
-def _checked_to(to: Callable) -> Callable:
     @functools.wraps(to)
     def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
         for value in (*args, *kwargs.values()):
@@ -35,7 +28,6 @@ def _checked_to(to: Callable) -> Callable:
                 )
         return to(self, *args, **kwargs)
 
-    setattr(checked, _CHECKED, True)
     return checked
 
 

@@ -6,7 +6,6 @@ import functools
 import inspect
 import os
 import re
-import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
@@ -15,11 +14,9 @@ from typing import Any
 from .. import hub, modelscope_hub
 from ..concurrency import one_at_a_time
 from ..errors import UsageError, first_line
-from ..replacing import Replacing
 from . import class_checks, known_options, missing_weights, placed_keys
 from .folder import read_json
 
-_MARK = "_mindone_tcd"
 _SCHEDULER = "scheduler_config.json"
 _HUB_ID = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)?")
 
@@ -30,37 +27,12 @@ Check = Callable[[type, Callable, Any, dict[str, Any]], None]
 Load = Callable[[Callable, type, tuple, dict[str, Any]], Any]
 
 
-def install() -> None:
-    """Put the checks in place, on mindone's base classes, as soon as each is there; a second call changes nothing.
+def _checking(load: Load, check: Check | None = None) -> Callable[[classmethod], classmethod]:
+    """Makes a ``from_pretrained`` with all checks.
 
-    ``from_pretrained`` then takes one option more, ``strict``: False makes missing and unexpected keys a warning.
+    It takes one option more, ``strict``: False makes missing and unexpected keys a warning.
     """
-    class_checks.install()
-    if _hook not in sys.meta_path:
-        _hook.start()
-
-
-def install_on_schedulers() -> None:
-    """Put the checks in place on schedulers alone, ours and mindone's; it imports nothing else of mindone."""
-    from mindone.diffusers.schedulers.scheduling_utils import SchedulerMixin
-
-    _install(SchedulerMixin, _load_as_it_is)
-
-
-def _install(owner: type, load: Load, check: Check | None = None) -> None:
-    original = owner.from_pretrained.__func__
-    if not (hasattr(original, _MARK) and "from_pretrained" in vars(owner)):
-        owner.from_pretrained = classmethod(_checked(original, load, check))
-
-
-def _installing(load: Load, check: Check | None = None) -> Callable[[type], type]:
-    """For a hook: the class itself, with the checks in place on it."""
-
-    def install_on(owner: type) -> type:
-        _install(owner, load, check)
-        return owner
-
-    return install_on
+    return lambda original: classmethod(_checked(original.__func__, load, check))
 
 
 def _checked(original: Callable, load: Load, check: Check | None) -> Callable:
@@ -93,7 +65,6 @@ def _checked(original: Callable, load: Load, check: Check | None) -> Callable:
         finally:
             _strict.reset(token)
 
-    setattr(from_pretrained, _MARK, original)
     return from_pretrained
 
 
@@ -211,31 +182,7 @@ def _explain_scheduler(folder: Path) -> None:
         raise UsageError(f"{folder} has no {_SCHEDULER}; expected a scheduler there: fetch it, or name another folder")
 
 
-_PIPELINES = "mindone.diffusers.pipelines."
-_MODELS = "mindone.transformers.models."
-
-_hook = Replacing(
-    {
-        _PIPELINES + "pipeline_utils:DiffusionPipeline": _installing(_load_pipeline, known_options.check_pipeline),
-        "mindone.diffusers.models.modeling_utils:ModelMixin": _installing(_load_model, known_options.check_model),
-        "mindone.diffusers.schedulers.scheduling_utils:SchedulerMixin": _installing(_load_as_it_is),
-        _MODELS + "dpt.image_processing_dpt:DPTImageProcessor": _installing(_load_as_it_is),
-    }
-    | {
-        owner: _installing(_load_transformers_model, known_options.check_transformers_model)
-        for owner in (
-            _MODELS + "clip.modeling_clip:CLIPPreTrainedModel",
-            _MODELS + "dpt.modeling_dpt:DPTPreTrainedModel",
-            _PIPELINES + "stable_diffusion.safety_checker:StableDiffusionSafetyChecker",
-        )
-    }
-    | {
-        _PIPELINES + f"auto_pipeline:AutoPipelineFor{task}": _installing(_load_as_it_is)
-        for task in ("Text2Image", "Image2Image", "Inpainting")
-    }
-    | {
-        f"mindone.diffusers.models.unets.unet_motion_model:{model}": placed_keys.without_positions
-        for model in ("MotionAdapter", "UNetMotionModel")
-    }
-)
-"""The classes of mindone that are checked, wherever and whenever they are imported from."""
+of_pipelines = _checking(_load_pipeline, known_options.check_pipeline)
+of_models = _checking(_load_model, known_options.check_model)
+of_transformers_models = _checking(_load_transformers_model, known_options.check_transformers_model)
+of_others = _checking(_load_as_it_is)

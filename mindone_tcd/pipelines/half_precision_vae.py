@@ -14,21 +14,17 @@ from typing import Any
 import mindspore as ms
 import numpy as np
 
-_MENDED = "_mindone_tcd_half_precision"
 _OVERFLOWS = "_mindone_tcd_overflows_in_"
 
 
-def install(cls: type) -> None:
-    """Let ``decode`` and ``encode`` of ``cls`` (AutoencoderKL) fall back to float32; may be called again.
+def decoding(original: Callable) -> Callable:
+    """``AutoencoderKL.decode`` that falls back to float32, with a warning the first time.
 
-    They warn when they first do, and ``decode`` also of latents that are not finite before it begins.
+    It also warns of latents that are not finite before it begins.
     """
-    decode, encode = cls.decode, cls.encode
-    if hasattr(decode, _MENDED):
-        return
 
-    @functools.wraps(decode)
-    def decode_or_upcast(self: Any, z: ms.Tensor, *args: Any, **kwargs: Any) -> Any:
+    @functools.wraps(original)
+    def decode(self: Any, z: ms.Tensor, *args: Any, **kwargs: Any) -> Any:
         if not _finite(z):
             warnings.warn(
                 "the latents are not finite (NaN or infinite) before the autoencoder decodes them, so the picture will "
@@ -36,12 +32,18 @@ def install(cls: type) -> None:
                 "weights, the LoRA scales and the scheduler's prediction_type",
                 stacklevel=2,
             )
-            return decode(self, z, *args, **kwargs)
-        return _or_upcast(self, decode, z, args, kwargs)
+            return original(self, z, *args, **kwargs)
+        return _or_upcast(self, original, z, args, kwargs)
 
-    @functools.wraps(encode)
-    def encode_or_upcast(self: Any, x: ms.Tensor, *args: Any, **kwargs: Any) -> Any:
-        result = _or_upcast(self, encode, x, args, kwargs)
+    return decode
+
+
+def encoding(original: Callable) -> Callable:
+    """``AutoencoderKL.encode`` that falls back to float32, with a warning the first time."""
+
+    @functools.wraps(original)
+    def encode(self: Any, x: ms.Tensor, *args: Any, **kwargs: Any) -> Any:
+        result = _or_upcast(self, original, x, args, kwargs)
         moments = result[0]
         if self.dtype != ms.float16 or moments.dtype == ms.float16:
             return result
@@ -49,9 +51,7 @@ def install(cls: type) -> None:
         moments = moments.astype(ms.float16)
         return (moments,) if isinstance(result, tuple) else type(result)(moments)
 
-    for wrapper in (decode_or_upcast, encode_or_upcast):
-        setattr(wrapper, _MENDED, True)
-    cls.decode, cls.encode = decode_or_upcast, encode_or_upcast
+    return encode
 
 
 def _or_upcast(vae: Any, method: Callable, values: ms.Tensor, args: tuple, kwargs: dict) -> Any:

@@ -70,23 +70,21 @@ def load_planned(
     """:func:`load` for what :func:`~mindone_tcd.pipelines.plan.plan` has found already; errors as there."""
     require_mindspore()
     import mindspore as ms
+    from mindone.diffusers import DiffusionPipeline
 
-    from .. import mendings
-
-    mendings.apply()
     from .. import cpu, schedulers
     from ..adapters import files
     from ..compiled import compile_pipeline
-    from . import mindone_parts
 
     if cpu.needed() and dtype == "bfloat16":
         raise UsageError("dtype bfloat16 does not run on a CPU; choose float32 or float16")
     dtype = dtype or ("float32" if cpu.needed() else "float16")
     # Find the LoRA first: if it is missing, the error comes before the model is read.
     lora_file = None if chosen.lora is None else files.find(chosen.lora, None, None, "LoRA")
-    pipeline_class = mindone_parts.get("DiffusionPipeline")
     with errors_only("mindone"):
-        pipe = pipeline_class.from_pretrained(model.location, use_safetensors=True, mindspore_dtype=getattr(ms, dtype))
+        pipe = DiffusionPipeline.from_pretrained(
+            model.location, use_safetensors=True, mindspore_dtype=getattr(ms, dtype)
+        )
         scheduler = schedulers.TCDScheduler if chosen.method == "tcd" else schedulers.LCMScheduler
         pipe.scheduler = scheduler.from_config(pipe.scheduler.config)
         if chosen.lora is not None:

@@ -1,4 +1,4 @@
-"""What users take from mindone, handed on after our schedulers, kernels, mendings and checks are in place."""
+"""The names of mindone that can be imported from this package, too."""
 
 from __future__ import annotations
 
@@ -30,38 +30,8 @@ MODULES = {name: module for module, names in _NAMES.items() for name in names.sp
 
 @one_at_a_time
 def get(name: str) -> Any:
-    """A part of mindone, by its name in :data:`MODULES`, that runs on this device and finds our schedulers by name."""
+    """A part of mindone, by its name in :data:`MODULES`."""
     from ..environment import require_mindspore
 
     require_mindspore()
-    from .. import mendings
-
-    mendings.apply()  # before anything of mindone is imported: they make that fast
-    part = getattr(importlib.import_module(MODULES[name]), name)
-    put_in_place()
-    return part
-
-
-def put_in_place() -> None:
-    """Our schedulers, kernels, mendings, loaders and checks, for all of mindone; may be called again."""
-    from .. import adapters, cpu, mendings, schedulers
-
-    mendings.apply()
-    schedulers.register()
-    cpu.enable()
-    adapters.install()
-    _install_checks()
-
-
-def _install_checks() -> None:
-    from mindone.diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-    from mindone.diffusers.models.modeling_utils import ModelMixin
-    from mindone.diffusers.pipelines.pipeline_utils import DiffusionPipeline
-
-    from . import checked_call, checked_save, common_mistakes, from_pretrained, half_precision_vae
-
-    from_pretrained.install()
-    checked_call.install(DiffusionPipeline)
-    common_mistakes.install(DiffusionPipeline, ModelMixin)
-    checked_save.install(DiffusionPipeline, ModelMixin)
-    half_precision_vae.install(AutoencoderKL)
+    return getattr(importlib.import_module(MODULES[name]), name)

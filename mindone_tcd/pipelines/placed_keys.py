@@ -27,11 +27,9 @@ WITHOUT_LORA = (
 """What to do about a folder that was saved while a LoRA was loaded."""
 
 
-def without_positions(cls: type) -> type:
-    """Spare a motion module the warning that lists every ``pos_embed.pe``, which it computes by itself."""
-    if not cls._keys_to_ignore_on_load_unexpected:
-        cls._keys_to_ignore_on_load_unexpected = [r"pos_embed\.pe$"]
-    return cls
+def without_positions(keys: list[str] | None) -> list[str]:
+    """The keys that a motion module does not warn of: also ``pos_embed.pe``, which it computes by itself."""
+    return keys or [r"pos_embed\.pe$"]
 
 
 def check(model: Any, info: dict[str, list], where: str, strict: bool) -> None:

@@ -1,4 +1,4 @@
-"""Samplers for 1 to 8 steps. Importing them also registers them with mindone, so that saved pipelines load again."""
+"""Samplers for 1 to 8 steps."""
 
 from ..environment import require_mindspore
 
@@ -6,9 +6,6 @@ require_mindspore()
 
 from .affine import affine_step  # noqa: E402
 from .lcm import LCMScheduler  # noqa: E402
-from .registration import register  # noqa: E402
 from .tcd import TCDScheduler  # noqa: E402
 
-__all__ = ["LCMScheduler", "TCDScheduler", "affine_step", "register"]
-
-register()
+__all__ = ["LCMScheduler", "TCDScheduler", "affine_step"]

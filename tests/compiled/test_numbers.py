@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from mindspore import mint, nn
 
+from mindone_tcd import cpu
 from mindone_tcd.compiled.graph import Part
 from mindone_tcd.compiled.numbers import numbers_of
 from mindone_tcd.compiled.snapshot import Snapshot
@@ -68,10 +69,8 @@ class Network(nn.Cell):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def mindone():
-    from mindone_tcd.pipelines import mindone_parts
-
-    mindone_parts.put_in_place()
+def kernels():
+    cpu.enable()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from tiny_sdxl import UNET, VAE
 from mindone_tcd import cpu
 from mindone_tcd.cpu import attention as attention_kernels
 from mindone_tcd.cpu import mindone_functions
+from mindone_tcd.patching import PatchError
 
 from . import numpy_reference as ref
 from .test_kernels import assert_close
@@ -203,8 +204,9 @@ def test_chunked_feed_forward():
         attention._chunked_feed_forward(mint.nn.SiLU(), x, 1, 4)
 
 
-def test_a_function_without_the_argument_is_left_as_it_is():
-    assert mindone_functions.without_output_size(normal) is normal
+def test_a_function_without_the_argument_does_not_match():
+    with pytest.raises(PatchError, match="nothing that matches"):
+        mindone_functions.without_output_size(normal)
 
 
 CLIP = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2, "num_hidden_layers": 2, "vocab_size": 50}

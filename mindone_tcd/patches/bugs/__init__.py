@@ -1,0 +1,1 @@
+"""Defects of mindone that a user of its few-step pipelines meets, and their patches: one file each."""

@@ -1,0 +1,54 @@
+"""`export_to_gif` for every kind of frames that a pipeline returns."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...errors import UsageError
+
+
+def as_picture(frame: Any) -> Any:
+    """A frame as a PIL picture.
+
+    Args:
+        frame: a PIL picture, or an array (height, width), (height, width, 1), (…, 3) or (…, 4): uint8, or floats in
+            [0, 1], which are scaled and rounded as the pipelines do it.
+
+    Raises:
+        UsageError: for anything else, and for floats outside [0, 1].
+    """
+    import PIL.Image
+
+    if isinstance(frame, PIL.Image.Image):
+        return frame
+    if not isinstance(frame, np.ndarray):
+        found = f"a {type(frame).__name__}"
+    elif frame.ndim not in (2, 3) or frame.shape[2:] not in ((), (1,), (3,), (4,)):
+        found = f"an array of shape {frame.shape}"
+    else:
+        found = None
+    if found is not None:
+        raise UsageError(
+            f"a frame is {found}; expected a PIL picture or a NumPy array (height, width, 3): "
+            "pass the frames of one video, such as output[0][0], made with output_type 'pil' or 'np'"
+        )
+    if frame.dtype != np.uint8:
+        if not np.issubdtype(frame.dtype, np.floating) or not bool(((frame >= 0) & (frame <= 1)).all()):
+            raise UsageError(f"a frame of dtype {frame.dtype} holds values other than floats in [0, 1]; scale it first")
+        frame = (frame * 255).round().astype(np.uint8)
+    return PIL.Image.fromarray(frame[..., 0] if frame.ndim == 3 and frame.shape[2] == 1 else frame)
+
+
+def convert(original: Callable) -> Callable:
+    @functools.wraps(original)
+    def export_to_gif(image: Sequence[Any] | np.ndarray, *args: Any, **kwargs: Any) -> str:
+        frames = [as_picture(frame) for frame in image]
+        if not frames:
+            raise UsageError("there are no frames to write; pass the frames of one video, such as output[0][0]")
+        return original(frames, *args, **kwargs)
+
+    return export_to_gif

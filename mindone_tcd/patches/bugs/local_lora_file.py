@@ -1,0 +1,28 @@
+"""The LoRA's file in a local folder, found without asking a hub."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def look_into_folder(original: Callable) -> Callable:
+    @functools.wraps(original)
+    def best_guess_weight_name(
+        location: Any, file_extension: str = ".safetensors", local_files_only: bool | None = False
+    ) -> str | None:
+        from mindone.diffusers.loaders import lora_base
+
+        from ...pipelines.folder import lora_file
+
+        offline = local_files_only or lora_base.HF_HUB_OFFLINE
+        if offline and file_extension == ".safetensors" and os.path.isfile(location):
+            return None  # mindone then takes the location itself
+        if offline and file_extension == ".safetensors" and os.path.isdir(location):
+            return lora_file(Path(location)).name
+        return original(location, file_extension=file_extension, local_files_only=local_files_only)
+
+    return best_guess_weight_name

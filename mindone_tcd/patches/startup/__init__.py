@@ -1,0 +1,1 @@
+"""Patches that make programs start faster: they reach into mindone, transformers, torch and scipy."""

@@ -1,0 +1,26 @@
+"""transformers imported without its advice to install torch or TensorFlow; all else that it logs is logged."""
+
+from __future__ import annotations
+
+import logging
+from types import ModuleType
+
+from .late_imports import Run
+
+
+def without_advice(run: Run) -> Run:
+    """Runs transformers' package while one message is filtered out."""
+
+    def run_quietly(module: ModuleType) -> None:
+        logger = logging.getLogger("transformers")
+        logger.addFilter(_is_no_advice)
+        try:
+            run(module)
+        finally:
+            logger.removeFilter(_is_no_advice)
+
+    return run_quietly
+
+
+def _is_no_advice(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith("None of PyTorch")

@@ -1,0 +1,6 @@
+"""Patches other packages at runtime, in memory, and undoes it; the rows are in :mod:`mindone_tcd.patches`."""
+
+from .engine import MISSING, Engine
+from .patch import Patch, PatchError, PatchWarning, Use
+
+__all__ = ["MISSING", "Engine", "Patch", "PatchError", "PatchWarning", "Use"]

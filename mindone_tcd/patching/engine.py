@@ -1,0 +1,314 @@
+"""The engine that applies rows of a table to modules that are loaded, or once they are, and undoes all of it.
+
+For each attribute that is replaced it keeps the original and the rows that act on it. The value in force is always the
+original passed through the makers of the active rows, in the order of the table. So the order does not depend on which
+module was imported first, or on which group was switched on first.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from types import ModuleType
+from typing import Any
+
+from .copies import exchange_copies
+from .patch import Patch, PatchError, PatchWarning, Spec, Use, maker
+
+MISSING = object()
+"""In place of an original: the owner has no such attribute of its own. From a maker: remove the attribute."""
+
+
+class Site:
+    """One attribute that rows act on.
+
+    Attributes:
+        owner: the module or class that has it.
+        attribute: its name.
+        original: the owner's own raw entry, or MISSING.
+        makers: by the row's place in the table, the function from the value before it to the value after it.
+    """
+
+    def __init__(self, owner: Any, attribute: str) -> None:
+        self.owner, self.attribute = owner, attribute
+        self.original = self.current()
+        self.makers: dict[int, Callable[[Any], Any]] = {}
+        self._made: dict[tuple[int, int], tuple[Any, Any]] = {}
+        self._parents: Any = None
+
+    def current(self) -> Any:
+        """The owner's own raw entry now, or MISSING."""
+        return vars(self.owner).get(self.attribute, MISSING)
+
+    def absent(self) -> bool:
+        """Whether there is nothing to replace; a module with a class of its own may find names when asked."""
+        return self._start() is MISSING and (isinstance(self.owner, type) or type(self.owner) is ModuleType)
+
+    def value(self, active: Callable[[int], bool], report: Callable[[int, Site, PatchError], None]) -> Any:
+        """What the attribute should be, with these rows active."""
+        first = self._start()
+        value = first
+        for row in sorted(self.makers):
+            if active(row):
+                value = self._after(row, value, report)
+        return self.original if value is first else value
+
+    def put(self, value: Any) -> None:
+        """Give the attribute a value, or remove it."""
+        if value is not MISSING:
+            setattr(self.owner, self.attribute, value)
+        elif self.current() is not MISSING:
+            delattr(self.owner, self.attribute)
+
+    def _start(self) -> Any:
+        if self.original is not MISSING or not isinstance(self.owner, type):
+            return self.original
+        if self._parents is None:
+            self._parents = _inherited(self.owner, self.attribute)
+        return self._parents
+
+    def _after(self, row: int, before: Any, report: Callable[[int, Site, PatchError], None]) -> Any:
+        """What a row makes of a value; made once for each value, so that switching back gives the same object."""
+        key = row, id(before)
+        if key not in self._made:
+            try:
+                after = self.makers[row](before)
+            except PatchError as error:
+                report(row, self, error)
+                after = before
+            self._made[key] = before, after  # with the value before, so that its id is not used again
+        return self._made[key][1]
+
+
+def _inherited(owner: type, attribute: str) -> Any:
+    """A raw entry that looks the attribute up in the parents when it is called, so that patches of theirs act too."""
+    for parent in owner.__mro__[1:]:
+        if attribute in vars(parent):
+            break
+    else:
+        return MISSING
+    raw = vars(parent)[attribute]
+    function = raw.__func__ if isinstance(raw, classmethod) else raw
+    if isinstance(raw, staticmethod) or not callable(function):
+        return raw
+    # A slot such as object.__init__ has no __module__, which functools.wraps passes over.
+
+    @functools.wraps(function)
+    def of_parent(self_or_cls: Any, *args: Any, **kwargs: Any) -> Any:
+        return getattr(super(owner, self_or_cls), attribute)(*args, **kwargs)
+
+    return classmethod(of_parent) if isinstance(raw, classmethod) else of_parent
+
+
+def owner_of(root: Any, path: str) -> tuple[Any, str]:
+    """The object that holds the last attribute of a dotted path, and that attribute's name."""
+    *parents, attribute = path.split(".")
+    for parent in parents:
+        root = getattr(root, parent)
+    return root, attribute
+
+
+class Engine:
+    """Applies the rows of a table, as a finder on ``sys.meta_path``.
+
+    Args:
+        patches: the table. Where rows share a target, the later one gets what the earlier one made.
+        version: gives the installed version of a package, or None.
+    """
+
+    def __init__(self, patches: Sequence[Patch], version: Callable[[str], str | None] = lambda package: None) -> None:
+        self.patches = tuple(patches)
+        self._version = functools.cache(version)
+        self._rows = {patch.name: row for row, patch in enumerate(self.patches)}
+        if len(self._rows) != len(self.patches):
+            raise ValueError("two patches have the same name")
+        self._targets: dict[str, list[tuple[int, str, Spec]]] = {}
+        for row, patch in enumerate(self.patches):
+            for target, spec in patch.targets.items():
+                module, _, path = target.partition(":")
+                self._targets.setdefault(module, []).append((row, path, spec))
+        self._groups: set[str] = set()
+        self._held: set[str] = set()
+        self._fits: dict[int, bool] = {}
+        self._sites: dict[tuple[int, str], Site] = {}
+        self._running: set[str] = set()
+        self._lock = threading.RLock()
+
+    # Switching.
+
+    def install(self, groups: Iterable[str]) -> None:
+        """Switch groups on: in the modules that are loaded now, in each of the others once it has run."""
+        self._groups.update(groups)
+        if self._groups and self not in sys.meta_path:
+            sys.meta_path.insert(0, self)
+        self._apply(self._loaded())
+
+    def remove(self, groups: Iterable[str] | None = None) -> None:
+        """Switch groups off, by default all; what no active row acts on is the original object again."""
+        self._groups.difference_update(self.groups() if groups is None else groups)
+        if not self._groups and self in sys.meta_path:
+            sys.meta_path.remove(self)
+        with self._lock:
+            self._refresh(list(self._sites.values()))
+
+    def hold(self, condition: str, holds: bool) -> None:
+        """Say whether a condition holds; rows that need it are applied or undone."""
+        if (condition in self._held) is holds:
+            return
+        (self._held.add if holds else self._held.discard)(condition)
+        if holds:
+            self._apply(self._loaded())
+        else:
+            with self._lock:
+                self._refresh(list(self._sites.values()))
+
+    # Questions.
+
+    def groups(self) -> tuple[str, ...]:
+        """The groups that are switched on, in the order of the table."""
+        return tuple(group for group in dict.fromkeys(patch.group for patch in self.patches) if group in self._groups)
+
+    def holds(self, condition: str) -> bool:
+        """Whether a condition holds."""
+        return condition in self._held
+
+    def active(self) -> tuple[Patch, ...]:
+        """The rows that are in force, in their modules or as soon as those are imported."""
+        return tuple(patch for row, patch in enumerate(self.patches) if self._active(row))
+
+    def is_active(self, name: str) -> bool:
+        """Whether the row of this name is in force."""
+        return self._active(self._rows[name])
+
+    def sites(self) -> tuple[Site, ...]:
+        """The attributes that are replaced now."""
+        return tuple(self._sites.values())
+
+    # Targets that are found while the program runs.
+
+    def extend(self, owner: Any, attribute: str, name: str) -> None:
+        """Let a row act on one more attribute; nothing happens if it does already, or is not in force.
+
+        Args:
+            owner: the class or module.
+            attribute: of it.
+            name: of the row, which has ``later``.
+        """
+        row = self._rows[name]
+        site = self._sites.get((id(owner), attribute))
+        if (site is not None and row in site.makers) or not self._active(row):
+            return
+        make = maker(self.patches[row].later)
+        with self._lock:
+            site = self._site(owner, attribute)
+            site.makers[row] = make
+            self._refresh([site])
+
+    # The finder.
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """Let the finders after this one find a module, and apply its rows once it has run."""
+        if name not in self._targets:
+            return None
+        for finder in sys.meta_path[sys.meta_path.index(self) + 1 :]:
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                break
+        else:
+            return None
+        loader = spec.loader
+        run = getattr(loader, "exec_module", None)
+        if run is None:
+            return spec
+
+        def run_and_apply(module: Any) -> None:
+            vars(loader).pop("exec_module", None)
+            self._running.add(name)
+            try:
+                self._run(name, run)(module)
+            finally:
+                self._running.discard(name)
+            self._apply([name])
+
+        loader.exec_module = run_and_apply
+        return spec
+
+    def invalidate_caches(self) -> None:
+        """Part of the interface of finders: this one has no cache of files."""
+
+    def _run(self, name: str, run: Callable[[Any], None]) -> Callable[[Any], None]:
+        for row, path, spec in self._targets[name]:
+            if not path and self._active(row):
+                run = maker(spec)(run)
+        return run
+
+    def _active(self, row: int) -> bool:
+        patch = self.patches[row]
+        if patch.group not in self._groups or (patch.condition and patch.condition not in self._held):
+            return False
+        if row not in self._fits:
+            self._fits[row] = patch.fits(self._version)
+        return self._fits[row]
+
+    def _loaded(self) -> list[str]:
+        """The modules with targets that have run; one that is running gets its rows afterwards."""
+        return [name for name in self._targets if name in sys.modules and name not in self._running]
+
+    def _apply(self, modules: Iterable[str]) -> None:
+        """Let the active rows act on what they name in loaded modules."""
+        rows = [
+            (row, name, path, maker(spec), isinstance(spec, Use))
+            for name in modules
+            for row, path, spec in self._targets[name]
+            if path and self._active(row)
+        ]
+        if not rows:
+            return
+        with self._lock:
+            sites = []
+            for row, name, path, make, adds in rows:
+                try:
+                    owner, attribute = owner_of(sys.modules[name], path)
+                except AttributeError as error:
+                    self._report(row, f"{name}:{path}", error)
+                    continue
+                site = self._site(owner, attribute)
+                if site.absent() and not adds:
+                    self._report(row, f"{name}:{path}", AttributeError("there is no such attribute"))
+                    continue
+                site.makers.setdefault(row, make)
+                sites.append(site)
+            self._refresh(list(dict.fromkeys(sites)))
+
+    def _site(self, owner: Any, attribute: str) -> Site:
+        return self._sites.setdefault((id(owner), attribute), Site(owner, attribute))
+
+    def _refresh(self, sites: Sequence[Site]) -> None:
+        """Give each attribute the value that it should have, and forget those on which no active row acts."""
+        changes = []
+        for site in sites:
+            old = site.current()
+            new = site.value(self._active, lambda row, site, error: self._report(row, _shown(site), error))
+            if new is not old:
+                site.put(new)
+                if not isinstance(site.owner, type) and new is not MISSING and old is not MISSING:
+                    changes.append((site.attribute, old, new))
+            if not any(map(self._active, site.makers)):
+                self._sites.pop((id(site.owner), site.attribute), None)
+        exchange_copies(changes)
+
+    def _report(self, row: int, target: str, error: Exception) -> None:
+        warnings.warn(
+            f"the patch {self.patches[row].name!r} does not fit {target}, which stays as it is: {error}",
+            PatchWarning,
+            stacklevel=2,
+        )
+
+
+def _shown(site: Site) -> str:
+    owner = site.owner
+    where = f"{owner.__module__}:{owner.__qualname__}." if isinstance(owner, type) else f"{owner.__name__}:"
+    return f"{where}{site.attribute}"

@@ -1,0 +1,68 @@
+"""Functions made from source text at runtime, in files of their own.
+
+Graph mode reads a function's source from its file, and writes the file's path into the graphs that it keeps. So source
+that exists only in memory does not work there.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+import re
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..own_files import temporary_folder
+from .patch import PatchError
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_numbers = itertools.count()
+
+
+def rewrite(function: Callable, pattern: str, replacement: str, purpose: str) -> Callable:
+    """A copy of ``function`` made from its source, with ``replacement`` for every match of a regular expression.
+
+    This is for functions of hundreds of lines in which one expression is wrong.
+
+    Args:
+        function: with its source in a file.
+        pattern: the regular expression; ``^`` and ``$`` match the whole source only.
+        replacement: as in `re.sub`.
+        purpose: part of the name of the copy's file, which tracebacks show.
+
+    Raises:
+        PatchError: if nothing matches, or if ``function`` is a wrapper of this package, for which Python would return
+            the source of the function inside.
+    """
+    if Path(function.__code__.co_filename).is_relative_to(_PACKAGE):
+        raise PatchError(f"{function.__qualname__} is a wrapper; the row that rewrites it comes first in the table")
+    source, changes = re.subn(pattern, replacement, textwrap.dedent(inspect.getsource(function)))
+    if not changes:
+        raise PatchError(f"{function.__qualname__} has nothing that matches {pattern!r}")
+    copy = function_from(source, function.__name__, function.__globals__, f"{function.__qualname__} {purpose}")
+    copy.__module__, copy.__qualname__ = function.__module__, function.__qualname__
+    return copy
+
+
+def function_from(source: str, name: str, names: dict[str, Any], title: str) -> Callable:
+    """The function ``name`` that ``source`` defines.
+
+    Args:
+        source: text of a module.
+        name: what it defines.
+        names: the globals that it sees; none is added to them.
+        title: the name of the file, which tracebacks show.
+    """
+    file = _folder() / f"{re.sub(r'[^A-Za-z0-9]+', '_', title)}_{next(_numbers)}.py"
+    file.write_text(source, encoding="utf-8")
+    made: dict[str, Any] = {}
+    exec(compile(source, str(file), "exec"), names, made)
+    return made[name]
+
+
+@functools.cache
+def _folder() -> Path:
+    return temporary_folder("source")

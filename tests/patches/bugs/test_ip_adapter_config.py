@@ -1,0 +1,56 @@
+"""A UNet that had an IP-Adapter: as before, saved as before, and read again by mindone and by diffusers."""
+
+import json
+
+import numpy as np
+import pytest
+
+from .. import models
+from .test_parameter_names import ip_adapter
+
+
+@pytest.fixture(scope="module")
+def unloaded(tmp_path_factory):
+    """The UNet's output and configuration before, the pipeline and the configuration after, and the saved folder."""
+    pipe = models.make_pipeline()
+    before = models.run_unet(pipe.unet), dict(pipe.unet.config)
+    pipe.load_ip_adapter(ip_adapter(pipe.unet), subfolder="", weight_name="", image_encoder_folder=None)
+    assert pipe.unet.config["encoder_hid_dim_type"] == "ip_image_proj"
+    pipe.unload_ip_adapter()
+    after = dict(pipe.unet.config)  # saving adds to it
+    folder = tmp_path_factory.mktemp("unloaded")
+    pipe.save_pretrained(folder)
+    return before, pipe, after, folder
+
+
+def test_the_unet_is_as_before(unloaded):
+    (output, config), pipe, after, _ = unloaded
+    np.testing.assert_array_equal(models.run_unet(pipe.unet), output)
+    assert after == config
+    assert pipe.unet.config.encoder_hid_dim_type is None
+    assert pipe.unet.encoder_hid_dim_type is None
+
+
+def test_saved_without_it(unloaded):
+    *_, folder = unloaded
+    assert json.loads((folder / "unet" / "config.json").read_text())["encoder_hid_dim_type"] is None
+
+
+def test_read_again(unloaded):
+    (output, _), pipe, _, folder = unloaded
+    again = type(pipe).from_pretrained(folder)
+    np.testing.assert_array_equal(models.run_unet(again.unet), output)
+
+
+@pytest.mark.parity
+def test_read_by_diffusers(unloaded):
+    import torch
+    from diffusers import UNet2DConditionModel
+
+    (output, _), *_, folder = unloaded
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet")
+    x, text, pooled, sizes = map(torch.from_numpy, models.unet_inputs())
+    with torch.no_grad():
+        found = unet(x, 999, text, added_cond_kwargs={"text_embeds": pooled, "time_ids": sizes}).sample.numpy()
+    # Two frameworks order float32 sums differently: some 30 layers of 6e-8.
+    np.testing.assert_allclose(found, output, atol=1e-5)

@@ -1,0 +1,51 @@
+"""mindone's names lead to our schedulers, whatever is imported and looked up first; and no more after removal."""
+
+import pytest
+
+from . import fresh
+
+ALL = """
+def told():
+    import mindone.diffusers, mindone.diffusers.schedulers
+    modules = mindone.diffusers, mindone.diffusers.schedulers
+    return [getattr(module, name).__module__ for module in modules for name in ("TCDScheduler", "LCMScheduler")]
+"""
+OURS = ["mindone_tcd.schedulers.tcd", "mindone_tcd.schedulers.lcm"] * 2
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        "from mindone.diffusers import LCMScheduler, TCDScheduler",
+        "from mindone_tcd import TCDScheduler",
+        "import mindone.diffusers.schedulers.scheduling_lcm",
+    ],
+    ids=["mindone's name first", "our name first", "mindone's module first"],
+)
+def test_the_names_are_ours(begin):
+    assert eval(fresh.run(f"{begin}\n{ALL}\nprint(told())")[-1]) == OURS
+
+
+LATE = """
+from mindone_tcd import patches
+from mindone.diffusers import LCMScheduler
+from mindone.diffusers.pipelines.latent_consistency_models import pipeline_latent_consistency_text2img as module
+theirs = LCMScheduler
+print(theirs.__module__)
+patches.install(["schedulers"])
+print(LCMScheduler.__module__, module.LCMScheduler.__module__, told())
+from mindone.diffusers.schedulers.scheduling_lcm import LCMScheduler as own
+print(own is theirs)
+patches.remove()
+print(LCMScheduler is module.LCMScheduler is theirs is mindone.diffusers.LCMScheduler)
+print(hasattr(mindone.diffusers, "TCDScheduler"))
+"""
+
+
+def test_a_class_that_was_looked_up_before_is_exchanged_and_restored():
+    code = ALL + "import mindone.diffusers\n" + LATE
+    theirs, ours, kept, restored, exported = fresh.run(code, patched=False)[-5:]
+    assert theirs == "mindone.diffusers.schedulers.scheduling_lcm"
+    assert ours == f"{OURS[1]} {OURS[1]} {OURS}"
+    assert (kept, restored) == ("True", "True")
+    assert exported == "False"  # as in mindone, without the patch
