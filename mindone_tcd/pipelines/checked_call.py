@@ -23,7 +23,7 @@ from ..adapters.records import acting_loras
 from ..concurrency import one_at_a_time
 from ..errors import UsageError
 from ..schedulers import LCMScheduler, TCDScheduler
-from ..schedulers.timesteps import is_real
+from ..schedulers.arguments import is_real
 from . import common_mistakes
 
 _CHECKED = "_mindone_tcd_checked"

@@ -138,8 +138,8 @@ def test_no_step_waits_for_the_device(kind, monkeypatch):
     for timesteps in (scheduler.timesteps, scheduler.timesteps[3:], [scheduler.timesteps[-2]]):
         for timestep in timesteps:
             scheduler.step(SAMPLE, timestep, SAMPLE)
+    scheduler.set_timesteps(8)
     scheduler.set_begin_index(3)
-    scheduler._step_index = None
     scheduler.step(SAMPLE, ms.Tensor(639), SAMPLE)
     assert waits == []
 
