@@ -17,6 +17,7 @@ from .affine import blend, cast, times, working_dtype
 from .arguments import fraction, integer
 from .coefficients import StepCoefficients
 from .forward_process import AnyTimesteps, mix, per_sample
+from .methods import METHODS
 from .noise_schedule import NoiseSchedule, make_betas
 from .timesteps import custom, host_values, origin_grid, pick, tagged
 from .trajectory import Trajectory
@@ -26,8 +27,6 @@ logger = logging.getLogger(__name__)
 _FLOATS = (ms.float32, ms.float16, ms.bfloat16, ms.float64)
 
 COMPATIBLE = [
-    "TCDScheduler",
-    "LCMScheduler",
     "DDIMScheduler",
     "DDPMScheduler",
     "PNDMScheduler",
@@ -120,7 +119,8 @@ class FewStepScheduler(SchedulerMixin, ConfigMixin):
     def _get_compatibles(cls) -> list[type]:
         import mindone.diffusers
 
-        found = (getattr(mindone.diffusers, name, None) for name in COMPATIBLE if name != cls.__name__)
+        names = dict.fromkeys([*(method.scheduler_name for method in METHODS.values()), *COMPATIBLE])
+        found = (getattr(mindone.diffusers, name, None) for name in names if name != cls.__name__)
         return [cls, *(other for other in found if other is not None)]
 
     def _check_options(self) -> None:

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+from mindone_tcd.schedulers.methods import METHODS
+
 SCRIPT = """
 import os
 from mindone_tcd import mendings
@@ -12,7 +14,7 @@ if os.environ.get("MENDINGS") != "off":
 from mindone.diffusers import DiffusionPipeline
 import mindone.diffusers, mindone.diffusers.schedulers
 for module in (mindone.diffusers, mindone.diffusers.schedulers):
-    for name in ("TCDScheduler", "LCMScheduler"):
+    for name in os.environ["NAMES"].split():
         print(getattr(module, name).__module__)
 """
 
@@ -22,10 +24,9 @@ def test_schedulers_are_ours_where_only_mindone_is_imported():
         [sys.executable, "-c", SCRIPT],
         capture_output=True,
         text=True,
-        env={**os.environ, "GLOG_v": "4"},
+        env={**os.environ, "GLOG_v": "4", "NAMES": " ".join(method.scheduler_name for method in METHODS.values())},
         timeout=300,
         check=False,
     )
-    assert ran.stdout.split()[-4:] == ["mindone_tcd.schedulers.tcd", "mindone_tcd.schedulers.lcm"] * 2, ran.stderr[
-        -2000:
-    ]
+    modules = [method.scheduler.partition(":")[0] for method in METHODS.values()]
+    assert ran.stdout.split()[-2 * len(modules) :] == modules * 2, ran.stderr[-2000:]

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mindone_tcd.schedulers.methods import METHODS
 from mindone_tcd.selftest.cases import CASES, arguments, kept, known, streams
 from mindone_tcd.shapes.grammar import parse
 from mindone_tcd.shapes.judge import judge
@@ -59,7 +60,7 @@ def test_equal_to_diffusers_live(pipelines):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE, err_msg=name)
 
 
-@pytest.mark.parametrize("method", ["tcd", "lcm"])
+@pytest.mark.parametrize("method", [method.name for method in METHODS.values() if method.shipped_lora])
 def test_a_prompt_is_drawn(pipelines, method):
     prompt = "a red circle on a blue background"
     picture = pipelines(method)(prompt, seed=3)[0]
