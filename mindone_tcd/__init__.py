@@ -12,12 +12,12 @@ from typing import Any
 
 from . import patches
 from .pipelines.mindone_parts import MODULES as _FROM_MINDONE
+from .schedulers.methods import METHODS as _METHODS
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "LCMScheduler": "schedulers",
-    "TCDScheduler": "schedulers",
+    **{method.scheduler_name: "schedulers" for method in _METHODS.values()},
     "Picture": "pipelines.picture",
     "SHAPES_FOLDER": "pipelines.recipes",
     "TextToImage": "pipelines.text_to_image",

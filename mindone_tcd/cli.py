@@ -24,9 +24,10 @@ from .pipelines.output_names import default_name, free, of_images, refuse_existi
 from .pipelines.picture import Picture, check_grid, check_writable, grid
 from .pipelines.plan import plan
 from .pipelines.png_record import png_size, read_record
-from .pipelines.recipes import METHODS, SHAPES, Recipe
+from .pipelines.recipes import SHAPES, Recipe
 from .pipelines.record_fields import visible
 from .pipelines.request import DTYPES, form_of, make_request
+from .schedulers.methods import DEFAULT_METHOD, METHODS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,12 +84,23 @@ def _parser() -> argparse.ArgumentParser:
         "--count", type=_integer, default=1, help="how many pictures, with seeds that follow (default: 1)"
     )
     make.add_argument("--grid", action="store_true", help="also write all the pictures side by side in one PNG")
-    make.add_argument("--steps", type=_integer, help="inference steps, 1 to 50 (default: 4)")
+    usual = METHODS[DEFAULT_METHOD]
     make.add_argument(
-        "--method", choices=METHODS, default="tcd", help="scheduler and LoRA that belong together (default: tcd)"
+        "--steps", type=_integer, help=f"inference steps, 1 to {usual.max_steps} (default: {usual.steps})"
     )
-    make.add_argument("--eta", type=_number, help="TCD's fresh noise: 0 none, 1 all (default: 0.3)")
-    make.add_argument("--guidance", type=_number, help="guidance scale; above 1 costs twice the time (default: 0)")
+    make.add_argument(
+        "--method",
+        choices=tuple(METHODS),
+        default=DEFAULT_METHOD,
+        help=f"scheduler and LoRA that belong together (default: {DEFAULT_METHOD})",
+    )
+    etas = ", ".join(f"{method.eta:g} for {method.name}" for method in METHODS.values() if method.eta is not None)
+    make.add_argument("--eta", type=_number, help=f"fresh noise of each step: 0 none, 1 all (default: {etas})")
+    make.add_argument(
+        "--guidance",
+        type=_number,
+        help=f"guidance scale; above 1 costs twice the time (default: {usual.guidance_scale:g})",
+    )
     make.add_argument("--negative", help="what the picture is not to show; needs --guidance above 1")
     make.add_argument("--size", type=_size, help="pixels, as 128 or 192x128 (default: the model's own)")
     make.add_argument("--model", default=SHAPES, help="'shapes', a folder, or a hub id (default: shapes)")

@@ -3,6 +3,7 @@
 import gc
 import importlib.util
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,6 +12,17 @@ os.environ.setdefault("GLOG_v", "3")
 os.environ.setdefault("MINDONE_TCD_CACHE", "off")
 
 REFERENCE = all(importlib.util.find_spec(name) for name in ("torch", "diffusers", "peft"))
+
+
+@pytest.fixture
+def added_methods() -> Iterator[None]:
+    """Removes the methods that a test registers, after the test."""
+    from mindone_tcd.schedulers import methods
+
+    before = dict(methods.METHODS)
+    yield
+    methods._rows.clear()
+    methods._rows.update(before)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -25,7 +25,7 @@ def blocks():
 
 
 @pytest.mark.parametrize("code", blocks())
-def test_block_runs(code, tmp_path, monkeypatch):
+def test_block_runs(code, tmp_path, monkeypatch, added_methods):
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "block", "exec"), {"__name__": "block"})
     saved = re.findall(r'\.save\("([^"]+)"\)', code)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ..lora_layers import layers_of
+from ..schedulers.methods import METHODS
 
 _ATTRIBUTE = "_mindone_tcd_loras"
 _FUSED = "_mindone_tcd_fused_loras"
-_METHOD = re.compile(r"(?<![a-z0-9])(lcm|tcd)(?![a-z0-9])", re.IGNORECASE)
 _GENERIC = {"pytorch", "diffusion", "adapter", "model", "lora", "weights", "unet", "sd15", "sdxl", "fp16"}
 _TELLING = ("modelspec.title", "modelspec.architecture", "ss_output_name", "ss_training_comment", "title", "name")
 
@@ -25,8 +25,8 @@ class LoadedLora:
         name: the adapter's name in the pipeline.
         source: the folder, file or hub id that it came from; "a dict" for tensors that were handed over.
         layouts: the key layouts of its file ("kohya", "PEFT", …).
-        distillation: "lcm" or "tcd" if its metadata, file or adapter name says so, or, for a file with a name such as
-            pytorch_lora_weights.safetensors, its folder or hub id; else None.
+        distillation: the method ("lcm", "tcd", …) that its metadata, file or adapter name contains, or, for a file with
+            a name such as pytorch_lora_weights.safetensors, its folder or hub id; else None.
         modules: how many modules it changes, by component ("unet", "text_encoder", "text_encoder_2").
         left_out: keys of its file that were not loaded, because strict=False allowed it.
     """
@@ -40,14 +40,16 @@ class LoadedLora:
 
 
 def distillation(metadata: Mapping[str, str], names: Iterable[str]) -> str | None:
-    """Which method a LoRA distils: "lcm", "tcd", or None if nothing says so, or one text says both.
+    """The method that a LoRA was distilled for, such as "lcm"; None if no text names one, or one text names several.
 
     Args:
         metadata: of the safetensors file; it is asked first.
         names: then the names, the most telling one first.
     """
+    names_of_methods = "|".join(method.name for method in METHODS.values() if method.distilled)
+    pattern = re.compile(rf"(?<![a-z0-9])({names_of_methods})(?![a-z0-9])", re.IGNORECASE)
     for text in [*(metadata.get(key, "") for key in _TELLING), *names]:
-        methods = {method.lower() for method in _METHOD.findall(text)}
+        methods = {method.lower() for method in pattern.findall(text)}
         if methods:
             return methods.pop() if len(methods) == 1 else None
     return None
@@ -105,7 +107,7 @@ def acting_loras(pipe: Any, distillations: set[str]) -> list[LoadedLora]:
 
     Args:
         pipe: a pipeline; one without a UNet has none.
-        distillations: which are asked for, of ``tcd`` and ``lcm``.
+        distillations: the names of the methods that are asked for.
     """
     unet = getattr(pipe, "unet", None)
     loaded = {name: record for name, record in loaded_loras(pipe).items() if record.distillation in distillations}

@@ -16,7 +16,7 @@ import mindspore as ms
 import numpy as np
 
 from ..random import standard_normal
-from ..schedulers import LCMScheduler, TCDScheduler
+from ..schedulers.methods import method_of
 from .graph import Part, call_text
 
 PIPELINES = ("StableDiffusionPipeline", "StableDiffusionXLPipeline", "LatentConsistencyModelPipeline")
@@ -33,7 +33,7 @@ def fits(pipe: Any, given: Mapping[str, Any]) -> bool:
     scheduler = getattr(pipe, "scheduler", None)
     return (
         type(pipe).__name__ in PIPELINES
-        and type(scheduler) in (TCDScheduler, LCMScheduler)
+        and method_of(scheduler) is not None
         and scheduler.affine
         and not asked_for(_PER_STEP, given)
         and pipe.unet.config.in_channels == pipe.unet.config.out_channels

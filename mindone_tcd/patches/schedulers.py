@@ -8,13 +8,12 @@ classes stay in their modules, such as `mindone.diffusers.schedulers.scheduling_
 from __future__ import annotations
 
 import functools
-import importlib
 from collections.abc import Callable
 from typing import Any
 
 from ..patching import MISSING
+from ..schedulers.methods import METHODS
 
-NAMES = ("LCMScheduler", "TCDScheduler")
 _PACKAGES = ("mindone.diffusers", "mindone.diffusers.schedulers")
 
 
@@ -23,7 +22,8 @@ def finding_ours(original: Callable) -> Callable:
 
     @functools.wraps(original)
     def __getattr__(self: Any, name: str) -> Any:
-        return _ours(name) if name in NAMES and self.__name__ in _PACKAGES else original(self, name)
+        ours = _ours(name) if self.__name__ in _PACKAGES else None
+        return original(self, name) if ours is None else ours
 
     return __getattr__
 
@@ -33,8 +33,9 @@ def _instead(name: str) -> Callable[[Any], Any]:
     return lambda original: MISSING if original is MISSING else _ours(name)
 
 
-def _ours(name: str) -> Any:
-    return getattr(importlib.import_module("mindone_tcd.schedulers"), name)
+def _ours(name: str) -> type | None:
+    """The scheduler of that name that a method has."""
+    return next((method.scheduler_class() for method in METHODS.values() if method.scheduler_name == name), None)
 
 
 LCMScheduler = _instead("LCMScheduler")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from ..schedulers.methods import find_method
 from .folder import Model
 from .plan import plan
 from .recipes import SHAPES, SHAPES_FOLDER, Recipe
@@ -113,7 +114,13 @@ def _names(
                     f"the record in {path} names the LoRA of the model {SHAPES!r}, which is for no other model; give "
                     "--lora"
                 )
-            lora = str(SHAPES_FOLDER / f"{record['method']}_lora")
+            shipped = find_method(record["method"]).shipped_lora
+            if shipped is None:
+                raise UsageError(
+                    f"the record in {path} names the shipped LoRA, but none ships for the method {record['method']}; "
+                    "give --lora"
+                )
+            lora = str(SHAPES_FOLDER / shipped)
     return model, lora
 
 

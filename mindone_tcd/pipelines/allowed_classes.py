@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from ..schedulers.methods import METHODS
 
 CLASS_NAME = re.compile(r"[A-Z][A-Za-z0-9_]{0,99}")
 _PART = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
@@ -24,7 +25,6 @@ _DTYPE = re.compile(r"(?:torch\.)?(?:auto|b?float\d+\w*|complex\d+|u?int\d+|half
 _SHARD = re.compile(r"[^/\\:]+\.safetensors")
 _LISTED = re.compile(r'"([A-Z]\w*(?:Tokenizer|Processor|FeatureExtractor|TokenizerFast|ProcessorFast))"')
 
-_OURS = frozenset({"TCDScheduler", "LCMScheduler"})
 _UNUSED_FILE = "special_tokens_map_file"  # written by old versions; nothing reads it
 _LIBRARIES = {"diffusers": "diffusers", "transformers": "transformers"}
 _LIBRARIES |= {f"mindone.{name}": name for name in _LIBRARIES}
@@ -173,7 +173,7 @@ def _package(name: str) -> Path | None:
 def _classes(library: str) -> frozenset[str]:
     library = _LIBRARIES.get(library, library)
     if library == "diffusers":
-        return frozenset().union(*_diffusers().values()) | _OURS
+        return frozenset().union(*_diffusers().values(), (method.scheduler_name for method in METHODS.values()))
     if library == "transformers":
         return _transformers()
     return (

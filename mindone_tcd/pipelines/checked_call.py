@@ -23,8 +23,9 @@ from ..adapters.records import acting_loras
 from ..concurrency import one_at_a_time
 from ..errors import UsageError
 from ..patches import ENGINE
-from ..schedulers import LCMScheduler, TCDScheduler
-from ..schedulers.timesteps import is_real
+from ..schedulers.arguments import is_real
+from ..schedulers.base import FewStepScheduler
+from ..schedulers.methods import METHODS
 from . import common_mistakes
 
 _COMPUTING = {
@@ -119,7 +120,7 @@ def check(pipe: Any, parameters: Mapping[str, inspect.Parameter], given: Mapping
         return parameters[name].default if name in parameters else None
 
     common_mistakes.check(pipe, value, parameters, given)
-    ours = isinstance(pipe.scheduler, TCDScheduler | LCMScheduler)
+    ours = isinstance(pipe.scheduler, FewStepScheduler)
     dropped = set(given.get("kwargs", {})) - _DEPRECATED if "kwargs" in parameters else set()
     _names(pipe, parameters, dropped if ours else dropped & {"eta"})
     added = _eta(pipe.scheduler, ours, parameters, given)
@@ -149,7 +150,8 @@ def _eta(scheduler: Any, ours: bool, parameters: Mapping[str, Any], given: Mappi
         # 0 is the pipelines' own default, which callers repeat; LCM's step, which is TCD's with 1, contradicts it.
         if eta is not None and (ours or eta != 0):
             name = type(scheduler).__name__
-            raise UsageError(f"eta is {eta!r}, but {name} has no eta; leave it out, or use TCDScheduler")
+            fit = " or ".join(method.scheduler_name for method in METHODS.values() if method.eta is not None)
+            raise UsageError(f"eta is {eta!r}, but {name} has no eta; leave it out, or use {fit}")
         return {}
     if not ours:
         return {}
@@ -249,13 +251,10 @@ def _guidance(pipe: Any, value: Callable[[str], Any]) -> None:
         _warn(f"the negative prompt has no effect at guidance_scale {scale:g}; it needs a scale above 1")
 
 
-_DISTILLED_FOR = {"tcd": "TCDScheduler", "lcm": "LCMScheduler"}
-
-
 def _lora(pipe: Any) -> None:
     own = {cls.__name__ for cls in type(pipe.scheduler).__mro__}
-    for lora in acting_loras(pipe, {kind for kind, right in _DISTILLED_FOR.items() if right not in own}):
-        right = _DISTILLED_FOR[lora.distillation]
+    for lora in acting_loras(pipe, {method.name for method in METHODS.values() if method.scheduler_name not in own}):
+        right = METHODS[lora.distillation].scheduler_name
         _warn(
             f"the LoRA {lora.name!r} was distilled for {lora.distillation.upper()}, but the scheduler is "
             f"{type(pipe.scheduler).__name__}; use pipe.scheduler = {right}.from_config(pipe.scheduler.config), "

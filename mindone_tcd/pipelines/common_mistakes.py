@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import UsageError
-from ..schedulers.timesteps import is_real
+from ..schedulers.arguments import is_real
 
 
 def checked_to(to: Callable) -> Callable:

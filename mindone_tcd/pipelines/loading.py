@@ -10,6 +10,7 @@ from ..environment import require_mindspore
 from ..errors import UsageError
 from ..hub import using
 from ..quiet import errors_only
+from ..schedulers.methods import DEFAULT_METHOD, find_method
 from .folder import Model
 from .plan import plan
 from .recipes import SHAPES, Recipe
@@ -23,7 +24,7 @@ def load(
     task: str = "text-to-image",
     model: str | Path = SHAPES,
     *,
-    method: str = "tcd",
+    method: str = DEFAULT_METHOD,
     lora: str | Path | None = None,
     dtype: str | None = None,
     compile: bool | str = False,
@@ -35,7 +36,8 @@ def load(
     Args:
         task: ``text-to-image``.
         model: ``shapes`` (the model in this package), a folder in the layout of diffusers, or a hub id.
-        method: ``tcd`` or ``lcm``.
+        method: a name in :data:`~mindone_tcd.schedulers.methods.METHODS`: ``tcd``, ``lcm``, or one that
+            :func:`~mindone_tcd.schedulers.methods.register_method` added.
         lora: a folder, a safetensors file or a hub id in place of the recipe's LoRA; ``none`` for none.
         dtype: ``float32``, ``float16`` or ``bfloat16``; by default float32 on a CPU and float16 on Ascend.
         compile: True or ``step`` to run the networks as compiled graphs, ``trajectory`` for one graph of all steps; see
@@ -72,7 +74,7 @@ def load_planned(
     import mindspore as ms
     from mindone.diffusers import DiffusionPipeline
 
-    from .. import cpu, schedulers
+    from .. import cpu
     from ..adapters import files
     from ..compiled import compile_pipeline
 
@@ -85,8 +87,7 @@ def load_planned(
         pipe = DiffusionPipeline.from_pretrained(
             model.location, use_safetensors=True, mindspore_dtype=getattr(ms, dtype)
         )
-        scheduler = schedulers.TCDScheduler if chosen.method == "tcd" else schedulers.LCMScheduler
-        pipe.scheduler = scheduler.from_config(pipe.scheduler.config)
+        pipe.scheduler = find_method(chosen.method).scheduler_class().from_config(pipe.scheduler.config)
         if chosen.lora is not None:
             pipe.load_lora_weights(chosen.lora, adapter_name=_adapter_name(chosen.lora))
     pipe.set_progress_bar_config(desc=f"{chosen.method} steps", leave=False)

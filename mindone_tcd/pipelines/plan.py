@@ -16,7 +16,7 @@ def plan(model: str | Path, method: str, lora: str | Path | None) -> tuple[Model
 
     Args:
         model: ``shapes``, a folder, or a hub id.
-        method: ``tcd`` or ``lcm``.
+        method: a name, such as ``tcd``.
         lora: a folder, a file or a hub id in place of the recipe's; ``none`` for no LoRA.
 
     Raises:

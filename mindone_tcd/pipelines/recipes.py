@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+from ..schedulers.methods import METHODS, find_method
 
 if TYPE_CHECKING:
     from .folder import Model
@@ -16,22 +17,17 @@ SHAPES = "shapes"
 
 SHAPES_FOLDER = Path(__file__).resolve().parents[1] / "shapes" / "weights"
 
-METHODS = ("tcd", "lcm")
-
-ORIGINAL_STEPS = 50
-"""Both LoRAs were distilled on a grid of 50 timesteps, so no more steps than that can be taken."""
-
 
 @dataclass(frozen=True)
 class Recipe:
     """How a few-step method is used. An unknown method is a :class:`UsageError` as soon as a recipe names it.
 
     Attributes:
-        method: ``tcd`` or ``lcm``, which is also the scheduler.
+        method: the name of a row in :data:`~mindone_tcd.schedulers.methods.METHODS`, such as ``tcd``.
         lora: a folder, a safetensors file or a hub id; None for a model that needs none.
         steps: number of inference steps.
         guidance_scale: classifier-free guidance; 1 and below is none, and halves the cost.
-        eta: TCD's share of fresh noise a step, from 0 to 1; None for LCM, which has no such choice.
+        eta: the share of fresh noise in each step, from 0 to 1; None for a method without eta, such as ``lcm``.
     """
 
     method: str
@@ -41,36 +37,26 @@ class Recipe:
     eta: float | None = None
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise UsageError(f"unknown method {self.method!r}; choose one of: {', '.join(METHODS)}")
+        find_method(self.method)
 
 
 PIPELINES = ("StableDiffusionXLPipeline", "StableDiffusionPipeline", "LatentConsistencyModelPipeline")
-"""What makes pictures from text alone."""
-
-LORAS: dict[tuple[str, int, str], str] = {
-    ("StableDiffusionXLPipeline", 2048, "tcd"): "h1t/TCD-SDXL-LoRA",
-    ("StableDiffusionXLPipeline", 2048, "lcm"): "latent-consistency/lcm-lora-sdxl",
-    ("StableDiffusionPipeline", 768, "tcd"): "h1t/TCD-SD15-LoRA",
-    ("StableDiffusionPipeline", 768, "lcm"): "latent-consistency/lcm-lora-sdv1-5",
-    ("StableDiffusionPipeline", 1024, "tcd"): "h1t/TCD-SD21-base-LoRA",
-}
-"""The published LoRA for a pipeline class, the width of its prompt's embeddings, and a method. All of them were
-distilled from models that predict the noise."""
+"""The pipelines that make images from text alone."""
 
 
 def recipe(method: str, model: Model) -> Recipe:
     """The recipe of a method for a model, still without LoRA.
 
     Args:
-        method: ``tcd`` or ``lcm``.
+        method: a name, such as ``tcd``.
         model: as :func:`~mindone_tcd.pipelines.folder.find_model` describes it.
 
     Raises:
-        UsageError: for another method, a pipeline that needs more than a prompt, and a latent consistency model with
-            another method than ``lcm``.
+        UsageError: for an unknown method, a pipeline that needs more than a prompt, and a latent consistency model
+            with a method that cannot use one.
     """
-    chosen = Recipe(method, None, eta=0.3 if method == "tcd" else None)
+    row = find_method(method)
+    chosen = Recipe(row.name, None, steps=row.steps, guidance_scale=row.guidance_scale, eta=row.eta)
     if model.pipeline_class not in PIPELINES:
         raise UsageError(
             f"{model.name} is a {model.pipeline_class}; this makes pictures from text alone, with one of "
@@ -78,22 +64,24 @@ def recipe(method: str, model: Model) -> Recipe:
         )
     if not model.guidance_embedded:
         return chosen
-    if method != "lcm":
-        raise UsageError(f"{model.name} is a latent consistency model; choose the method lcm")
-    return replace(chosen, guidance_scale=8.0)
+    if row.embedded_guidance_scale is None:
+        fit = " or ".join(each.name for each in METHODS.values() if each.embedded_guidance_scale is not None)
+        raise UsageError(f"{model.name} is a latent consistency model; choose the method {fit}")
+    return replace(chosen, guidance_scale=row.embedded_guidance_scale)
 
 
 def lora_of(method: str, model: Model) -> str | None:
-    """The LoRA that makes a model fit for a method: a folder or a hub id; None if the model needs none.
+    """The LoRA that a model needs for a method: a folder or a hub id; None if it needs none.
 
     Raises:
-        UsageError: if none is published for such a model.
+        UsageError: for an unknown method, and if no LoRA is known for such a model.
     """
+    row = find_method(method)
     if model.shipped:
-        return str(SHAPES_FOLDER / f"{method}_lora")
-    if model.guidance_embedded:
+        return None if row.shipped_lora is None else str(SHAPES_FOLDER / row.shipped_lora)
+    if model.guidance_embedded or not row.distilled:
         return None
-    lora = LORAS.get((model.pipeline_class, model.cross_attention_dim or 0, method))
+    lora = row.loras.get((model.pipeline_class, model.cross_attention_dim or 0))
     if lora is None or model.prediction_type not in (None, "epsilon"):
         raise UsageError(
             f"no {method} LoRA is known for {model.name} (a {model.pipeline_class}, cross_attention_dim "

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import UsageError
-from .recipes import METHODS, ORIGINAL_STEPS
+from ..schedulers.methods import METHODS
 from .request import DTYPES, FORMS, MOST_GUIDANCE, MOST_PICTURES, MOST_PIXELS_A_SIDE, MOST_SEED
 
 _MOST_CHARACTERS = 1 << 20
@@ -81,6 +81,14 @@ def _one_of(names: tuple[str, ...]) -> Check:
     return check
 
 
+def _steps(value: Any, name: str) -> None:
+    _whole(1, max(method.max_steps for method in METHODS.values()))(value, name)
+
+
+def _method(value: Any, name: str) -> None:
+    _one_of(tuple(METHODS))(value, name)
+
+
 def _or_none(check: Check) -> Check:
     return lambda value, name: None if value is None else check(value, name)
 
@@ -133,7 +141,7 @@ _FIELDS: dict[str, Check] = {
     "negative_prompt": _or_none(_text),
     "seed": _seed,
     "batch_seeds": _seeds,
-    "steps": _whole(1, ORIGINAL_STEPS),
+    "steps": _steps,
     "guidance_scale": _real(MOST_GUIDANCE),
     "eta": _or_none(_real(1)),
     "width": _SIDE,
@@ -142,7 +150,7 @@ _FIELDS: dict[str, Check] = {
     "model_from": _one_of(SOURCES),
     "model_sha256": _or_none(_sha256),
     "model_path": _text,
-    "method": _one_of(METHODS),
+    "method": _method,
     "lora": _or_none(_text),
     "lora_from": _or_none(_one_of(SOURCES)),
     "lora_sha256": _or_none(_sha256),

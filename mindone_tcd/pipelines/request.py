@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 from numbers import Real
 
 from ..errors import UsageError
+from ..schedulers.methods import METHODS, find_method
 from ..shapes.grammar import COLOURS, POSITIONS, RELATIONS, SHAPES, SIZES
 from ..shapes.prompts import to_trained
 from .folder import Model
-from .recipes import ORIGINAL_STEPS, Recipe
+from .recipes import Recipe
 
 DTYPES = ("float32", "float16", "bfloat16")
 FORMS = ("step", "trajectory")
@@ -32,9 +33,9 @@ class Request:
         prompt: what the pictures are to show.
         negative_prompt: what they are not to show; only guidance above 1 heeds it.
         seeds: one for each picture; its PCG64 stream gives the latents, then each step's noise.
-        steps: number of inference steps, 1 to 50.
+        steps: number of inference steps, from 1 to the method's ``max_steps``.
         guidance_scale: 0 or more; classifier-free guidance runs above 1.
-        eta: TCD's share of fresh noise, 0 to 1; None for LCM.
+        eta: the share of fresh noise in each step, 0 to 1; None for a method without eta.
         width, height: in pixels.
     """
 
@@ -180,14 +181,16 @@ def make_request(
     if first > MOST_SEED:
         raise UsageError(f"seed is {_shown(first)}; expected at most {len(str(MOST_SEED))} digits")
     seeds = tuple(first + k for k in range(whole_number(count, "count", 1, MOST_PICTURES)))
-    steps = recipe.steps if steps is None else whole_number(steps, "steps", 1, ORIGINAL_STEPS)
+    method = find_method(recipe.method)
+    steps = recipe.steps if steps is None else whole_number(steps, "steps", 1, method.max_steps)
     guidance_scale = _real(
         recipe.guidance_scale if guidance_scale is None else guidance_scale, "guidance", 0, MOST_GUIDANCE
     )
     if eta is None:
         eta = recipe.eta
-    elif recipe.method != "tcd":
-        raise UsageError(f"eta is {eta!r}, but {recipe.method} has no eta; leave it out or choose the method tcd")
+    elif method.eta is None:
+        fit = " or ".join(each.name for each in METHODS.values() if each.eta is not None)
+        raise UsageError(f"eta is {eta!r}, but {recipe.method} has no eta; leave it out or choose the method {fit}")
     else:
         eta = _real(eta, "eta", 0, 1)
     width, height = _size(size, model)

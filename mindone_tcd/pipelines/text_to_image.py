@@ -65,9 +65,9 @@ class TextToImage:
                 take the guidance scale themselves.
             seed: of the first picture, 0 or more; the next ones have the numbers that follow.
             count: how many.
-            steps: number of inference steps, 1 to 50; None for the recipe's.
+            steps: number of inference steps, from 1 to the method's ``max_steps``; None for the recipe's.
             guidance_scale: None for the recipe's; above 1 the UNet sees a batch twice as large.
-            eta: TCD's share of fresh noise a step, 0 to 1; None for the recipe's.
+            eta: the share of fresh noise in each step, 0 to 1; None for the recipe's.
             size: pixels, or (width, height); None for the model's.
             batch_size: how many pictures are computed at once. Each has its own stream of noise, so that a picture
                 made alone and in a batch differ only by rounding.

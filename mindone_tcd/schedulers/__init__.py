@@ -1,11 +1,33 @@
-"""Samplers for 1 to 8 steps."""
+"""Samplers for 1 to 8 steps.
 
-from ..environment import require_mindspore
+Names load when they are first used, because MindSpore and mindone take seconds to import. `methods.py` lists the samplers
+and needs neither.
+"""
 
-require_mindspore()
+from __future__ import annotations
 
-from .affine import affine_step  # noqa: E402
-from .lcm import LCMScheduler  # noqa: E402
-from .tcd import TCDScheduler  # noqa: E402
+import importlib
+from typing import Any
 
-__all__ = ["LCMScheduler", "TCDScheduler", "affine_step"]
+from .methods import METHODS
+
+_HOMES = {"affine_step": "affine", "FewStepScheduler": "base"}
+_HOMES = {name: f"{__name__}.{module}" for name, module in _HOMES.items()}
+_HOMES |= {method.scheduler_name: method.scheduler.partition(":")[0] for method in METHODS.values()}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from ..environment import require_mindspore
+
+    require_mindspore()
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,7 +1,7 @@
-"""The one thing that both samplers do in a step: x_next = A·x + B·m + C·z.
+"""One denoising step on the device: x_next = A·x + B·m + C·z.
 
-x is the sample, m the model's output, z standard normal noise. The functions are pure and use nothing but
-multiplication, addition and casts, so they run on every device, under PyNative and inside `ms.jit`.
+x is the sample, m the model output, z standard normal noise. The functions are pure. They use multiplication, addition
+and casts only, so they run on every device, in PyNative mode and inside `ms.jit`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ def affine_step(
     noise: ms.Tensor | None,
     coefficients: tuple[float, float, float],
 ) -> ms.Tensor:
-    """One denoising step as a pure function, for loops that are compiled together with the model.
+    """Take one denoising step as a pure function, for loops that are compiled together with the model.
 
     Args:
         sample: x, of any shape and floating dtype.
         model_output: m, of the same shape.
         noise: z, of the same shape; None where C is 0 (the last step, and every step of TCD with eta 0).
-        coefficients: (A, B, C), one row of `scheduler.coefficients()`. Python floats are compiled in as constants;
-            tensors of shape () stay inputs of the graph, so that other steps or another eta need no new one.
+        coefficients: (A, B, C), one row of `scheduler.coefficients()`. Python floats become constants of the graph.
+            Tensors of shape () stay inputs of the graph, so that other steps or another eta need no new graph.
 
     Returns:
         x_next, with the shape and dtype of `sample`, computed in float32 (float64 for a float64 sample).
@@ -36,40 +36,43 @@ def affine_step(
 
 
 def blend(a: float, x: ms.Tensor, b: float, y: ms.Tensor) -> ms.Tensor:
-    """a·x + b·y."""
+    """Return a·x + b·y."""
     return times(x, a) + times(y, b)
 
 
 def times(x: ms.Tensor, factor: float | ms.Tensor) -> ms.Tensor:
-    """factor·x, also where MindSpore would round a Python float to float32 beside a float64 tensor."""
+    """Return factor·x. Beside a float64 tensor, MindSpore would round a Python float to float32; this does not."""
     if x.dtype == ms.float64 and isinstance(factor, float):
         return x * ms.Tensor(factor, ms.float64)
     return x * factor
 
 
 def cast(tensor: ms.Tensor, dtype: ms.Type) -> ms.Tensor:
-    """`tensor` in `dtype`; no operation if it already is."""
+    """Return `tensor` in `dtype`; no operation if it has that dtype already."""
     return tensor if tensor.dtype == dtype else ops.cast(tensor, dtype)
 
 
 def working_dtype(sample: ms.Tensor) -> ms.Type:
-    """Half precisions are computed in float32: A and B reach 14 and nearly cancel, and CPUs cannot add bfloat16."""
+    """Return the dtype to compute in: float64 for float64, else float32.
+
+    Half precisions are not enough, because A and B reach 14 and nearly cancel. CPUs also cannot add bfloat16.
+    """
     return ms.float64 if sample.dtype == ms.float64 else ms.float32
 
 
 def dynamic_threshold(x0: ms.Tensor, ratio: float, largest: float) -> ms.Tensor:
-    """Imagen's dynamic thresholding (arXiv 2205.11487, section 2.3), without waiting for the device.
+    """Apply Imagen's dynamic thresholding (arXiv 2205.11487, section 2.3) without a read from the device.
 
-    s is the `ratio` quantile of |x0| in each image, at least 1 and at most `largest`; x0 is clipped to [-s, s] and
+    s is the `ratio` quantile of |x0| in each image, at least 1 and at most `largest`. x0 is clipped to [-s, s] and
     divided by s.
 
     Args:
         x0: shape (batch, …), float32 or float64.
         ratio: in [0, 1].
-        largest: the upper bound of s; below 1 it wins over the lower bound.
+        largest: the upper bound of s; below 1 it takes precedence over the lower bound.
 
     Returns:
-        a tensor like `x0`.
+        A tensor of the shape and dtype of `x0`.
     """
     flat = x0.reshape((x0.shape[0], -1))
     ascending = ops.sort(ops.abs(flat), axis=1)[0]

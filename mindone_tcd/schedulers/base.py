@@ -1,4 +1,4 @@
-"""What TCD and LCM share: the configuration, the timesteps, the place in the trajectory, and the step itself."""
+"""The base class of the samplers: configuration, timesteps, the step, and adding noise."""
 
 from __future__ import annotations
 
@@ -9,25 +9,24 @@ from collections.abc import Sequence
 import mindspore as ms
 import numpy as np
 from mindone.diffusers.configuration_utils import ConfigMixin, register_to_config
-from mindone.diffusers.schedulers.scheduling_utils import SchedulerMixin
+from mindone.diffusers.schedulers.scheduling_utils import SchedulerMixin, SchedulerOutput
+from mindone.diffusers.utils import BaseOutput
 
 from ..random import Generators, standard_normal
 from .affine import blend, cast, times, working_dtype
-from .forward_process import ForwardProcess
-from .noise_schedule import PREDICTION_TYPES, cumulative_alphas, make_betas, rescale_zero_terminal_snr
-from .timesteps import integer
+from .arguments import fraction, integer
+from .coefficients import StepCoefficients
+from .forward_process import AnyTimesteps, mix, per_sample
+from .methods import METHODS
+from .noise_schedule import NoiseSchedule, make_betas
+from .timesteps import custom, host_values, origin_grid, pick, tagged
 from .trajectory import Trajectory
 
 logger = logging.getLogger(__name__)
 
-Row = tuple[float, float, float, float | None]
-
 _FLOATS = (ms.float32, ms.float16, ms.bfloat16, ms.float64)
 
-# Schedulers of the same kind of model: each builds from the configuration of any other.
 COMPATIBLE = [
-    "TCDScheduler",
-    "LCMScheduler",
     "DDIMScheduler",
     "DDPMScheduler",
     "PNDMScheduler",
@@ -42,14 +41,26 @@ COMPATIBLE = [
     "DEISMultistepScheduler",
     "UniPCMultistepScheduler",
 ]
+"""mindone's schedulers for the same kind of model. Each can be made from the configuration of any other, or of ours."""
 
 
-class FewStepScheduler(Trajectory, ForwardProcess, SchedulerMixin, ConfigMixin):
-    """Base of `TCDScheduler` and `LCMScheduler`; they document the arguments."""
+class FewStepScheduler(SchedulerMixin, ConfigMixin):
+    """Base class of the samplers whose step is a row of numbers, made on the host when the timesteps are set.
+
+    A sampler implements `make_table`. `TCDScheduler` and `LCMScheduler` document the arguments.
+
+    Attributes:
+        schedule: the `NoiseSchedule`, float64.
+        timesteps: the timesteps of the run, descending, as an int64 tensor; before `set_timesteps`, all of them.
+        timesteps_list: the same as a list of int.
+        num_inference_steps: number of steps; None before `set_timesteps`.
+        custom_timesteps: whether the caller chose the timesteps.
+    """
 
     order = 1
     init_noise_sigma = 1.0
-    _compatibles = COMPATIBLE
+    num_inference_steps: int | None = None
+    custom_timesteps: bool = False
 
     @register_to_config
     def __init__(
@@ -73,30 +84,28 @@ class FewStepScheduler(Trajectory, ForwardProcess, SchedulerMixin, ConfigMixin):
         rescale_betas_zero_snr: bool = False,
     ) -> None:
         count = integer(num_train_timesteps, "num_train_timesteps", least=1)
-        if prediction_type not in PREDICTION_TYPES:
-            raise ValueError(f"prediction_type is {prediction_type!r}; expected one of {', '.join(PREDICTION_TYPES)}")
+        betas = make_betas(count, beta_start, beta_end, beta_schedule, trained_betas, rescale_betas_zero_snr)
+        self.schedule = NoiseSchedule.from_betas(betas, prediction_type)
         self._check_options()
-        betas = make_betas(count, beta_start, beta_end, beta_schedule, trained_betas)
-        if rescale_betas_zero_snr:
-            betas = rescale_zero_terminal_snr(betas)
-        alphas_cumprod = cumulative_alphas(betas)
-        self._tabulate_mixture(alphas_cumprod)
+        self._forward_tables = tuple(
+            ms.Tensor(part.astype(np.float32)) for part in self.schedule.signal_and_sigma(np.arange(count))
+        )
         self.betas = ms.Tensor(betas)
         self.alphas = ms.Tensor(np.float32(1) - betas)
-        self.alphas_cumprod = ms.Tensor(alphas_cumprod)
-        self.final_alpha_cumprod = ms.Tensor(1.0 if set_alpha_to_one else float(alphas_cumprod[0]), ms.float32)
-        # Pipelines write down where a component can be loaded from by reading `__module__` of the object: it has to
-        # name the library that a saved folder can be loaded with, where `register` puts the class.
+        self.alphas_cumprod = ms.Tensor(self.schedule.alphas_cumprod.astype(np.float32))
+        last = 1.0 if set_alpha_to_one else float(self.schedule.alphas_cumprod[0])
+        self.final_alpha_cumprod = ms.Tensor(last, ms.float32)
+        # Pipelines read `__module__` of the object to write where a component is loaded from. It has to name the
+        # library that can load a saved folder, which is where `register` puts the class.
         self.__module__ = "mindone.diffusers"
-
         self._follow(np.arange(count, dtype=np.int64)[::-1])
 
     @classmethod
     def from_config(cls, config: dict | None = None, return_unused_kwargs: bool = False, **kwargs):
-        """Builds the scheduler from the configuration of any diffusers or mindone scheduler, as `ConfigMixin` does.
+        """Make the scheduler from the configuration of any diffusers or mindone scheduler, as `ConfigMixin` does.
 
         Raises:
-            ValueError: if the configuration is of a flow-matching or EDM scheduler, whose models have no ᾱ.
+            ValueError: if the configuration is that of a flow-matching or EDM scheduler. Their models have no ᾱ.
         """
         origin = _other_kind(config) if isinstance(config, dict) else None
         if origin is not None:
@@ -110,11 +119,12 @@ class FewStepScheduler(Trajectory, ForwardProcess, SchedulerMixin, ConfigMixin):
     def _get_compatibles(cls) -> list[type]:
         import mindone.diffusers
 
-        found = (getattr(mindone.diffusers, name, None) for name in cls._compatibles if name != cls.__name__)
+        names = dict.fromkeys([*(method.scheduler_name for method in METHODS.values()), *COMPATIBLE])
+        found = (getattr(mindone.diffusers, name, None) for name in names if name != cls.__name__)
         return [cls, *(other for other in found if other is not None)]
 
     def _check_options(self) -> None:
-        """`leading` and an offset of 0 or 1 stand in nearly every Stable Diffusion folder: no word about these."""
+        # Nearly every Stable Diffusion folder has `leading` and an offset of 0 or 1, so these cause no warning.
         if self.config.timestep_spacing != "leading":
             self._warn("timestep_spacing", self.config.timestep_spacing, "original_inference_steps or timesteps=[…]")
         if self.config.steps_offset not in (0, 1):
@@ -123,91 +133,251 @@ class FewStepScheduler(Trajectory, ForwardProcess, SchedulerMixin, ConfigMixin):
     def _warn(self, option: str, value: object, remedy: str) -> None:
         _warn_once(type(self).__name__, option, repr(value), remedy)
 
-    def _x0(self, timesteps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(p, q) with x0 = p·x + q·m at each timestep."""
-        signal, sigma = self._mixture(timesteps)
-        if self.config.prediction_type == "epsilon":
-            return 1 / signal, -sigma / signal
-        if self.config.prediction_type == "v_prediction":
-            return signal, -sigma
-        return np.zeros_like(signal), np.ones_like(signal)
+    def __len__(self) -> int:
+        return self.config.num_train_timesteps
 
-    def _epsilon(self, timesteps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(p, q) with ε = p·x + q·m at each timestep."""
-        signal, sigma = self._mixture(timesteps)
-        if self.config.prediction_type == "epsilon":
-            return np.zeros_like(signal), np.ones_like(signal)
-        if self.config.prediction_type == "v_prediction":
-            return sigma, signal
-        return 1 / sigma, -signal / sigma
+    # ----- the table ------------------------------------------------------------------------------------------------
 
-    def _mixture(self, timesteps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        alphas_cumprod = self._alphas_cumprod[timesteps]
-        return np.sqrt(alphas_cumprod), np.sqrt(1 - alphas_cumprod)
+    def make_table(self) -> list[StepCoefficients]:
+        """Return one row for each of `timesteps_list`; each sampler implements it.
 
-    def _checked(self, rows: Sequence[Row], index: int) -> Row:
-        row = rows[index]
-        if not np.isfinite(row[0] + row[1]):
+        Called by `set_timesteps`. Rows that are not finite raise an error only when a step uses them.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no make_table")
+
+    def coefficients(self) -> tuple[tuple[float, float, float], ...]:
+        """Return (A, B, C) of each step from the begin index on, for `affine_step`.
+
+        Steps that draw no noise have C = 0.
+
+        Raises:
+            ValueError: before `set_timesteps`, or if a step is not finite.
+        """
+        self._need_timesteps()
+        return self._affine_rows(self._table)
+
+    @property
+    def affine(self) -> bool:
+        """Whether `coefficients` describe the step: whether it is A·x + B·m + C·z."""
+        return True
+
+    def _affine_rows(self, table: Sequence[StepCoefficients]) -> tuple[tuple[float, float, float], ...]:
+        return tuple(self._row(table, index).affine for index in range(self.begin_index or 0, len(table)))
+
+    def _row(self, table: Sequence[StepCoefficients], index: int) -> StepCoefficients:
+        row = table[index]
+        if not np.isfinite(row.a + row.b):
+            timestep = self.timesteps_list[index]
             raise ValueError(
                 f"prediction_type='{self.config.prediction_type}' has no finite step at timestep "
-                f"{self.timesteps_list[index]}, where ᾱ is {self._alphas_cumprod[self.timesteps_list[index]]:g}; for a "
+                f"{timestep}, where ᾱ is {self.schedule.alphas_cumprod[timestep]:g}; for a "
                 "zero-terminal-SNR schedule use a v_prediction or sample model, or timesteps=[…] that start later"
             )
         return row
 
-    def _coefficients(self, rows: Sequence[Row]) -> tuple[tuple[float, float, float], ...]:
-        start = self._begin_index or 0
-        checked = [self._checked(rows, index) for index in range(start, len(rows))]
-        return tuple((r * a, r * b, c or 0.0) for a, b, r, c in checked)
+    # ----- the step -------------------------------------------------------------------------------------------------
 
-    def _advance(
+    def step(
         self,
-        index: int,
-        row: Row,
         model_output: ms.Tensor,
+        timestep: int | ms.Tensor,
+        sample: ms.Tensor,
+        generator: Generators = None,
+        return_dict: bool = False,
+        *,
+        noise: np.ndarray | None = None,
+    ) -> BaseOutput | tuple[ms.Tensor, ms.Tensor]:
+        """Step from x_t to the sample at the next timestep.
+
+        A step takes five device operations, or three if it adds no noise. Half precisions add four casts. The host
+        does not wait for the device if `timestep` is a number, comes from `scheduler.timesteps`, or follows
+        `set_begin_index`, which fixes the order of the steps. Any other tensor is read from the device. Inside
+        `ms.jit`, use `affine_step` with `coefficients()`.
+
+        Args:
+            model_output: shape (batch, …), the model's output at `timestep`.
+            timestep: one of `scheduler.timesteps`.
+            sample: x_t, the same shape as `model_output`.
+            generator: one NumPy generator, or one for each image. A step that adds no noise does not use it.
+            return_dict: whether to return an output object instead of a tuple.
+            noise: standard normals to use instead of the generator's, a float array of the shape of `sample`.
+
+        Returns:
+            (x_next, denoised), or the output object; both in the sample's dtype. For LCM, the object is an
+            `LCMSchedulerOutput` with `prev_sample` and `denoised`.
+
+        Raises:
+            ValueError: before `set_timesteps`; for a timestep that is not in the trajectory, shapes that differ, a
+                list of generators that does not fit the batch, or a step that is not finite.
+            TypeError: if `model_output`, `sample`, `noise` or a generator is of another type.
+        """
+        self._need_timesteps()
+        return self._step(self._table, model_output, timestep, sample, generator, return_dict, noise)
+
+    def _step(
+        self,
+        table: Sequence[StepCoefficients],
+        model_output: ms.Tensor,
+        timestep: int | ms.Tensor,
         sample: ms.Tensor,
         generator: Generators,
+        return_dict: bool,
         noise: np.ndarray | None,
-    ) -> tuple[ms.Tensor, ms.Tensor]:
-        """(x_next, denoised), with denoised = a·x + b·m and x_next = r·denoised + c·z."""
-        for name, tensor in (("model_output", model_output), ("sample", sample)):
-            if not isinstance(tensor, ms.Tensor) or tensor.dtype not in _FLOATS:
-                raise TypeError(f"{name} is {_kind(tensor)}; expected a MindSpore tensor of floating-point numbers")
-        if model_output.shape != sample.shape:
-            raise ValueError(f"model_output has the shape {model_output.shape}, but sample has {sample.shape}")
-        a, b, r, c = row
+    ) -> BaseOutput | tuple[ms.Tensor, ms.Tensor]:
+        """denoised = a·x + b·m, x_next = r·denoised + c·z, with the row that `table` has for `timestep`."""
+        index = self._trajectory.locate(timestep)
+        row = self._row(table, index)
+        _check_tensors(model_output, sample)
         work = working_dtype(sample)
-        denoised = self._denoise(index, cast(model_output, work), cast(sample, work), a, b)
-        if c is None:
-            self._step_index = index + 1
+        denoised = self._denoise(row, self.timesteps_list[index], cast(sample, work), cast(model_output, work))
+        if row.c is None:
+            x_next = denoised = cast(denoised, sample.dtype)
+        else:
+            z = standard_normal(sample.shape, generator) if noise is None else _host_noise(noise, sample.shape)
+            # c·z is computed on the host, where z is: that saves one device operation.
+            scaled = np.empty(z.shape, np.float64 if work == ms.float64 else np.float32)
+            np.multiply(z, row.c, out=scaled, dtype=np.float64, casting="same_kind")
+            x_next = cast(times(denoised, row.r) + ms.Tensor.from_numpy(scaled), sample.dtype)
             denoised = cast(denoised, sample.dtype)
-            return denoised, denoised
-        drawn = standard_normal(sample.shape, generator) if noise is None else _host_noise(noise, sample.shape)
-        # Scaled on the host, where it is: one device operation less.
-        scaled = np.empty(drawn.shape, np.float64 if work == ms.float64 else np.float32)
-        np.multiply(drawn, c, out=scaled, dtype=np.float64, casting="same_kind")
-        self._step_index = index + 1
-        stepped = times(denoised, r) + ms.Tensor.from_numpy(scaled)
-        return cast(stepped, sample.dtype), cast(denoised, sample.dtype)
+        self._trajectory.step_index = index + 1
+        return self._output(x_next, denoised) if return_dict else (x_next, denoised)
 
-    @property
-    def affine(self) -> bool:
-        """Whether a step is A·x + B·m + C·z, so that there are `coefficients`."""
-        return True
+    def _output(self, x_next: ms.Tensor, denoised: ms.Tensor) -> BaseOutput:
+        return SchedulerOutput(prev_sample=x_next)
 
-    def _denoise(self, index: int, model_output: ms.Tensor, sample: ms.Tensor, a: float, b: float) -> ms.Tensor:
-        return blend(a, sample, b, model_output)
+    def _denoise(self, row: StepCoefficients, timestep: int, x: ms.Tensor, m: ms.Tensor) -> ms.Tensor:
+        return blend(row.a, x, row.b, m)
 
     def scale_model_input(self, sample: ms.Tensor, timestep: int | ms.Tensor | None = None) -> ms.Tensor:
-        """`sample` as it is: these samplers need no scaling."""
+        """Return `sample` unchanged: these samplers need no scaling."""
         return sample
 
-    def __len__(self) -> int:
-        return self.config.num_train_timesteps
+    # ----- the timesteps --------------------------------------------------------------------------------------------
+
+    def set_timesteps(
+        self,
+        num_inference_steps: int | None = None,
+        *,
+        original_inference_steps: int | None = None,
+        timesteps: Sequence[int] | np.ndarray | ms.Tensor | None = None,
+        strength: float = 1.0,
+    ) -> None:
+        """Choose the timesteps, compute the table of coefficients, and return to the first step.
+
+        Args:
+            num_inference_steps: the number of steps. Give this or `timesteps`.
+            original_inference_steps: the length of the distillation's grid, if it differs from the configuration's.
+                Pass it by name: the second position is a device in diffusers and this number in mindone.
+            timesteps: strictly descending training timesteps to use instead of the grid.
+            strength: in (0, 1]. Image-to-image starts at this fraction of the grid. mindone's SDXL pipelines leave it
+                at 1 and use `set_begin_index`.
+
+        Raises:
+            ValueError: if the arguments are wrong or do not fit together. The message says what to change.
+        """
+        if (num_inference_steps is None) == (timesteps is None):
+            raise ValueError("give either num_inference_steps or timesteps to set_timesteps: exactly one of them")
+        strength = fraction(strength, "strength", zero=False)
+        if timesteps is not None:
+            if isinstance(timesteps, ms.Tensor):
+                timesteps = timesteps.asnumpy()
+            chosen = custom(timesteps, strength, self._origin_grid(original_inference_steps, 1.0), len(self))
+        else:
+            steps = integer(num_inference_steps, "num_inference_steps", least=1)
+            grid = self._origin_grid(original_inference_steps, strength)
+            original = self._original_steps(original_inference_steps)
+            most = min(len(grid), original)
+            if steps > most:
+                remedy = "take fewer steps, " + ("a higher strength, " if strength < 1 else "")
+                raise ValueError(
+                    f"num_inference_steps is {steps}, but original_inference_steps={original} and "
+                    f"strength={strength:g} allow at most {most}; {remedy}or original_inference_steps up to {len(self)}"
+                )
+            chosen = pick(grid, steps)
+        self.custom_timesteps = timesteps is not None
+        self.num_inference_steps = len(chosen)
+        self._follow(chosen)
+        self._table = self.make_table()
+
+    def _follow(self, chosen: np.ndarray) -> None:
+        self._trajectory = Trajectory(chosen)
+        self.timesteps, self.timesteps_list = self._trajectory.timesteps, self._trajectory.values
+
+    def _origin_grid(self, original_inference_steps: int | None, strength: float) -> np.ndarray:
+        original = self._original_steps(original_inference_steps)
+        return origin_grid(self.config.num_train_timesteps, original)[: int(original * strength)]
+
+    def _original_steps(self, given: int | None) -> int:
+        name = "original_inference_steps"
+        original = integer(self.config[name] if given is None else given, name, least=1)
+        if original > len(self):
+            raise ValueError(f"{name} is {original}; expected at most num_train_timesteps={len(self)}")
+        return original
+
+    @property
+    def step_index(self) -> int | None:
+        """The index into `timesteps` of the next step; None before the first."""
+        return self._trajectory.step_index
+
+    @property
+    def begin_index(self) -> int | None:
+        """The index into `timesteps` of the first step, if `set_begin_index` set one."""
+        return self._trajectory.begin_index
+
+    def set_begin_index(self, begin_index: int = 0) -> None:
+        """Start at this index, and expect the steps in order from there.
+
+        Raises:
+            ValueError: if it is not an index into `timesteps`.
+        """
+        self._trajectory.begin_at(begin_index)
+
+    def previous_timestep(self, timestep: int | ms.Tensor) -> int | ms.Tensor:
+        """Return the timestep that follows in the trajectory, -1 after the last; a tensor for a tensor.
+
+        Raises:
+            ValueError: if `timestep` is not in the trajectory.
+        """
+        if isinstance(timestep, ms.Tensor):
+            known = host_values(timestep)
+            return tagged(self.previous_timestep(int((timestep.asnumpy() if known is None else known).item())))
+        if self.num_inference_steps is None:
+            return timestep - 1
+        return [*self.timesteps_list, -1][self._trajectory.locate(timestep) + 1]
+
+    def _need_timesteps(self) -> None:
+        if self.num_inference_steps is None:
+            raise ValueError("no timesteps yet: call set_timesteps(num_inference_steps) first")
+
+    # ----- the forward process --------------------------------------------------------------------------------------
+
+    def add_noise(self, original_samples: ms.Tensor, noise: ms.Tensor, timesteps: AnyTimesteps) -> ms.Tensor:
+        """Return √ᾱ_t · original + √(1-ᾱ_t) · noise.
+
+        Args:
+            original_samples: shape (batch, …).
+            noise: the same shape.
+            timesteps: training timesteps, one for all (a number, shape () or (1,)) or one per image, (batch,).
+
+        Returns:
+            A tensor of the shape and dtype of `original_samples`, computed in float32.
+
+        Raises:
+            ValueError: if the number of timesteps is neither 1 nor `batch`, if the host knows a timestep that is out
+                of range, or if the noise has another shape.
+        """
+        signal, sigma = per_sample(self._forward_tables, timesteps, original_samples)
+        return mix(signal, original_samples, sigma, noise)
+
+    def get_velocity(self, sample: ms.Tensor, noise: ms.Tensor, timesteps: AnyTimesteps) -> ms.Tensor:
+        """Return v = √ᾱ_t · noise - √(1-ᾱ_t) · sample (arXiv 2202.00512); arguments and errors as in `add_noise`."""
+        signal, sigma = per_sample(self._forward_tables, timesteps, sample)
+        return mix(-sigma, sample, signal, noise)
 
 
 def _other_kind(config: dict) -> str | None:
-    """Which scheduler without betas a configuration is of; one that was never saved does not say its class."""
+    """Name the scheduler without betas that a configuration is of. A configuration that was never saved has no class
+    name, so its keys decide."""
     name = config.get("_class_name")
     if isinstance(name, str):
         return name if name.startswith("FlowMatch") or "EDM" in name else None
@@ -218,15 +388,23 @@ def _other_kind(config: dict) -> str | None:
     return "an EDM scheduler" if "sigma_data" in config else None
 
 
-def _kind(value: object) -> str:
-    return f"a tensor of {value.dtype}" if isinstance(value, ms.Tensor) else f"of type {type(value).__name__}"
+def _check_tensors(model_output: ms.Tensor, sample: ms.Tensor) -> None:
+    for name, tensor in (("model_output", model_output), ("sample", sample)):
+        if not isinstance(tensor, ms.Tensor) or tensor.dtype not in _FLOATS:
+            kind = (
+                f"a tensor of {tensor.dtype}" if isinstance(tensor, ms.Tensor) else f"of type {type(tensor).__name__}"
+            )
+            raise TypeError(f"{name} is {kind}; expected a MindSpore tensor of floating-point numbers")
+    if model_output.shape != sample.shape:
+        raise ValueError(f"model_output has the shape {model_output.shape}, but sample has {sample.shape}")
 
 
 def _host_noise(noise: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     if not isinstance(noise, np.ndarray):
         raise TypeError(
-            f"noise is of type {type(noise).__name__}; expected the NumPy array of standard_normal: step scales it on "
-            "the host. For noise that is on the device already, use affine_step with scheduler.coefficients()"
+            f"noise is of type {type(noise).__name__}; expected a NumPy array, such as standard_normal returns: step "
+            "scales it on the host. For noise that is on the device already, use affine_step with "
+            "scheduler.coefficients()"
         )
     if noise.shape != tuple(shape):
         raise ValueError(f"noise has the shape {noise.shape}, but sample has {tuple(shape)}")
@@ -236,5 +414,5 @@ def _host_noise(noise: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 @functools.cache
 def _warn_once(scheduler: str, option: str, value: str, remedy: str) -> None:
     logger.warning(
-        "%s has no use for %s=%s and ignores it; what you may want instead: %s.", scheduler, option, value, remedy
+        "%s has no use for %s=%s and ignores it; you may want instead: %s.", scheduler, option, value, remedy
     )

@@ -1,21 +1,72 @@
-"""The noise schedule: how much signal, ᾱ, and how much noise, 1 - ᾱ, a sample holds at each training timestep.
+"""The noise schedule: how much signal and how much noise a sample holds at each training timestep.
 
     x_t = √ᾱ_t · x_0 + √(1-ᾱ_t) · ε,        ᾱ_t = Π_{i≤t} (1 - β_i)
 
-Everything is NumPy on the host. The betas are float32 because checkpoints were trained on float32 betas, and ᾱ is
-rounded to float32 for the same reason: near t = 0 the rounding shows in 1 - ᾱ. What is computed from them is float64.
+This module needs NumPy only. The betas are float32, because checkpoints were trained on float32 betas. ᾱ is rounded to
+float32 for the same reason: near t = 0 the rounding is visible in 1 - ᾱ. All values computed from ᾱ are float64.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from .timesteps import fraction
+from .arguments import fraction
 
 BETA_SCHEDULES = ("linear", "scaled_linear", "squaredcos_cap_v2")
 PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseSchedule:
+    """ᾱ of each training timestep, and what the model predicts. All methods are pure.
+
+    Attributes:
+        alphas_cumprod: ᾱ, a float64 array of shape (T,).
+        prediction_type: `epsilon`, `v_prediction` or `sample`.
+
+    Raises:
+        ValueError: for an unknown `prediction_type`.
+    """
+
+    alphas_cumprod: np.ndarray
+    prediction_type: str = "epsilon"
+
+    def __post_init__(self) -> None:
+        if self.prediction_type not in PREDICTION_TYPES:
+            raise ValueError(
+                f"prediction_type is {self.prediction_type!r}; expected one of {', '.join(PREDICTION_TYPES)}"
+            )
+
+    @classmethod
+    def from_betas(cls, betas: np.ndarray, prediction_type: str) -> NoiseSchedule:
+        """Make the schedule of the betas that `make_betas` returns, a float32 array of shape (T,)."""
+        return cls(cumulative_alphas(betas).astype(np.float64), prediction_type)
+
+    def signal_and_sigma(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """√ᾱ_t and √(1-ᾱ_t) for an integer array of timesteps, as float64 arrays of its shape."""
+        alphas_cumprod = self.alphas_cumprod[t]
+        return np.sqrt(alphas_cumprod), np.sqrt(1 - alphas_cumprod)
+
+    def x0(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(p, q) such that x0 = p·x + q·m, for the sample x and the model output m at each timestep of `t`."""
+        signal, sigma = self.signal_and_sigma(t)
+        if self.prediction_type == "epsilon":
+            return 1 / signal, -sigma / signal
+        if self.prediction_type == "v_prediction":
+            return signal, -sigma
+        return np.zeros_like(signal), np.ones_like(signal)
+
+    def epsilon(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(p, q) such that ε = p·x + q·m, for the sample x and the model output m at each timestep of `t`."""
+        signal, sigma = self.signal_and_sigma(t)
+        if self.prediction_type == "epsilon":
+            return np.zeros_like(signal), np.ones_like(signal)
+        if self.prediction_type == "v_prediction":
+            return sigma, signal
+        return 1 / sigma, -signal / sigma
 
 
 def make_betas(
@@ -24,21 +75,24 @@ def make_betas(
     beta_end: float,
     beta_schedule: str,
     trained_betas: Sequence[float] | np.ndarray | None = None,
+    rescale_betas_zero_snr: bool = False,
 ) -> np.ndarray:
-    """The variance β added at each training timestep.
+    """Return β, the variance that each training timestep adds.
 
     Args:
         num_train_timesteps: T.
-        beta_start, beta_end: the first and the last beta of the two linear schedules, within [0, 1].
-        beta_schedule: `linear` in β; `scaled_linear`, linear in √β (Stable Diffusion); or `squaredcos_cap_v2`,
-            Nichol and Dhariwal's cosine ᾱ (arXiv 2102.09672, equation 17) with β ≤ 0.999.
-        trained_betas: T betas that replace all of the above.
+        beta_start: the first β of the two linear schedules, within [0, 1].
+        beta_end: the last β of the two linear schedules, within [0, 1].
+        beta_schedule: `linear` is linear in β. `scaled_linear` is linear in √β (Stable Diffusion uses this).
+            `squaredcos_cap_v2` is the cosine ᾱ of Nichol and Dhariwal (arXiv 2102.09672, equation 17) with β ≤ 0.999.
+        trained_betas: T values of β. They replace all of the arguments above.
+        rescale_betas_zero_snr: whether to apply `rescale_zero_terminal_snr` to the result.
 
     Returns:
-        float32 array of shape (T,).
+        A float32 array of shape (T,).
 
     Raises:
-        ValueError: for an unknown schedule, betas outside [0, 1] or a wrong number of them.
+        ValueError: for an unknown schedule, betas outside [0, 1], or a wrong number of betas.
     """
     if trained_betas is not None:
         betas = np.asarray(trained_betas, dtype=np.float32)
@@ -61,24 +115,25 @@ def make_betas(
         raise ValueError(f"beta_schedule is {beta_schedule!r}; expected one of {', '.join(BETA_SCHEDULES)}")
     if not ((betas >= 0) & (betas <= 1)).all():
         raise ValueError(f"betas run from {betas.min()} to {betas.max()}; expected values within [0, 1]")
-    return betas
+    return rescale_zero_terminal_snr(betas) if rescale_betas_zero_snr else betas
 
 
 def cumulative_alphas(betas: np.ndarray) -> np.ndarray:
-    """ᾱ, float32 of shape (T,): multiplied up in float64, then rounded once."""
+    """Return ᾱ, a float32 array of shape (T,). The product is computed in float64 and rounded once."""
     return np.cumprod(np.float32(1) - betas, dtype=np.float64).astype(np.float32)
 
 
 def rescale_zero_terminal_snr(betas: np.ndarray) -> np.ndarray:
-    """Betas whose last ᾱ is exactly 0, so that the last timestep is pure noise (arXiv 2305.08891, algorithm 1).
+    """Return betas whose last ᾱ is exactly 0, so that the last timestep is pure noise.
 
-    √ᾱ is shifted so that its last entry becomes 0 and stretched so that its first keeps its value.
+    This is algorithm 1 of arXiv 2305.08891: it shifts √ᾱ so that the last entry becomes 0, and scales it so that the
+    first entry keeps its value.
 
     Args:
-        betas: float32 array of shape (T,).
+        betas: a float32 array of shape (T,).
 
     Returns:
-        float32 array of shape (T,).
+        A float32 array of shape (T,).
     """
     root = np.sqrt(cumulative_alphas(betas))
     first, last = root[0], root[-1]
@@ -89,7 +144,7 @@ def rescale_zero_terminal_snr(betas: np.ndarray) -> np.ndarray:
 
 
 def _linspace(start: float, end: float, count: int) -> np.ndarray:
-    """Even spacing in float32 arithmetic, each half counted from its own end, which keeps both ends exact."""
+    """Evenly spaced values in float32 arithmetic. Each half counts from its own end, so that both ends are exact."""
     start, end = np.float32(start), np.float32(end)
     place = np.arange(count, dtype=np.float32)
     stride = (end - start) / np.float32(max(count - 1, 1))

@@ -1,36 +1,38 @@
-"""Timesteps: which ones a trajectory visits, and a tensor of them that the host can read without waiting."""
+"""Which timesteps a trajectory visits, and a tensor of timesteps whose values the host knows."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from numbers import Integral, Real
+from numbers import Integral
 
 import mindspore as ms
 import numpy as np
+
+from .arguments import integer
 
 logger = logging.getLogger(__name__)
 
 
 def origin_grid(num_train_timesteps: int, original_inference_steps: int) -> np.ndarray:
-    """The timesteps that a consistency model was distilled on: k-1, 2k-1, …, with k = T // original steps.
+    """Return the timesteps of the distillation: k-1, 2k-1, …, with k = T // original_inference_steps.
 
     Returns:
-        int64 array of shape (original_inference_steps,), ascending.
+        An int64 array of shape (original_inference_steps,), ascending.
     """
     stride = num_train_timesteps // original_inference_steps
     return np.arange(1, original_inference_steps + 1, dtype=np.int64) * stride - 1
 
 
 def pick(grid: np.ndarray, count: int) -> np.ndarray:
-    """`count` timesteps of an ascending grid, evenly spaced from its top, as an int64 array, descending."""
+    """Return `count` timesteps of an ascending grid, evenly spaced from its top: int64, descending."""
     places = np.floor(np.linspace(0, len(grid), num=count, endpoint=False)).astype(np.int64)
     return grid[::-1][places]
 
 
-def custom(timesteps: Sequence[int] | np.ndarray | ms.Tensor, strength: float, grid: np.ndarray, limit: int):
-    """Timesteps of the user's own choice, of which the last `int(count · strength)` remain.
+def custom(timesteps: Sequence[int] | np.ndarray, strength: float, grid: np.ndarray, limit: int) -> np.ndarray:
+    """Check timesteps that the caller chose, and return the last `int(count · strength)` of them.
 
     Args:
         timesteps: integers in [0, `limit`), strictly descending.
@@ -39,10 +41,10 @@ def custom(timesteps: Sequence[int] | np.ndarray | ms.Tensor, strength: float, g
         limit: the number of training timesteps.
 
     Returns:
-        int64 array, descending.
+        An int64 array, descending.
 
     Raises:
-        ValueError: if the timesteps are not as described or none remains.
+        ValueError: if the timesteps are not as described, or if no timestep is left.
     """
     values = np.asarray(timesteps).reshape(-1).tolist()
     values = [integer(int(v) if isinstance(v, float) and v.is_integer() else v, "one of timesteps") for v in values]
@@ -62,46 +64,19 @@ def custom(timesteps: Sequence[int] | np.ndarray | ms.Tensor, strength: float, g
         logger.warning(
             "The first timestep is %d, not %d, so the sample is not expected to be pure noise.", values[0], limit - 1
         )
-    strangers = sorted(set(values) - set(grid.tolist()), reverse=True)
-    if strangers:
-        logger.warning("The model was not distilled on the timesteps %s; pictures may be worse.", strangers)
+    unknown = sorted(set(values) - set(grid.tolist()), reverse=True)
+    if unknown:
+        logger.warning("The model was not distilled on the timesteps %s; images may be worse.", unknown)
     if len(values) > len(grid):
         logger.warning("%d timesteps are more than the %d of the distillation.", len(values), len(grid))
     return np.asarray(values[len(values) - kept :], dtype=np.int64)
 
 
-def integer(value: object, name: str, least: int | None = None) -> int:
-    """`value` as an int, or a ValueError that names it."""
-    number = isinstance(value, Integral) and not isinstance(value, bool)
-    if not number or (least is not None and value < least):
-        raise ValueError(f"{name} is {value!r}; expected an integer" + (f" of at least {least}" if least else ""))
-    return int(value)
-
-
-def is_real(value: object) -> bool:
-    """Whether it is a real number; True and False are none."""
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def fraction(value: object, name: str, zero: bool) -> float:
-    """`value` as a float within [0, 1], or (0, 1] without `zero`, or a ValueError that names it."""
-    if not is_real(value) or not 0 <= value <= 1 or (value == 0 and not zero):
-        raise ValueError(f"{name} is {value!r}; expected a number within {'[' if zero else '('}0, 1]")
-    return float(value)
-
-
-def positive(value: object, name: str) -> float:
-    """`value` as a float above 0, or a ValueError that names it."""
-    if not is_real(value) or not 0 < value < float("inf"):
-        raise ValueError(f"{name} is {value!r}; expected a number above 0")
-    return float(value)
-
-
 class Timesteps(ms.Tensor):
-    """An int64 tensor of timesteps, shape (n,), that remembers its numbers on the host.
+    """An int64 tensor of timesteps, shape (n,), whose values are also known on the host.
 
-    What is taken out of it by iteration, an index or a slice remembers them too, so `scheduler.step(…, t, …)` knows
-    which step it is in without asking the device. Everything else is an ordinary tensor.
+    Iteration, an index or a slice returns tensors that keep their values too, so that `scheduler.step(…, t, …)` finds
+    the step without reading from the device. All other operations return ordinary tensors.
     """
 
     def __init__(self, values: Sequence[int] | np.ndarray) -> None:
@@ -127,14 +102,14 @@ class Timesteps(ms.Tensor):
 
 
 def tagged(value: int) -> ms.Tensor:
-    """One timestep as an int64 tensor of shape (), with the number in its attribute `host_values`."""
+    """Return one timestep as an int64 tensor of shape (), with its value in the attribute `host_values`."""
     tensor = ms.Tensor(value, ms.int64)
     tensor.host_values = (value,)
     return tensor
 
 
 def host_values(timesteps: int | float | Sequence[int] | np.ndarray | ms.Tensor) -> np.ndarray | None:
-    """The timesteps as a flat array, or None if only the device knows them."""
+    """Return the timesteps as a flat array, or None if their values are known only on the device."""
     if isinstance(timesteps, ms.Tensor):
         known = getattr(timesteps, "host_values", None)
         return None if known is None else np.asarray(known)

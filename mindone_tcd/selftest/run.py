@@ -39,9 +39,10 @@ def selftest(dtype: str | None = None, say: Callable[[str], None] = print) -> bo
     from ..pipelines.loading import load
 
     started = time.perf_counter()
-    paints: dict[str, Any] = {"tcd": load(dtype=dtype)}
+    method = CASES[CHECKED[0]]["method"]
+    paints: dict[str, Any] = {method: load(method=method, dtype=dtype)}
     loading = time.perf_counter() - started
-    dtype = paints["tcd"].dtype
+    dtype = paints[method].dtype
     largest, mean = ALLOWED[dtype]
     say(", ".join(f"{name} {version}" for name, version in versions().items()))
     kernels = ", native kernels" if cpu.enabled() and cpu.native_kernels() else ""

@@ -11,6 +11,7 @@ from mindone_tcd.errors import UsageError
 from mindone_tcd.pipelines.allowed_classes import check_class, check_config, check_index, check_shards
 from mindone_tcd.pipelines.folder import check_classes, find_model
 from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
+from mindone_tcd.schedulers.methods import METHODS
 
 INDEX = json.loads((SHAPES_FOLDER / "model_index.json").read_text())
 
@@ -45,8 +46,7 @@ def refused(message, call, *args, **options):
         ("diffusers", "UNet2DConditionModel"),
         ("diffusers", "FlaxAutoencoderKL"),
         ("diffusers", "EulerDiscreteScheduler"),
-        ("diffusers", "TCDScheduler"),
-        ("diffusers", "LCMScheduler"),
+        *(("diffusers", method.scheduler_name) for method in METHODS.values()),
         ("diffusers", "StableDiffusionXLPipeline"),
         ("mindone.diffusers", "UNet2DConditionModel"),
         ("transformers", "CLIPTextModel"),
@@ -286,6 +286,7 @@ opened = []
 sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event in ("open", "import", "exec") else None)
 from mindone_tcd.pipelines.folder import find_model
 from mindone_tcd.errors import UsageError
+from mindone_tcd.schedulers.methods import METHODS
 try:
     find_model(sys.argv[1])
 except UsageError as error:

@@ -13,6 +13,7 @@ from mindone_tcd import LCMScheduler, TCDScheduler, UsageError, cpu
 from mindone_tcd.concurrency import OneAtATime, one_at_a_time
 from mindone_tcd.pipelines import checked_call, mindone_parts
 from mindone_tcd.pipelines.text_to_image import TextToImage
+from mindone_tcd.schedulers.methods import METHODS
 
 PROMPT = "a red circle on a blue background"
 
@@ -76,13 +77,13 @@ def test_numpys_numbers_are_checked(idle, kind):
     ],
 )
 def test_steps_that_do_not_fit(with_scheduler, options, message):
-    for scheduler in (TCDScheduler, LCMScheduler):
+    for scheduler in (method.scheduler_class() for method in METHODS.values()):
         with pytest.raises(UsageError, match=message):
             run(with_scheduler(scheduler), **options)
 
 
 def test_what_is_right_goes_on(with_scheduler):
-    for scheduler in (TCDScheduler, LCMScheduler):
+    for scheduler in (method.scheduler_class() for method in METHODS.values()):
         for options in ({}, {"num_inference_steps": 50}, {"timesteps": [999, 499]}):
             pipe = with_scheduler(scheduler)
             before = pipe.scheduler.timesteps_list

@@ -6,7 +6,8 @@ from PIL import Image
 from untouched import Untouched, stop
 
 import mindone_tcd
-from mindone_tcd import LCMScheduler, TCDScheduler, UsageError
+from mindone_tcd import TCDScheduler, UsageError
+from mindone_tcd.schedulers.methods import METHODS
 
 PROMPT = "a red circle on a blue background"
 PICTURE = Image.fromarray(np.random.Generator(np.random.PCG64(4)).integers(0, 256, (64, 64, 3), np.uint8))
@@ -43,7 +44,7 @@ STRENGTH = [
 ]
 
 
-@pytest.mark.parametrize("scheduler", [TCDScheduler, LCMScheduler])
+@pytest.mark.parametrize("scheduler", [method.scheduler_class() for method in METHODS.values()], ids=METHODS)
 @pytest.mark.parametrize(("base", "name", "given"), STRENGTH, ids=[case[1] for case in STRENGTH])
 def test_strength_is_checked_before_the_prompt_is_encoded(parts, monkeypatch, base, name, given, scheduler):
     pipe = getattr(mindone_tcd, name)(**parts(base), requires_safety_checker=False)

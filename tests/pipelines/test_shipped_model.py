@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mindone_tcd.schedulers.methods import DEFAULT_METHOD, METHODS
 from mindone_tcd.selftest.cases import CASES, arguments, kept, known, streams
 from mindone_tcd.shapes.grammar import parse
 from mindone_tcd.shapes.judge import judge
@@ -65,7 +66,14 @@ def test_equal_to_diffusers_live(pipelines):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE, err_msg=name)
 
 
-@pytest.mark.parametrize("method", ["tcd", pytest.param("lcm", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "method",
+    [
+        pytest.param(method.name, marks=[] if method.name == DEFAULT_METHOD else pytest.mark.slow)
+        for method in METHODS.values()
+        if method.shipped_lora
+    ],
+)
 def test_a_prompt_is_drawn(pipelines, method):
     prompt = "a red circle on a blue background"
     picture = pipelines(method)(prompt, seed=3)[0]

@@ -1,6 +1,7 @@
 import mindspore as ms
 import numpy as np
 import pytest
+from kinds import EVERY
 from mindspore import nn, ops
 
 from mindone_tcd.random import generator, randn, standard_normal
@@ -30,7 +31,7 @@ def noises():
     return [standard_normal(SHAPE, rng) for _ in range(STEPS - 1)]
 
 
-@pytest.mark.parametrize("kind", [TCDScheduler, LCMScheduler])
+@EVERY
 def test_whole_loop_compiles_with_the_model(kind, noises):
     model, scheduler, start = SmallModel(), kind(), randn(SHAPE, generator(0))
     scheduler.set_timesteps(STEPS)

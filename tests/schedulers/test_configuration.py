@@ -1,13 +1,13 @@
+import importlib
 import inspect
 import json
 
 import mindone.diffusers
 import numpy as np
 import pytest
+from kinds import EVERY, KINDS
 
 from mindone_tcd.schedulers import LCMScheduler, TCDScheduler, base
-
-BOTH = pytest.mark.parametrize("kind", [TCDScheduler, LCMScheduler])
 
 # What the scheduler folders of well-known checkpoints say.
 SDXL_EULER = {
@@ -57,7 +57,7 @@ def log(caplog):
     mindone.diffusers.utils.logging.disable_propagation()
 
 
-@BOTH
+@EVERY
 @pytest.mark.parametrize("config", [SDXL_EULER, SD15_PNDM, SD21_DDIM], ids=lambda config: config["_class_name"])
 def test_checkpoints_configurations_are_taken_without_a_word(kind, config, log):
     scheduler = kind.from_config(config)
@@ -68,8 +68,8 @@ def test_checkpoints_configurations_are_taken_without_a_word(kind, config, log):
     assert log.text == ""
 
 
-@BOTH
-@pytest.mark.parametrize("name", base.COMPATIBLE)
+@EVERY
+@pytest.mark.parametrize("name", [*KINDS, *base.COMPATIBLE])
 def test_every_compatible_scheduler_converts_both_ways(kind, name, log):
     # Their constructors need kernels that CPUs lack, so only what they would be built from is looked at.
     other = getattr(mindone.diffusers, name)
@@ -81,7 +81,7 @@ def test_every_compatible_scheduler_converts_both_ways(kind, name, log):
     assert "not expected" not in log.text
 
 
-@BOTH
+@EVERY
 def test_options_of_other_schedulers_survive(kind):
     scheduler = kind.from_config({**SDXL_EULER, "use_karras_sigmas": True})
     assert mindone.diffusers.EulerDiscreteScheduler.extract_init_dict(scheduler.config)[0]["use_karras_sigmas"]
@@ -104,14 +104,14 @@ def test_a_fresh_scheduler_of_another_kind_is_refused():
         LCMScheduler.from_config(mindone.diffusers.FlowMatchEulerDiscreteScheduler().config)
 
 
-@BOTH
+@EVERY
 @pytest.mark.parametrize("origin", ["FlowMatchEulerDiscreteScheduler", "EDMEulerScheduler"])
 def test_models_without_alphas_are_refused(kind, origin):
     with pytest.raises(ValueError, match=f"the configuration is of {origin}.*not trained on a schedule of betas"):
         kind.from_config({"_class_name": origin, "num_train_timesteps": 1000})
 
 
-@BOTH
+@EVERY
 @pytest.mark.parametrize("options", [{"timestep_spacing": "trailing"}, {"steps_offset": 2}])
 def test_options_without_effect_are_warned_of_once(kind, options, caplog):
     for _ in range(3):
@@ -130,15 +130,15 @@ def test_tcd_warns_of_what_only_lcm_does(options, caplog):
     assert "LCMScheduler" in caplog.text
 
 
-@BOTH
+@EVERY
 def test_compatibles_list_usable_classes(kind):
     compatibles = kind().compatibles
     assert compatibles[0] is kind
-    assert {TCDScheduler, LCMScheduler, mindone.diffusers.EulerDiscreteScheduler} <= set(compatibles)
-    assert len(compatibles) == len(base.COMPATIBLE)
+    assert {*KINDS.values(), mindone.diffusers.EulerDiscreteScheduler} <= set(compatibles)
+    assert len(compatibles) == len(KINDS) + len(base.COMPATIBLE)
 
 
-@BOTH
+@EVERY
 def test_saved_and_loaded(kind, tmp_path):
     betas = np.linspace(0.01, 0.02, 20)
     scheduler = kind(
@@ -154,11 +154,10 @@ def test_saved_and_loaded(kind, tmp_path):
         assert name in ("trained_betas", "_use_default_values") or loaded.config[name] == scheduler.config[name], value
 
 
-@BOTH
+@EVERY
 def test_defaults_and_names_are_those_of_mindone(kind):
-    from mindone.diffusers.schedulers import scheduling_lcm, scheduling_tcd
-
-    theirs = {"TCDScheduler": scheduling_tcd.TCDScheduler, "LCMScheduler": scheduling_lcm.LCMScheduler}[kind.__name__]
+    file = f"scheduling_{kind.__name__.removesuffix('Scheduler').lower()}"
+    theirs = getattr(importlib.import_module(f"mindone.diffusers.schedulers.{file}"), kind.__name__)
 
     def defaults(function):
         return {name: p.default for name, p in inspect.signature(function).parameters.items()}
@@ -176,7 +175,7 @@ def test_defaults_and_names_are_those_of_mindone(kind):
 
 
 @pytest.mark.parity
-@BOTH
+@EVERY
 def test_diffusers_reads_what_we_save(kind, tmp_path):
     import diffusers
 
