@@ -41,7 +41,7 @@ def test_the_readme_has_exactly_two_set_up_commands():
     ]
 
 
-@pytest.mark.parametrize("module, name", [("lora", "load_lora_weights"), ("ip_adapter", "load_ip_adapter")])
+@pytest.mark.parametrize(("module", "name"), [("lora", "load_lora_weights"), ("ip_adapter", "load_ip_adapter")])
 def test_signatures_written_by_hand_are_those_of_the_code(module, name):
     page = (ROOT / "docs" / "api" / "adapters.md").read_text(encoding="utf-8")
     written = re.search(rf"^pipe\.{name}\(\n(.*?)^\)$", page, re.MULTILINE | re.DOTALL)[1]
@@ -64,6 +64,7 @@ def test_the_site_has_the_files_that_typeset_formulas():
     config = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     files = [ROOT / "docs" / name for name in re.findall(r"^  - (assets/\S+)$", config, re.MULTILINE)]
     style = next(file for file in files if file.suffix == ".css")
-    files += [style.parent / name for name in re.findall(r"url\((fonts/[^)]+\.woff2)\)", style.read_text(encoding="utf-8"))]
+    fonts = re.findall(r"url\((fonts/[^)]+\.woff2)\)", style.read_text(encoding="utf-8"))
+    files += [style.parent / font for font in fonts]
     assert len(files) > 10
     assert [str(file) for file in files if not file.is_file()] == []
