@@ -7,9 +7,15 @@ and needs neither.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .methods import METHODS
+
+if TYPE_CHECKING:
+    from .affine import affine_step as affine_step
+    from .base import FewStepScheduler as FewStepScheduler
+    from .lcm import LCMScheduler as LCMScheduler
+    from .tcd import TCDScheduler as TCDScheduler
 
 _HOMES = {"affine_step": "affine", "FewStepScheduler": "base"}
 _HOMES = {name: f"{__name__}.{module}" for name, module in _HOMES.items()}
