@@ -175,7 +175,7 @@ def hub(tmp_path, monkeypatch):
         return "owner/model"
 
     monkeypatch.setattr(
-        "huggingface_hub.hf_hub_download", lambda _name, file, *, subfolder: tmp_path / (subfolder or "") / file
+        "huggingface_hub.hf_hub_download", lambda _name, file, *, subfolder, **_: tmp_path / (subfolder or "") / file
     )
     return publish
 
