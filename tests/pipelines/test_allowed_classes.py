@@ -205,7 +205,7 @@ def test_versions_that_are_none(version, model):
 
 def test_the_index_of_a_hub_id(model, monkeypatch):
     monkeypatch.setattr(
-        "huggingface_hub.hf_hub_download", lambda _name, file, *, subfolder: model / (subfolder or "") / file
+        "huggingface_hub.hf_hub_download", lambda _name, file, *, subfolder, **_: model / (subfolder or "") / file
     )
     assert find_model("owner/model").pipeline_class == "StableDiffusionXLPipeline"
     change(model / "model_index.json", scheduler=["payload", "Scheduler"])

@@ -46,7 +46,7 @@ def test_a_folder(folder):
 def test_a_hub_id_is_described_by_its_configurations_alone(folder, monkeypatch):
     asked = []
 
-    def download(name, file, *, subfolder):
+    def download(name, file, *, subfolder, **_):
         assert name == "owner/model"
         asked.append(f"{subfolder}/{file}" if subfolder else file)
         return folder / (subfolder or "") / file
@@ -60,7 +60,7 @@ def test_a_hub_id_is_described_by_its_configurations_alone(folder, monkeypatch):
 
 
 def test_a_hub_id_without_a_network(monkeypatch):
-    def download(name, file, *, subfolder):
+    def download(name, file, *, subfolder, **_):
         raise ConnectionError("Network is unreachable\nmore")
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
