@@ -39,7 +39,7 @@ def test_eight_bit_floats_are_refused(tmp_path):
     header = json.dumps({"x": {"dtype": "F8_E4M3", "shape": [4], "data_offsets": [0, 4]}}).encode()
     path = tmp_path / "x.safetensors"
     path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
-    with pytest.raises(UsageError, match="'x' is of dtype F8_E4M3; expected float32, float16 or bfloat16"):
+    with pytest.raises(UsageError, match="'x' has the dtype F8_E4M3; expected float32, float16 or bfloat16"):
         read_safetensors(path)
 
 

@@ -146,7 +146,7 @@ def test_missing_tensors(refused):
 def test_integers(refused, key):
     file = good()
     file[key] = file[key].view(np.int32)
-    refused(rf"{key}' is of dtype I32; expected float32", file)
+    refused(rf"{key}' has the dtype I32; expected float32", file)
 
 
 def test_an_error_of_mindone_half_way_is_taken_back(pipeline, monkeypatch, tmp_path):

@@ -266,7 +266,7 @@ def test_metadata_that_cannot_be_read(text):
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(", "(.*a){25}"])
 def test_a_pattern_that_is_no_name_is_refused_and_never_compiled(pattern):
     metadata = {"lora_adapter_metadata": json.dumps({"unet.lora_alpha": 1, "unet.alpha_pattern": {pattern: 1}})}
-    with pytest.raises(UsageError, match=r"has the pattern '.*expected the names of modules"):
+    with pytest.raises(UsageError, match=r"has the pattern '.*expected module names"):
         make_plan(small(), metadata, SMALL, 2)
 
 

@@ -64,9 +64,7 @@ def test_the_first_pattern_wins():
     ["(a+)+$", "(a|aa)+", "a{5}", "[ab]", "\\d+", "a?", "", "a||b", "(?=a)", "a\\", "((a))", "(a|b)c", "a\0b"],
 )
 def test_what_is_no_name_is_refused(pattern):
-    with pytest.raises(
-        UsageError, match=r"^the file's metadata has the pattern .*expected the names of modules"
-    ) as info:
+    with pytest.raises(UsageError, match=r"^the file's metadata has the pattern .*expected module names") as info:
         NamePatterns({pattern: 1.0}, "the file's metadata")
     assert "\n" not in str(info.value)
 

@@ -100,7 +100,7 @@ def test_more_than_the_weights_have_is_refused(name, field, value, message):
 )
 def test_numbers_that_no_model_has(field, value):
     config, shapes = part("text_encoder")
-    with pytest.raises(UsageError, match=rf"^x/config\.json: {field} is 1?\d+…?.*; expected a whole number from 1"):
+    with pytest.raises(UsageError, match=rf"^x/config\.json: {field} is 1?\d+…?.*; expected a positive integer"):
         check({**config, field: value}, shapes)
 
 
@@ -108,7 +108,7 @@ def test_numbers_that_no_model_has(field, value):
     ("name", "field", "message"),
     [
         ("unet", "block_out_channels", "320, 640, 1280, 1280.*the weights have 3 blocks"),
-        ("unet", "layers_per_block", "layers_per_block is 2, and the weights have 1 layers"),
+        ("unet", "layers_per_block", "layers_per_block is 2, but the weights have 1 layers"),
         ("unet", "attention_head_dim", None),
         ("unet", "sample_size", None),
         ("text_encoder", "hidden_act", None),
@@ -150,17 +150,17 @@ def test_no_field_takes_what_no_field_is(kind):
 @pytest.mark.parametrize(
     ("kind", "field", "value", "expected"),
     [
-        ("UNet2DConditionModel", "in_channels", True, "a whole number from 1"),
-        ("UNet2DConditionModel", "layers_per_block", "2", "a whole number from 1 or a list of whole numbers from 1"),
+        ("UNet2DConditionModel", "in_channels", True, "a positive integer"),
+        ("UNet2DConditionModel", "layers_per_block", "2", "a positive integer or a list of positive integers"),
         ("UNet2DConditionModel", "flip_sin_to_cos", None, "true or false"),
         ("AutoencoderKL", "scaling_factor", 0, "a number above 0"),
         ("AutoencoderKL", "scaling_factor", float("nan"), "a number above 0"),
-        ("AutoencoderKL", "sample_size", 10**9, "a whole number from 1 to 16384 or"),
-        ("scheduler", "num_train_timesteps", 10**9, "a whole number from 1 to 100000"),
+        ("AutoencoderKL", "sample_size", 10**9, "an integer from 1 to 16384 or"),
+        ("scheduler", "num_train_timesteps", 10**9, "an integer from 1 to 100000"),
         ("scheduler", "beta_start", "0.1", "a number above 0"),
-        ("tokenizer", "bos_token", 5, "a text, or an object with a text as content or null"),
-        ("tokenizer", "added_tokens_decoder", {"x": {"content": "a"}}, "an object of tokens by number"),
-        ("special tokens", "pad_token", [], "a text, or an object with a text as content"),
+        ("tokenizer", "bos_token", 5, "a string, or an object whose content is a string or null"),
+        ("tokenizer", "added_tokens_decoder", {"x": {"content": "a"}}, "an object of tokens by ID"),
+        ("special tokens", "pad_token", [], "a string, or an object whose content is a string"),
     ],
 )
 def test_a_field_of_another_type(kind, field, value, expected):

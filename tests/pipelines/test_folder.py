@@ -80,9 +80,9 @@ def test_a_hub_id_without_a_network(monkeypatch):
             "vae",
             "block_out_channels",
             5,
-            r"vae.config\.json: block_out_channels is 5; expected a list of whole numbers",
+            r"vae.config\.json: block_out_channels is 5; expected a list of positive integers",
         ),
-        ("vae", "block_out_channels", [], r"block_out_channels is \[\]; expected a list of whole numbers"),
+        ("vae", "block_out_channels", [], r"block_out_channels is \[\]; expected a list of positive integers"),
     ],
 )
 def test_configurations_that_tell_nothing(folder, part, key, value, message):
@@ -169,7 +169,7 @@ def test_truncated_weights(folder, keep):
 def test_not_a_safetensors_file(tmp_path):
     path = tmp_path / "x.safetensors"
     path.write_bytes((4).to_bytes(8, "little") + b"nope" + bytes(8))
-    with pytest.raises(UsageError, match="no safetensors file"):
+    with pytest.raises(UsageError, match="is not a safetensors file"):
         read_header(path)
 
 
