@@ -53,7 +53,7 @@ def test_folders_and_files(tmp_path):
     assert find(inner, None, None, "LoRA").name == "one.safetensors"
     with pytest.raises(UsageError, match="has no folder outer; expected the LoRA there"):
         find(tmp_path, None, "outer", "LoRA")
-    with pytest.raises(UsageError, match=r"is a file, so weight_name='two\.safetensors' names another"):
+    with pytest.raises(UsageError, match=r"is a file, but weight_name='two\.safetensors' names another"):
         find(inner / "one.safetensors", "two.safetensors", None, "LoRA")
     with pytest.raises(UsageError, match="no LoRA None: expected a folder"):
         find(None, None, None, "LoRA")
@@ -129,6 +129,6 @@ def test_which_distillation(metadata, names, method):
 def test_several_files_in_a_folder(what, tmp_path):
     for name in ("one", "two"):
         (tmp_path / f"{name}.safetensors").write_bytes(b"")
-    expected = rf"2 safetensors files; name the {what}'s file with weight_name: one\.safetensors, two\.safetensors$"
+    expected = rf"; pass the name of the {what}'s file as weight_name: one\.safetensors, two\.safetensors$"
     with pytest.raises(UsageError, match=expected):
         find(tmp_path, None, None, what)
