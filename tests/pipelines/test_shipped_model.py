@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mindone_tcd.selftest.cases import CASES, arguments, kept, known, streams
+from mindone_tcd.selftest.cases import CASES, arguments, known, stored_pixels, streams
 from mindone_tcd.shapes.grammar import parse
 from mindone_tcd.shapes.judge import judge
 
@@ -44,7 +44,7 @@ def pipelines():
 
 def _ours(pipelines, case: dict) -> np.ndarray:
     pipe = pipelines(case["method"], case.get("lora", True)).pipeline
-    return kept(pipe(generator=streams(), **arguments(case))[0])
+    return stored_pixels(pipe(generator=streams(), **arguments(case))[0])
 
 
 @pytest.mark.parametrize("name", CASES)
