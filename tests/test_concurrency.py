@@ -12,7 +12,7 @@ import pytest
 from mindone_tcd.concurrency import OneAtATime
 
 PROGRAM = Path(__file__).with_name("threads_and_processes.py")
-REFUSED = "UsageError: this process was forked from one that had used MindSpore"
+REFUSED = "UsageError: this process was forked from a process that had used MindSpore"
 
 
 def free(lock) -> bool:
@@ -78,7 +78,7 @@ def test_threads_get_it_one_by_one_in_the_order_in_which_they_come():
 def test_a_thread_that_is_interrupted_when_its_turn_comes_passes_it_on():
     lock, me, turn = OneAtATime(), threading.get_ident(), threading.Lock()
     lock._owner, lock._depth = me, 1
-    lock._give_up(me, turn)
+    lock._leave_queue(me, turn)
     for _ in range(2):
         assert free(lock)
         with lock:

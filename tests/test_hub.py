@@ -51,7 +51,9 @@ def test_no_network_is_said_at_once_and_in_one_line(tmp_path):
     ran = run(code, tmp_path, endpoint)
     assert ran.returncode == 2
     (line,) = ran.stderr.splitlines()
-    assert line.startswith(f"mindone-tcd: error: cannot fetch the model 'owner/name' ({endpoint} is out of reach, and")
+    assert line.startswith(
+        f"mindone-tcd: error: cannot fetch the model 'owner/name' ({endpoint} cannot be reached, and"
+    )
     assert "set HF_ENDPOINT to a mirror or MINDONE_TCD_HUB=modelscope, or download it elsewhere" in line
 
 
@@ -85,7 +87,7 @@ def test_a_hub_that_never_answers_is_given_up(monkeypatch):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        monkeypatch.setattr(hub, "_PATIENCE", 0.2)
+        monkeypatch.setattr(hub, "_TIMEOUT", 0.2)
         assert not hub._answers_in_time(f"http://127.0.0.1:{silent.getsockname()[1]}")
 
 
@@ -171,7 +173,7 @@ def test_what_modelscope_has_not(modelscope):
     with hub.using("modelscope"):
         with pytest.raises(UsageError, match=r"cannot fetch the model 'owner/none' from ModelScope .*choose the hub"):
             find_model("owner/none")
-        with pytest.raises(UsageError, match="the hub modelscope takes no token; leave it out"):
+        with pytest.raises(UsageError, match="the hub modelscope does not support token; leave it out"):
             find("owner/lora", None, None, "LoRA", token="x")
 
 

@@ -64,7 +64,7 @@ def test_variant_fp16_has_its_name_and_dtype(tmp_path):
 def test_what_cannot_be_made(tmp_path):
     (tmp_path / "mine.txt").write_text("keep")
     for arguments, options, message in (
-        (("sdxxl", tmp_path / "x"), {}, "no stand-in 'sdxxl'; there is: sdxl, "),
+        (("sdxxl", tmp_path / "x"), {}, "no tiny model 'sdxxl'; choose one of: sdxl, "),
         (("sdxl", tmp_path), {}, "is not an empty folder"),
         (("sdxl", tmp_path / "mine.txt"), {}, "is not an empty folder"),
         (("sdxl", tmp_path / "x"), {"variant": "fp8"}, "unknown variant 'fp8'; expected 'fp16' or None"),
