@@ -1,7 +1,7 @@
-"""Options of ``from_pretrained`` that nothing takes: mindone drops them with a line in its log.
+"""Reject unknown options of ``from_pretrained``, which mindone drops with only a log message.
 
-What is known is read from mindone itself: the names that its functions take out of their keyword arguments, and the
-arguments of the class that is made. Where that cannot be read, nothing is refused.
+The known options come from mindone itself: the names that its functions read from their keyword arguments, and the
+arguments of the class to build. If they cannot be determined, no option is rejected.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _INSTEAD = {"torch_dtype": "mindspore_dtype", "dtype": "mindspore_dtype"}
 
 
 def check_pipeline(cls: type, original: Callable, source: Any, options: Iterable[str]) -> None:
-    """Refuse the options that a pipeline would ignore; its parts by name are none of these.
+    """Reject the options that a pipeline would ignore. Component names are known options.
 
     Args:
         cls: the class whose ``from_pretrained`` is called.
-        original: that of mindone.
-        source: the folder or hub id; its index names the class to be made if ``cls`` is for any.
-        options: their names.
+        original: mindone's ``from_pretrained``.
+        source: the folder or hub id. If ``cls`` is a generic class, its index names the class to build.
+        options: the names of the options.
 
     Raises:
-        UsageError: naming the first unknown option and the nearest known one.
+        UsageError: if an option is unknown; the message names the first one and the closest known one.
     """
     from mindone import diffusers
 
@@ -40,7 +40,7 @@ def check_pipeline(cls: type, original: Callable, source: Any, options: Iterable
         index = Path(str(source)).expanduser() / "model_index.json"
         made = getattr(diffusers, str(read_json(index).get("_class_name")), None) if index.is_file() else None
     own = _taken(original)
-    # Without the class (a hub id) or with further pipelines in the same call, the parts are not known.
+    # Without the class (a hub id), or if the call also loads connected pipelines, the components are not known.
     if not own or getattr(made, "_load_connected_pipes", False):
         return
     if made is None:
@@ -51,10 +51,10 @@ def check_pipeline(cls: type, original: Callable, source: Any, options: Iterable
 
 
 def check_model(cls: type, original: Callable, source: Any, options: Iterable[str]) -> None:
-    """Refuse the options that a model of mindone.diffusers would ignore.
+    """Reject the options that a model of mindone.diffusers would ignore.
 
     Raises:
-        UsageError: naming the first unknown option and the nearest known one.
+        UsageError: if an option is unknown; the message names the first one and the closest known one.
     """
     own = _taken(original)
     if own:
@@ -63,12 +63,13 @@ def check_model(cls: type, original: Callable, source: Any, options: Iterable[st
 
 
 def check_transformers_model(cls: type, original: Callable, source: Any, options: Iterable[str]) -> None:
-    """Refuse the options of a model of mindone.transformers that are meant for torch, or misspelt.
+    """Reject the options of a model of mindone.transformers that are meant for torch, or misspelled.
 
-    What is like no other option is left to the configuration and to the model, which fail with what they do not know.
+    An option that resembles no known option is passed on to the configuration and the model, which report unknown
+    options.
 
     Raises:
-        UsageError: naming the first such option and the one that is meant.
+        UsageError: if there is such an option; the message names the first one and the intended one.
     """
     own = _taken(original)
     if not own:
@@ -96,12 +97,12 @@ def _meant(option: str, known: set[str]) -> str | None:
 def _taken_by(function: Callable) -> frozenset[str]:
     try:
         return frozenset(_TAKEN.findall(inspect.getsource(inspect.unwrap(function))))
-    except OSError:  # no source here
+    except OSError:  # the source is not available
         return frozenset()
 
 
 def _taken(function: Callable) -> set[str]:
-    """The keyword arguments that a function takes by name; empty if they cannot be told."""
+    """Return the keyword arguments that a function reads by name; empty if they cannot be determined."""
     return set(_taken_by(getattr(function, "__func__", function)))
 
 

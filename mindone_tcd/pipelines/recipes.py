@@ -1,4 +1,4 @@
-"""Which base model, LoRA, number of steps, guidance scale and eta belong together, as plain data."""
+"""The matching base models, LoRAs, numbers of steps, guidance scales and etas, as plain data."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ if TYPE_CHECKING:
     from .folder import Model
 
 SHAPES = "shapes"
-"""The name of the model that ships in the package."""
+"""The name of the model in the package."""
 
 SHAPES_FOLDER = Path(__file__).resolve().parents[1] / "shapes" / "weights"
 
 METHODS = ("tcd", "lcm")
 
 ORIGINAL_STEPS = 50
-"""Both LoRAs were distilled on a grid of 50 timesteps, so no more steps than that can be taken."""
+"""Both LoRAs were distilled on a grid of 50 timesteps, so this is the maximum number of steps."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a few-step method is used. An unknown method is a :class:`UsageError` as soon as a recipe names it.
+    """The settings of a few-step method. An unknown method raises a :class:`UsageError`.
 
     Attributes:
-        method: ``tcd`` or ``lcm``, which is also the scheduler.
+        method: ``tcd`` or ``lcm``; it also selects the scheduler.
         lora: a folder, a safetensors file or a hub id; None for a model that needs none.
         steps: number of inference steps.
-        guidance_scale: classifier-free guidance; 1 and below is none, and halves the cost.
-        eta: TCD's share of fresh noise a step, from 0 to 1; None for LCM, which has no such choice.
+        guidance_scale: classifier-free guidance; values up to 1 disable it and halve the cost.
+        eta: TCD's stochasticity parameter, from 0 to 1; None for LCM, which has none.
     """
 
     method: str
@@ -46,7 +46,7 @@ class Recipe:
 
 
 PIPELINES = ("StableDiffusionXLPipeline", "StableDiffusionPipeline", "LatentConsistencyModelPipeline")
-"""What makes pictures from text alone."""
+"""The pipelines that generate images from text alone."""
 
 LORAS: dict[tuple[str, int, str], str] = {
     ("StableDiffusionXLPipeline", 2048, "tcd"): "h1t/TCD-SDXL-LoRA",
@@ -55,26 +55,28 @@ LORAS: dict[tuple[str, int, str], str] = {
     ("StableDiffusionPipeline", 768, "lcm"): "latent-consistency/lcm-lora-sdv1-5",
     ("StableDiffusionPipeline", 1024, "tcd"): "h1t/TCD-SD21-base-LoRA",
 }
-"""The published LoRA for a pipeline class, the width of its prompt's embeddings, and a method. All of them were
-distilled from models that predict the noise."""
+"""The published LoRA for a pipeline class, the width of its prompt embeddings, and a method. All of them were distilled
+from models that predict the noise.
+"""
 
 
 def recipe(method: str, model: Model) -> Recipe:
-    """The recipe of a method for a model, still without LoRA.
+    """Return the recipe of a method for a model, without its LoRA.
 
     Args:
         method: ``tcd`` or ``lcm``.
-        model: as :func:`~mindone_tcd.pipelines.folder.find_model` describes it.
+        model: from :func:`~mindone_tcd.pipelines.folder.find_model`.
 
     Raises:
-        UsageError: for another method, a pipeline that needs more than a prompt, and a latent consistency model with
-            another method than ``lcm``.
+        UsageError: if the method is unknown, the pipeline needs more than a prompt, or the model is a latent
+            consistency
+            model and the method is not ``lcm``.
     """
     chosen = Recipe(method, None, eta=0.3 if method == "tcd" else None)
     if model.pipeline_class not in PIPELINES:
         raise UsageError(
-            f"{model.name} is a {model.pipeline_class}; this makes pictures from text alone, with one of "
-            f"{', '.join(PIPELINES)}: take the pipeline itself, by its name from mindone_tcd"
+            f"{model.name} is a {model.pipeline_class}; expected a text-to-image pipeline, one of "
+            f"{', '.join(PIPELINES)}: use the pipeline class itself, which you can import from mindone_tcd"
         )
     if not model.guidance_embedded:
         return chosen
@@ -84,10 +86,10 @@ def recipe(method: str, model: Model) -> Recipe:
 
 
 def lora_of(method: str, model: Model) -> str | None:
-    """The LoRA that makes a model fit for a method: a folder or a hub id; None if the model needs none.
+    """Return the LoRA that a model needs for a method: a folder or a hub id; None if the model needs none.
 
     Raises:
-        UsageError: if none is published for such a model.
+        UsageError: if no LoRA is published for such a model.
     """
     if model.shipped:
         return str(SHAPES_FOLDER / f"{method}_lora")
@@ -97,6 +99,6 @@ def lora_of(method: str, model: Model) -> str | None:
     if lora is None or model.prediction_type not in (None, "epsilon"):
         raise UsageError(
             f"no {method} LoRA is known for {model.name} (a {model.pipeline_class}, cross_attention_dim "
-            f"{model.cross_attention_dim}, prediction_type {model.prediction_type}); name one with lora, or 'none'"
+            f"{model.cross_attention_dim}, prediction_type {model.prediction_type}); pass one as lora, or 'none'"
         )
     return lora

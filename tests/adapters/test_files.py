@@ -99,7 +99,7 @@ def test_the_file_of_a_repository_on_the_hub(monkeypatch, tmp_path, listing, sub
     assert asked == [("owner/name", wanted, subfolder)]
     info.siblings = []
     with pytest.raises(
-        UsageError, match=r"owner/name holds 0 safetensors files \(none\); name the LoRA's with weight_n"
+        UsageError, match=r"owner/name holds 0 safetensors files \(none\); pass the name of the LoRA's file as weight_n"
     ):
         find("owner/name", None, subfolder, "LoRA")
 

@@ -170,7 +170,7 @@ def test_files(refused, lora, tmp_path):
     refused(str(pickles / "pytorch_lora_weights.bin"), r"is not a \.safetensors file; only safetensors are loaded")
     refused(str(tmp_path), r"has no two\.safetensors; there is: one\.safetensors", weight_name="two.safetensors")
     tiny.save(lay.kohya(lora), tmp_path / "two.safetensors")
-    refused(str(tmp_path), r"holds 2 safetensors files; name the LoRA's file")
+    refused(str(tmp_path), r"holds 2 safetensors files; pass the name of the LoRA's file")
     refused("nonsense", "no LoRA 'nonsense': expected a folder, a .safetensors file, or a hub id")
     refused(str(good), "asks for a pickle", use_safetensors=False)
     refused(

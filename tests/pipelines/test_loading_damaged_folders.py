@@ -83,4 +83,4 @@ def test_files_of_the_tokenizer_and_the_scheduler_are_checked_before_any_weights
     (shapes / "tokenizer" / "merges.txt").write_text("#version: 0.2\n")
     refused(r"tokenizer/merges\.txt is not a tokenizer file: it has no merges", "DiffusionPipeline", shapes)
     (shapes / "scheduler" / "scheduler_config.json").write_text("{}")
-    refused(r"scheduler_config\.json holds none of a scheduler's fields", "DDIMScheduler", shapes / "scheduler")
+    refused(r"scheduler_config\.json has none of a scheduler's fields", "DDIMScheduler", shapes / "scheduler")
