@@ -1,4 +1,4 @@
-"""The one table: what is replaced on CPU, and by what. Whatever is not in it stays MindSpore's own."""
+"""The table of CPU replacements. Functions that are not in it are MindSpore's own."""
 
 from collections.abc import Callable
 
