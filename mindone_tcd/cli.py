@@ -173,20 +173,22 @@ def _generate(args: argparse.Namespace) -> int:
     count = len(request.seeds)
     if args.grid:
         check_grid(request)
-    paths = _places(args, default_name(request.prompt, request.seeds[0]), lambda out: of_images(out, count, args.grid))
+    paths = _output_paths(
+        args, default_name(request.prompt, request.seeds[0]), lambda out: of_images(out, count, args.grid)
+    )
 
     pipe = _load(model, recipe, args.dtype, form_of(args.compile), args.record_paths)
-    made: list[Picture] = []
+    pictures: list[Picture] = []
     for batch in pipe.batches(request):
         for picture in batch:
-            _save(picture, paths[len(made)], args.overwrite)
-            made.append(picture)
+            _save(picture, paths[len(pictures)], args.overwrite)
+            pictures.append(picture)
     if args.grid:
-        _save(grid(made), paths[-1], args.overwrite)
+        _save(grid(pictures), paths[-1], args.overwrite)
     return 0
 
 
-def _places(args: argparse.Namespace, default: Path, files: Callable[[Path], list[Path]]) -> list[Path]:
+def _output_paths(args: argparse.Namespace, default: Path, files: Callable[[Path], list[Path]]) -> list[Path]:
     """Return the files to write, of ``--out`` or of a new name from the default one. Check that they can be written."""
     if args.overwrite or args.out:
         paths = files(args.out or default)
@@ -207,7 +209,7 @@ def _save(picture: Picture, path: Path, overwrite: bool) -> None:
 
 
 @contextlib.contextmanager
-def _only_ours_on_stdout() -> Iterator[Callable[[str], None]]:
+def _suppressed_library_output() -> Iterator[Callable[[str], None]]:
     """Suppress what libraries print during import; yield a function that still prints a line."""
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     os.environ.setdefault("GLOG_v", "3")  # MindSpore: errors, but no warnings
@@ -218,7 +220,7 @@ def _only_ours_on_stdout() -> Iterator[Callable[[str], None]]:
 
 def _load(model: Model, recipe: Recipe, dtype: str | None, form: str | None, record_paths: bool = False) -> TextToImage:
     print("loading MindSpore and the model …", file=sys.stderr, flush=True)
-    with _only_ours_on_stdout():
+    with _suppressed_library_output():
         from .pipelines.loading import load_planned
 
         return load_planned(model, recipe, dtype, form, record_paths)
@@ -243,17 +245,17 @@ def _info(args: argparse.Namespace) -> int:
         raise UsageError(f"--out {args.out} is the image itself; choose another name, so that the two can be compared")
     again = plan_again(record, args.picture, args.model, args.lora, args.trust_record)
     old = _pixels(args.picture, record)
-    (out,) = _places(args, args.picture.with_name(f"{args.picture.stem}-again.png"), lambda out: [out])
+    (out,) = _output_paths(args, args.picture.with_name(f"{args.picture.stem}-again.png"), lambda out: [out])
     check_same_weights(record, sources_of(again))
     pipe = _load(again.model, again.recipe, again.dtype, again.form)
     for remark in check_same_weights(record, pipe.sources()):
         print(f"warning: {remark}", file=sys.stderr)
-    picture = _made_again(pipe, again, record["seed"])
+    picture = _repeat(pipe, again, record["seed"])
     _save(picture, out, args.overwrite)
     return 0 if _compare(old, picture, record) else 1
 
 
-def _made_again(pipe: TextToImage, again: Again, seed: int) -> Picture:
+def _repeat(pipe: TextToImage, again: Again, seed: int) -> Picture:
     return {picture.record["seed"]: picture for picture in pipe.make_batch(again.request, again.seeds)}[seed]
 
 
@@ -301,7 +303,7 @@ def _selftest(args: argparse.Namespace) -> int:
     """Generate images with known pixels, eagerly and with compiled graphs, on this machine's device, and print a
     report. The exit code is 1 if a difference exceeds the stated limit. Compilation takes some minutes.
     """
-    with _only_ours_on_stdout() as say:
+    with _suppressed_library_output() as say:
         from .selftest.run import selftest
 
         return 0 if selftest(args.dtype, say) else 1

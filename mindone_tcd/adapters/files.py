@@ -107,7 +107,7 @@ def _in_folder(folder: Path, weight_name: str | None, subfolder: str | None, wha
             return candidate
     there = ", ".join(sorted(p.name for p in inner.glob("*.safetensors"))) or "no safetensors file"
     wanted = f"{subfolder}/{weight_name}" if subfolder else weight_name
-    raise UsageError(f"{folder} has no {wanted}; it has: {there}; pass one of these as weight_name")
+    raise UsageError(f"{folder} has no {wanted}; there is: {there}; pass one of these as weight_name")
 
 
 def _refuse_pickles(folder: Path, what: str) -> None:

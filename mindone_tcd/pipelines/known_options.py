@@ -17,7 +17,7 @@ from typing import Any
 from ..errors import UsageError
 from .folder import read_json
 
-_TAKEN = re.compile(r"""kwargs\.(?:pop|get)\(\s*["'](\w+)["']""")
+_READ_OPTION = re.compile(r"""kwargs\.(?:pop|get)\(\s*["'](\w+)["']""")
 _INSTEAD = {"torch_dtype": "mindspore_dtype", "dtype": "mindspore_dtype"}
 
 
@@ -35,18 +35,18 @@ def check_pipeline(cls: type, original: Callable, source: Any, options: Iterable
     """
     from mindone import diffusers
 
-    made: Any = cls
+    target: Any = cls
     if cls is diffusers.DiffusionPipeline:
         index = Path(str(source)).expanduser() / "model_index.json"
-        made = getattr(diffusers, str(read_json(index).get("_class_name")), None) if index.is_file() else None
-    own = _taken(original)
+        target = getattr(diffusers, str(read_json(index).get("_class_name")), None) if index.is_file() else None
+    own = _option_names(original)
     # Without the class (a hub id), or if the call also loads connected pipelines, the components are not known.
-    if not own or getattr(made, "_load_connected_pipes", False):
+    if not own or getattr(target, "_load_connected_pipes", False):
         return
-    if made is None:
+    if target is None:
         options = [option for option in options if option in _INSTEAD]
     else:
-        own |= _taken(cls.load_config) | _taken(cls.download) | _arguments(made)
+        own |= _option_names(cls.load_config) | _option_names(cls.download) | _arguments(target)
     _refuse_unknown(cls, options, own)
 
 
@@ -56,10 +56,10 @@ def check_model(cls: type, original: Callable, source: Any, options: Iterable[st
     Raises:
         UsageError: if an option is unknown; the message names the first one and the closest known one.
     """
-    own = _taken(original)
+    own = _option_names(original)
     if own:
         deprecated = set(getattr(cls, "_deprecated_kwargs", ()))
-        _refuse_unknown(cls, options, own | _taken(cls.load_config) | _arguments(cls) | deprecated)
+        _refuse_unknown(cls, options, own | _option_names(cls.load_config) | _arguments(cls) | deprecated)
 
 
 def check_transformers_model(cls: type, original: Callable, source: Any, options: Iterable[str]) -> None:
@@ -71,39 +71,39 @@ def check_transformers_model(cls: type, original: Callable, source: Any, options
     Raises:
         UsageError: if there is such an option; the message names the first one and the intended one.
     """
-    own = _taken(original)
+    own = _option_names(original)
     if not own:
         return
     own |= set(inspect.signature(original).parameters)
     config = cls.config_class()
     suspects = [o for o in options if o == "torch_dtype" or not hasattr(config, o)]
-    _refuse_unknown(cls, [o for o in suspects if o in own or _meant(o, own)], own)
+    _refuse_unknown(cls, [o for o in suspects if o in own or _closest(o, own)], own)
 
 
 def _refuse_unknown(cls: type, options: Iterable[str], known: set[str]) -> None:
     for option in options:
         if option not in known:
-            meant = _meant(option, known)
-            remedy = f"use {meant}" if meant else "leave it out"
+            closest = _closest(option, known)
+            remedy = f"use {closest}" if closest else "leave it out"
             raise UsageError(f"{cls.__name__}.from_pretrained has no option {option!r} and would ignore it; {remedy}")
 
 
-def _meant(option: str, known: set[str]) -> str | None:
+def _closest(option: str, known: set[str]) -> str | None:
     near = difflib.get_close_matches(option, sorted(known), n=1, cutoff=0.7)
     return _INSTEAD.get(option) or (near[0] if near else None)
 
 
 @functools.cache
-def _taken_by(function: Callable) -> frozenset[str]:
+def _options_read_by(function: Callable) -> frozenset[str]:
     try:
-        return frozenset(_TAKEN.findall(inspect.getsource(inspect.unwrap(function))))
+        return frozenset(_READ_OPTION.findall(inspect.getsource(inspect.unwrap(function))))
     except OSError:  # the source is not available
         return frozenset()
 
 
-def _taken(function: Callable) -> set[str]:
+def _option_names(function: Callable) -> set[str]:
     """Return the keyword arguments that a function reads by name; empty if they cannot be determined."""
-    return set(_taken_by(getattr(function, "__func__", function)))
+    return set(_options_read_by(getattr(function, "__func__", function)))
 
 
 def _arguments(cls: type) -> set[str]:

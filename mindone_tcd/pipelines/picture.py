@@ -53,7 +53,7 @@ class Picture:
             UsageError: if the file cannot be written.
         """
         path = Path(path)
-        _check_place(path)
+        _check_path(path)
         text = json.dumps(self.record, ensure_ascii=False)
         text = re.sub("[\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", text)  # not encodable in UTF-8
         if len(text.encode()) > MOST_TEXT:
@@ -77,7 +77,7 @@ def _cannot_write(path: Path, error: OSError) -> UsageError:
     return UsageError(f"cannot write {path}: {error.strerror or error}; choose another file with --out")
 
 
-def _check_place(path: Path) -> None:
+def _check_path(path: Path) -> None:
     if os.path.isdir(path):  # returns False, instead of an error, for a name that is too long
         raise UsageError(f"cannot write {path}: it is a folder; give the name of a file")
     if path.suffix.lower() != ".png":
@@ -93,7 +93,7 @@ def check_writable(path: Path) -> None:
         UsageError: if the path is a folder, does not end in .png, is in a missing folder, has a name that is too long,
             or no file can be created there.
     """
-    _check_place(path)
+    _check_path(path)
     try:
         target = path if path.exists() else path.parent
         if not os.access(target, os.W_OK):

@@ -85,8 +85,8 @@ def _remedy(shapes: bool) -> str:
 
 def _message(where: str, kind: str, missing: Iterable[str], unexpected: Iterable[str], shapes: Iterable[str]) -> str:
     parts = (("missing", missing), ("unexpected", unexpected), ("of another shape", shapes))
-    told = [_listed(what, sorted(keys)) for what, keys in parts]
-    return f"the weights of {where} do not fit {kind}: {', '.join(text for text in told if text)}"
+    lists = [_listed(what, sorted(keys)) for what, keys in parts]
+    return f"the weights of {where} do not fit {kind}: {', '.join(text for text in lists if text)}"
 
 
 def _listed(what: str, keys: list[str]) -> str:

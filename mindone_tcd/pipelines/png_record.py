@@ -36,7 +36,7 @@ _MOST_TEXT_CHUNKS = 64
 _MOST_DEPTH = 8
 _MOST_DIGITS = 100
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_REMEDY = "give a PNG that mindone-tcd made"
+_REMEDY = "pass a PNG that mindone-tcd wrote"
 
 
 def read_record(path: str | Path) -> dict[str, Any]:
@@ -164,10 +164,10 @@ def _inflated(path: Path, kind: bytes, rest: bytes) -> bytes:
 
 def _parse(path: Path, text: bytes) -> Any:
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(items)
-        if len(made) != len(items):
+        fields = dict(items)
+        if len(fields) != len(items):
             raise ValueError("it has a duplicate key")
-        return made
+        return fields
 
     def integer(digits: str) -> int:
         if len(digits) > _MOST_DIGITS:

@@ -120,7 +120,7 @@ def _size(value: int | tuple[int, int] | None, model: Model) -> tuple[int, int]:
     return width, height
 
 
-def _warn_of_strange_size(width: int, height: int, learned: int) -> None:
+def _warn_of_unusual_size(width: int, height: int, learned: int) -> None:
     if 4 * min(width, height) < 3 * learned or 2 * max(width, height) > 3 * learned:
         warnings.warn(
             f"the model 'shapes' was trained on images of {learned}x{learned}; at {width}x{height}, images may not "
@@ -134,7 +134,7 @@ def text_for(model: Model, prompt: str) -> str:
     return to_trained(prompt).text if model.shipped else prompt
 
 
-def _warn_of_strange_prompt(prompt: str, negative_prompt: str | None) -> None:
+def _warn_of_unusual_prompt(prompt: str, negative_prompt: str | None) -> None:
     """Warn, on one line, of words that the shipped model was not trained on and of unspecified parts of the scene."""
     trained = to_trained(prompt)
     # A negative prompt does not need a complete scene.
@@ -204,6 +204,6 @@ def make_request(
         )
         warnings.warn(f"the negative prompt has no effect {why}", stacklevel=3)
     if model.shipped:
-        _warn_of_strange_size(width, height, model.sample_size)
-        _warn_of_strange_prompt(prompt, negative_prompt if heeded else None)
+        _warn_of_unusual_size(width, height, model.sample_size)
+        _warn_of_unusual_prompt(prompt, negative_prompt if heeded else None)
     return Request(prompt, negative_prompt, seeds, steps, guidance_scale, eta, width, height)

@@ -202,7 +202,7 @@ def test_face_id_with_a_lora_that_lacks_a_part(refused):
 
 
 def test_no_ip_adapter_at_all(refused):
-    refused(r"is not an IP-Adapter: tensors, but unet\.a", {"unet.a": np.zeros(1, np.float32)})
+    refused(r"holds no 'image_proj\.' tensors, but unet\.a", {"unet.a": np.zeros(1, np.float32)})
     refused("a dict is not an IP-Adapter", source={"image_proj": {}}, weight_name=None, subfolder=None)
 
 

@@ -161,7 +161,7 @@ def test_files(refused, lora, tmp_path):
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "cut.safetensors").write_bytes(good.read_bytes()[:-7])
-    refused(str(broken), r"cut\.safetensors is damaged: \d+ bytes")
+    refused(str(broken), r"cut\.safetensors is damaged: it has \d+ bytes")
     pickles = tmp_path / "pickles"
     pickles.mkdir()
     (pickles / "pytorch_lora_weights.bin").write_bytes(b"")

@@ -144,7 +144,7 @@ def test_what_cannot_be_loaded():
     from mindone_tcd import UsageError, load
 
     for options, message in (
-        ({"task": "text-to-song"}, "unknown task 'text-to-song'; there is: text-to-image"),
+        ({"task": "text-to-song"}, "unknown task 'text-to-song'; choose one of: text-to-image"),
         ({"dtype": "int8"}, "unknown dtype 'int8'"),
         ({"dtype": "bfloat16"}, "bfloat16 does not run on a CPU"),
         ({"model": "nobody/nothing", "lora": "none"}, "cannot fetch the model 'nobody/nothing'"),
