@@ -87,7 +87,7 @@ def test_every_layout_of_diffusers_passes(config, shapes):
         ("text_encoder_2", "max_position_embeddings", 10**9, "no size above"),
     ],
 )  # fmt: skip
-def test_more_than_the_weights_have_is_refused(name, field, value, message):
+def test_sizes_above_those_of_the_weights_raise_an_error(name, field, value, message):
     config, shapes = part(name)
     with pytest.raises(UsageError, match=rf"^x/config\.json: {field} (is )?.*{message}") as caught:
         check({**config, field: value}, shapes)
@@ -98,7 +98,7 @@ def test_more_than_the_weights_have_is_refused(name, field, value, message):
 @pytest.mark.parametrize(
     ("field", "value"), [("vocab_size", 10**12), ("num_attention_heads", 10**400), ("hidden_size", 2**31)]
 )
-def test_numbers_that_no_model_has(field, value):
+def test_huge_numbers_raise_an_error(field, value):
     config, shapes = part("text_encoder")
     with pytest.raises(UsageError, match=rf"^x/config\.json: {field} is 1?\d+…?.*; expected a positive integer"):
         check({**config, field: value}, shapes)
@@ -114,7 +114,7 @@ def test_numbers_that_no_model_has(field, value):
         ("text_encoder", "hidden_act", None),
     ],
 )
-def test_a_field_left_out_is_the_classs_own(name, field, message):
+def test_missing_fields_use_the_class_defaults(name, field, message):
     config, shapes = part(name)
     del config[field]
     if message is None:
@@ -124,21 +124,21 @@ def test_a_field_left_out_is_the_classs_own(name, field, message):
             check(config, shapes)
 
 
-def test_a_class_that_is_not_known_has_bounds_too():
+def test_unknown_classes_have_limits_too():
     _, shapes = part("unet")
     for field, value in {"num_layers": 10**6, "hidden_size": 10**8, "depths": [10**6]}.items():
         with pytest.raises(UsageError, match=f"{field} is"):
             check_config({field: value}, shapes, "Another", "x/config.json")
 
 
-def test_keys_of_many_dots_take_no_memory():
+def test_keys_with_many_dots_use_little_memory():
     shapes = {"." * 900 + str(number): (1,) for number in range(20_000)}
     shapes["down_blocks.0.resnets.0.conv1.weight"] = (8, 8, 3, 3)
     check_config({"block_out_channels": [8], "layers_per_block": 1}, shapes, "UNet2DConditionModel", "x/config.json")
 
 
 @pytest.mark.parametrize("kind", FIELDS)
-def test_no_field_takes_what_no_field_is(kind):
+def test_no_field_accepts_invalid_values(kind):
     for field in FIELDS[kind]:
         for value in (float("nan"), [None], {"a": [1]}):
             if field in ("additional_special_tokens", "extra_special_tokens") and value == value:
@@ -163,6 +163,6 @@ def test_no_field_takes_what_no_field_is(kind):
         ("special tokens", "pad_token", [], "a string, or an object whose content is a string"),
     ],
 )
-def test_a_field_of_another_type(kind, field, value, expected):
+def test_fields_of_a_wrong_type_raise_an_error(kind, field, value, expected):
     with pytest.raises(UsageError, match=rf"^x: {field} is .*; expected {expected}.*: fetch or save the model again$"):
         check_fields({field: value}, kind, "x")

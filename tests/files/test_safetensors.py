@@ -37,7 +37,7 @@ def one(**changes):
     return {"a.weight": {**F16_2x2, **changes}, "b.weight": NEXT}
 
 
-def test_a_whole_file_is_read(tmp_path):
+def test_read_a_complete_file(tmp_path):
     path = write(tmp_path / "x.safetensors", {"__metadata__": {"format": "pt"}, "b.weight": NEXT, "a.weight": F16_2x2})
     header = read_header(path)
     assert header.metadata == {"format": "pt"}
@@ -99,7 +99,7 @@ def test_a_whole_file_is_read(tmp_path):
         ({"a\nb" + "." * 5_000_000: F16_2x2, "b": NEXT}, "has 5000003 characters"),
     ],
 )  # fmt: skip
-def test_a_header_that_lies(tmp_path, header, message):
+def test_inconsistent_headers_raise_an_error(tmp_path, header, message):
     refused(write(tmp_path / "x.safetensors", header), message)
 
 
@@ -111,7 +111,7 @@ def test_a_header_above_the_formats_limit_is_not_read(tmp_path):
     refused(path, "its header has 100000001 bytes, but the format allows 100000000")
 
 
-def test_what_is_no_file(tmp_path):
+def test_paths_that_are_not_files_raise_an_error(tmp_path):
     refused(tmp_path / "missing.safetensors", r"cannot be read \(No such file")
     refused(tmp_path, "is not a file")
     os.mkfifo(tmp_path / "pipe.safetensors")
@@ -119,7 +119,7 @@ def test_what_is_no_file(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["I16", "U16", "I8", "BOOL", "C64", "F8_E4M3"])
-def test_a_weight_of_a_dtype_that_weights_do_not_have(tmp_path, dtype):
+def test_weights_of_a_wrong_dtype_raise_an_error(tmp_path, dtype):
     size = {"I16": 2, "U16": 2, "C64": 8}.get(dtype, 1)
     entry = {"dtype": dtype, "shape": [16 // size], "data_offsets": [0, 16]}
     path = write(tmp_path / "x.safetensors", {"layer.weight": entry})
@@ -128,7 +128,7 @@ def test_a_weight_of_a_dtype_that_weights_do_not_have(tmp_path, dtype):
     refused(path, message, read_safetensors)
 
 
-def test_counts_may_be_integers(tmp_path):
+def test_buffers_may_be_integers(tmp_path):
     keys = ("embeddings.position_ids", "norm.num_batches_tracked", "lora_unet_x.alpha")
     save_file({key: np.arange(3) for key in keys}, tmp_path / "x.safetensors")
     assert read_safetensors(tmp_path / "x.safetensors")[0].keys() == set(keys)
@@ -153,12 +153,12 @@ def test_nan_and_infinity_are_named(tmp_path, number, dtype):
         np.testing.assert_array_equal(read_safetensors(path)[0]["layer.weight"], values)
 
 
-def test_tensors_handed_over_are_checked_too():
+def test_arrays_in_memory_are_checked_too():
     with pytest.raises(UsageError, match="'x' holds a NaN or an infinity"):
         as_arrays({"x": np.array([[1.0, np.nan]], np.float32)})
 
 
-def test_a_file_that_shrinks_while_it_is_read(tmp_path):
+def test_a_file_truncated_during_the_read(tmp_path):
     path = tmp_path / "x.safetensors"
     save_file({"a.weight": np.ones(1000, np.float32)}, path)
     header = read_header(path)
