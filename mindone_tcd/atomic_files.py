@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Write files atomically."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from .own_files import hidden_file
 
 @contextlib.contextmanager
 def whole_file(path: Path, overwrite: bool = True) -> Iterator[BinaryIO]:
-    """A stream whose content becomes the file ``path`` when the block ends; after an error nothing has changed.
+    """Yield a stream whose content becomes the file ``path`` when the block ends. After an error, nothing has changed.
 
-    The content is on the disk before the file has its name, so that a crash of the machine leaves the old file or the
-    new one, never a part of it.
+    The content is flushed to disk before the file gets its name, so a system crash leaves either the old or the new
+    file, never a partial one.
 
     Args:
-        path: of the file; its folder is there.
-        overwrite: whether a file of that name is replaced.
+        path: the file; its folder must exist.
+        overwrite: whether an existing file is replaced.
 
     Raises:
-        FileExistsError: if there is such a file and ``overwrite`` is False.
+        FileExistsError: if the file exists and ``overwrite`` is False.
         OSError: if the file cannot be written.
     """
     handle, part = hidden_file(path.parent)
-    with os.fdopen(handle, "wb") as stream:  # closed, and so unlocked, only after it has its name
+    with os.fdopen(handle, "wb") as stream:  # closing releases the lock, so it happens after the renaming
         try:
             yield stream
             stream.flush()
             os.fsync(handle)
             if os.name == "nt":
-                stream.close()  # Windows renames no open file
+                stream.close()  # Windows cannot rename an open file
             _rename(part, path, overwrite)
         except BaseException:
             part.unlink(missing_ok=True)
@@ -46,10 +46,10 @@ def _rename(part: Path, path: Path, overwrite: bool) -> None:
         os.replace(part, path)
         return
     try:
-        os.link(part, path)  # in contrast to a renaming, it fails if there is such a file
+        os.link(part, path)  # unlike a rename, it fails if the file exists
     except FileExistsError:
         raise
-    except OSError:  # a file system without links
+    except OSError:  # the file system does not support links
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
         os.replace(part, path)
     else:
@@ -57,7 +57,7 @@ def _rename(part: Path, path: Path, overwrite: bool) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Have the new name on the disk too, where the system can do that."""
+    """Flush the new name to disk too, on systems that support this."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

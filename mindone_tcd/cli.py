@@ -1,4 +1,4 @@
-"""The command ``mindone-tcd``: arguments in, files out. Everything is checked before MindSpore is imported."""
+"""The command ``mindone-tcd``. It checks all arguments before it imports MindSpore."""
 
 from __future__ import annotations
 
@@ -57,33 +57,31 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="mindone-tcd",
-        description="Pictures from prompts in a few steps, on MindSpore.",
+        description="Generate images from prompts in a few steps, on MindSpore.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"mindone-tcd {__version__}")
     debug = argparse.ArgumentParser(add_help=False)
-    debug.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
+    debug.add_argument("--debug", action="store_true", help="show the full traceback of an error")
     hub = argparse.ArgumentParser(add_help=False)
-    hub.add_argument("--hub", choices=HUBS, help=f"where hub ids are from (default: ${VARIABLE}, or {HUBS[0]})")
+    hub.add_argument("--hub", choices=HUBS, help=f"the hub for hub ids (default: ${VARIABLE}, or {HUBS[0]})")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     make = commands.add_parser(
         "generate",
         parents=[debug, hub],
-        help="a prompt becomes PNG pictures",
-        description="Make pictures from a prompt. Each PNG carries the record of how it was made.",
+        help="generate PNG images from a prompt",
+        description="Generate images from a prompt. Each PNG contains the record of how it was generated.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    make.add_argument("prompt", help='what the picture is to show, e.g. "a red circle on a blue background"')
-    make.add_argument("--out", type=Path, help="the PNG to write (default: a free name after the prompt and the seed)")
-    make.add_argument("--overwrite", action="store_true", help="replace files that are there already")
-    make.add_argument("--seed", type=_integer, default=0, help="seed of the first picture, 0 or more (default: 0)")
-    make.add_argument(
-        "--count", type=_integer, default=1, help="how many pictures, with seeds that follow (default: 1)"
-    )
-    make.add_argument("--grid", action="store_true", help="also write all the pictures side by side in one PNG")
+    make.add_argument("prompt", help='what the image should show, e.g. "a red circle on a blue background"')
+    make.add_argument("--out", type=Path, help="the PNG to write (default: a new name from the prompt and the seed)")
+    make.add_argument("--overwrite", action="store_true", help="replace existing files")
+    make.add_argument("--seed", type=_integer, default=0, help="seed of the first image, 0 or more (default: 0)")
+    make.add_argument("--count", type=_integer, default=1, help="number of images, with consecutive seeds (default: 1)")
+    make.add_argument("--grid", action="store_true", help="also write a grid of all images to one PNG")
     usual = METHODS[DEFAULT_METHOD]
     make.add_argument(
         "--steps", type=_integer, help=f"inference steps, 1 to {usual.max_steps} (default: {usual.steps})"
@@ -92,24 +90,26 @@ def _parser() -> argparse.ArgumentParser:
         "--method",
         choices=tuple(METHODS),
         default=DEFAULT_METHOD,
-        help=f"scheduler and LoRA that belong together (default: {DEFAULT_METHOD})",
+        help=f"the scheduler and its matching LoRA (default: {DEFAULT_METHOD})",
     )
     etas = ", ".join(f"{method.eta:g} for {method.name}" for method in METHODS.values() if method.eta is not None)
-    make.add_argument("--eta", type=_number, help=f"fresh noise of each step: 0 none, 1 all (default: {etas})")
+    make.add_argument(
+        "--eta", type=_number, help=f"stochasticity of each step, 0 (no new noise) to 1 (default: {etas})"
+    )
     make.add_argument(
         "--guidance",
         type=_number,
-        help=f"guidance scale; above 1 costs twice the time (default: {usual.guidance_scale:g})",
+        help=f"guidance scale; above 1 doubles the time (default: {usual.guidance_scale:g})",
     )
-    make.add_argument("--negative", help="what the picture is not to show; needs --guidance above 1")
-    make.add_argument("--size", type=_size, help="pixels, as 128 or 192x128 (default: the model's own)")
+    make.add_argument("--negative", help="what the image should not show; needs --guidance above 1")
+    make.add_argument("--size", type=_size, help="pixels, such as 128 or 192x128 (default: the model's own)")
     make.add_argument("--model", default=SHAPES, help="'shapes', a folder, or a hub id (default: shapes)")
-    make.add_argument("--lora", help="a folder, a .safetensors file or a hub id in place of the recipe's; or 'none'")
+    make.add_argument("--lora", help="a folder, a .safetensors file or a hub id instead of the recipe's; or 'none'")
     make.add_argument(
         "--dtype", choices=DTYPES, help="default: float32 on a CPU (no bfloat16 there), float16 on Ascend"
     )
     make.add_argument(
-        "--compile", action="store_true", help="run compiled graphs: faster, once they are compiled for a size"
+        "--compile", action="store_true", help="run compiled graphs: faster, after compilation for each size"
     )
     make.add_argument(
         "--record-paths",
@@ -119,29 +119,27 @@ def _parser() -> argparse.ArgumentParser:
     make.set_defaults(run=_generate)
 
     show = commands.add_parser(
-        "info", parents=[debug, hub], help="show how a picture was made, or make it again", description=_info.__doc__
+        "info", parents=[debug, hub], help="show how an image was generated, or repeat it", description=_info.__doc__
     )
-    show.add_argument("picture", type=Path, help="a PNG that mindone-tcd made")
-    show.add_argument("--again", action="store_true", help="make the same picture again and compare")
+    show.add_argument("picture", type=Path, help="a PNG that mindone-tcd wrote")
+    show.add_argument("--again", action="store_true", help="generate the same image again and compare")
     show.add_argument(
-        "--out", type=Path, help="with --again: the PNG to write (default: NAME-again.png, or a free name)"
+        "--out", type=Path, help="with --again: the PNG to write (default: NAME-again.png, or a new name)"
     )
-    show.add_argument("--overwrite", action="store_true", help="with --again: replace a file that is there already")
-    show.add_argument(
-        "--model", help="with --again: the model, if the record names another than 'shapes': a folder, or a hub id"
-    )
-    show.add_argument("--lora", help="with --again: the LoRA, if the record names another than the recipe's; or 'none'")
+    show.add_argument("--overwrite", action="store_true", help="with --again: replace an existing file")
+    show.add_argument("--model", help="with --again: the model, if the record's is not 'shapes': a folder, or a hub id")
+    show.add_argument("--lora", help="with --again: the LoRA, if the record's is not the recipe's; or 'none'")
     show.add_argument(
         "--trust-record",
         action="store_true",
-        help="with --again: open, or fetch from the hub, whatever model and LoRA the record names",
+        help="with --again: open, or download from the hub, the model and LoRA that the record names",
     )
     show.set_defaults(run=_info)
 
     check = commands.add_parser(
         "selftest",
         parents=[debug],
-        help="compare what this machine makes with known pictures",
+        help="compare this machine's images with known ones",
         description=_selftest.__doc__,
     )
     check.add_argument("--dtype", choices=DTYPES, help="default: float32 on a CPU, float16 on Ascend")
@@ -155,7 +153,7 @@ def _integer(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not an integer") from None
 
 
 def _number(text: str) -> float:
@@ -189,21 +187,23 @@ def _generate(args: argparse.Namespace) -> int:
     count = len(request.seeds)
     if args.grid:
         check_grid(request)
-    paths = _places(args, default_name(request.prompt, request.seeds[0]), lambda out: of_images(out, count, args.grid))
+    paths = _output_paths(
+        args, default_name(request.prompt, request.seeds[0]), lambda out: of_images(out, count, args.grid)
+    )
 
     pipe = _load(model, recipe, args.dtype, form_of(args.compile), args.record_paths)
-    made: list[Picture] = []
+    pictures: list[Picture] = []
     for batch in pipe.batches(request):
         for picture in batch:
-            _save(picture, paths[len(made)], args.overwrite)
-            made.append(picture)
+            _save(picture, paths[len(pictures)], args.overwrite)
+            pictures.append(picture)
     if args.grid:
-        _save(grid(made), paths[-1], args.overwrite)
+        _save(grid(pictures), paths[-1], args.overwrite)
     return 0
 
 
-def _places(args: argparse.Namespace, default: Path, files: Callable[[Path], list[Path]]) -> list[Path]:
-    """The files to write: of ``--out``, or of the default name, numbered where it is taken. All can be written."""
+def _output_paths(args: argparse.Namespace, default: Path, files: Callable[[Path], list[Path]]) -> list[Path]:
+    """Return the files to write, of ``--out`` or of a new name from the default one. Check that they can be written."""
     if args.overwrite or args.out:
         paths = files(args.out or default)
         if not args.overwrite:
@@ -218,13 +218,13 @@ def _places(args: argparse.Namespace, default: Path, files: Callable[[Path], lis
 def _save(picture: Picture, path: Path, overwrite: bool) -> None:
     saved = save_new(picture, path, overwrite)
     if saved != path:
-        print(f"warning: {path} was made by another process meanwhile; this is {saved}", file=sys.stderr)
+        print(f"warning: another process has written {path} in the meantime; this is {saved}", file=sys.stderr)
     print(saved, flush=True)
 
 
 @contextlib.contextmanager
-def _only_ours_on_stdout() -> Iterator[Callable[[str], None]]:
-    """What the libraries print while they are imported helps nobody; what is given prints a line past that."""
+def _suppressed_library_output() -> Iterator[Callable[[str], None]]:
+    """Suppress what libraries print during import; yield a function that still prints a line."""
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     os.environ.setdefault("GLOG_v", "3")  # MindSpore: errors, but no warnings
     stdout = sys.stdout
@@ -234,60 +234,65 @@ def _only_ours_on_stdout() -> Iterator[Callable[[str], None]]:
 
 def _load(model: Model, recipe: Recipe, dtype: str | None, form: str | None, record_paths: bool = False) -> TextToImage:
     print("loading MindSpore and the model …", file=sys.stderr, flush=True)
-    with _only_ours_on_stdout():
+    with _suppressed_library_output():
         from .pipelines.loading import load_planned
 
         return load_planned(model, recipe, dtype, form, record_paths)
 
 
 def _info(args: argparse.Namespace) -> int:
-    """Show the record of how an image was made; with --again, make the same image again and compare the pixels: the
-    exit code is then 1 if they differ. A record alone opens no other model and LoRA than those in the package: name
-    yours with --model and --lora, or add --trust-record."""
+    """Show the record of how an image was generated. With --again, generate the same image again and compare the
+    pixels; the exit code is 1 if they differ. A record alone opens only the model and LoRA in the package: name others
+    with --model and --lora, or add --trust-record.
+    """
     record = read_record(args.picture)
     if not args.again:
         for name in ("out", "overwrite", "model", "lora", "trust_record"):
             if getattr(args, name) not in (None, False):
                 flag = f"--{name.replace('_', '-')}"
-                raise UsageError(f"{flag} goes with --again; leave it out, or add --again")
+                raise UsageError(f"{flag} needs --again; leave it out, or add --again")
         print(visible(json.dumps(record, indent=2, ensure_ascii=False), keep="\n"))
         return 0
     if "grid" in record:
-        raise UsageError(f"{args.picture} is a grid of images; make each again from its own file")
+        raise UsageError(f"{args.picture} is a grid of images; repeat each image from its own file")
     if args.out and args.out.exists() and args.out.samefile(args.picture):
-        raise UsageError(f"--out {args.out} is the image itself; give another name, so that the two can be compared")
+        raise UsageError(f"--out {args.out} is the image itself; choose another name, so that the two can be compared")
     again = plan_again(record, args.picture, args.model, args.lora, args.trust_record)
     old = _pixels(args.picture, record)
-    (out,) = _places(args, args.picture.with_name(f"{args.picture.stem}-again.png"), lambda out: [out])
+    (out,) = _output_paths(args, args.picture.with_name(f"{args.picture.stem}-again.png"), lambda out: [out])
     check_same_weights(record, sources_of(again))
     pipe = _load(again.model, again.recipe, again.dtype, again.form)
     for remark in check_same_weights(record, pipe.sources()):
         print(f"warning: {remark}", file=sys.stderr)
-    picture = _made_again(pipe, again, record["seed"])
+    picture = _repeat(pipe, again, record["seed"])
     _save(picture, out, args.overwrite)
     return 0 if _compare(old, picture, record) else 1
 
 
-def _made_again(pipe: TextToImage, again: Again, seed: int) -> Picture:
+def _repeat(pipe: TextToImage, again: Again, seed: int) -> Picture:
     return {picture.record["seed"]: picture for picture in pipe.make_batch(again.request, again.seeds)}[seed]
 
 
 def _pixels(path: Path, record: dict) -> np.ndarray:
-    """The RGB values of a PNG, int16 (height, width, 3); refused if it is not of the size that its record states."""
+    """Return the RGB values of a PNG, int16 (height, width, 3).
+
+    Raises:
+        UsageError: if its size is not the size that its record states, or it cannot be read.
+    """
     import numpy as np
     from PIL import Image
 
     size, stated = png_size(path), (record["width"], record["height"])
     if size != stated:
         raise UsageError(
-            f"{path} has {size[0]}x{size[1]} pixels, but its record states {stated[0]}x{stated[1]}: it is not the "
-            "image that the record is of"
+            f"{path} has {size[0]}x{size[1]} pixels, but its record states {stated[0]}x{stated[1]}: the record is not "
+            "that of this image"
         )
     try:
         with Image.open(path, formats=["PNG"]) as image:
             return np.asarray(image.convert("RGB"), np.int16)
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise UsageError(f"{path} cannot be read as an image ({error}); give a PNG that mindone-tcd made") from error
+        raise UsageError(f"{path} cannot be read as an image ({error}); pass a PNG that mindone-tcd wrote") from error
 
 
 def _compare(old: np.ndarray, picture: Picture, record: dict) -> bool:
@@ -303,15 +308,16 @@ def _compare(old: np.ndarray, picture: Picture, record: dict) -> bool:
         for name in ("device", "kernels", "versions")
         if record.get(name) != picture.record[name]
     ]
-    cause = "; ".join(changed) or "the file was changed since, or another processor rounds in another way"
+    cause = "; ".join(changed) or "the file was changed since, or another processor rounds differently"
     print(visible(f"not the same pixels: up to {away} of 255 apart; {cause}"), file=sys.stderr)
     return False
 
 
 def _selftest(args: argparse.Namespace) -> int:
-    """Make pictures whose pixels are known, eagerly and with compiled graphs, on the device that is here, and print a
-    report; the exit code is 1 if something differs by more than is stated. Compiling takes some minutes."""
-    with _only_ours_on_stdout() as say:
+    """Generate images with known pixels, eagerly and with compiled graphs, on this machine's device, and print a
+    report. The exit code is 1 if a difference exceeds the stated limit. Compilation takes some minutes.
+    """
+    with _suppressed_library_output() as say:
         from .selftest.run import selftest
 
         return 0 if selftest(args.dtype, say) else 1
@@ -321,12 +327,12 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command.
 
     Returns:
-        the exit code: 0; 1 if a picture made again differs, and for what should not have happened; 2 for bad input.
+        The exit code: 0 for success; 1 if a repeated image differs or an unexpected error occurs; 2 for bad input.
     """
     args = _parser().parse_args(argv)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a name that the terminal's encoding lacks stops nothing
+            stream.reconfigure(errors="backslashreplace")  # for names that the terminal's encoding cannot represent
     warnings.showwarning = lambda message, *rest, **more: print(visible(f"warning: {message}"), file=sys.stderr)
     warnings.simplefilter("ignore")
     warnings.filterwarnings("default", category=UserWarning, module=r"mindone_tcd(\.|$)|__main__")

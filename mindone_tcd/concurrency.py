@@ -1,9 +1,9 @@
-"""One thread at a time in MindSpore, and none in a forked child of a process that has used it.
+"""Run MindSpore in one thread at a time, and never in a forked child of a process that has used it.
 
-MindSpore's CPU backend is not made for several threads: two that compute at once crash the process, or get wrong
-values without an error. In a child that was forked after the first operation, MindSpore waits for threads that only
-the parent has. So everything that computes, loads or changes weights runs under one lock of the process, and is
-refused in such a child.
+MindSpore's CPU backend is not thread-safe: two threads that compute at once crash the process, or silently get wrong
+values. In a child that was forked after the first operation, MindSpore waits forever for threads that exist only in the
+parent. Therefore everything that computes, loads or changes weights runs under one process-wide lock, which raises an
+error in such a child.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .errors import UsageError
 
 
 class OneAtATime(ContextDecorator):
-    """The lock around MindSpore: a context manager, or a decorator of a function that runs under it.
+    """The lock around MindSpore: a context manager, and a decorator for functions that run under the lock.
 
-    There is one instance, :data:`one_at_a_time`. Threads get it in the order in which they come: with a lock of
-    Python, one that makes many images would take it again and again before those that wait. A thread that holds it may
-    take it again, so a callback of a pipeline may call another pipeline.
+    There is one instance, :data:`one_at_a_time`. Threads get the lock in the order in which they request it. With a
+    plain Python lock, a thread that generates many images would acquire it again and again before the waiting threads.
+    The lock is reentrant, so a callback of a pipeline can call another pipeline.
     """
 
     def __init__(self) -> None:
@@ -31,75 +31,76 @@ class OneAtATime(ContextDecorator):
         self._forked = False
         self._owner: int | None = None
         self._depth = 0
-        self._begin()
-        os.register_at_fork(after_in_child=self._begin_in_child)
+        self._reset()
+        os.register_at_fork(after_in_child=self._reset_in_child)
 
-    def _begin(self) -> None:
-        self._state = threading.Lock()  # held for a few lines only, around what follows and the owner
+    def _reset(self) -> None:
+        self._state = threading.Lock()  # held only briefly, to change the queue and the owner
         self._waiting: deque[tuple[int, threading.Lock]] = deque()
 
     def __enter__(self) -> None:
-        """Take the lock; a thread that does not get it waits for its turn.
+        """Acquire the lock; if another thread holds it, wait in the queue.
 
         Raises:
-            UsageError: in a process that was forked from one that had used MindSpore.
+            UsageError: in a process that was forked from a process that had used MindSpore.
         """
         if self._forked:
             raise UsageError(
-                "this process was forked from one that had used MindSpore, which would hang here; "
+                "this process was forked from a process that had used MindSpore, which would hang here; "
                 'start it with multiprocessing.get_context("spawn"), or fork before the first model is loaded'
             )
         self._used = True
-        me = threading.get_ident()
+        thread = threading.get_ident()
         with self._state:
-            if self._owner in (None, me):
-                self._owner = me
+            if self._owner in (None, thread):
+                self._owner = thread
                 self._depth += 1
                 return
             turn = threading.Lock()
             turn.acquire()
-            self._waiting.append((me, turn))
+            self._waiting.append((thread, turn))
         try:
             turn.acquire()
         except BaseException:  # such as KeyboardInterrupt
-            self._give_up(me, turn)
+            self._leave_queue(thread, turn)
             raise
 
     def __exit__(self, *error: Any) -> None:
-        """Give the lock back; the thread that has waited longest gets it."""
+        """Release the lock; the thread that has waited longest gets it."""
         with self._state:
             self._depth -= 1
             if not self._depth:
-                self._pass_on()
+                self._hand_over()
 
     def held(self) -> bool:
-        """Whether this thread holds the lock."""
+        """Return whether this thread holds the lock."""
         return self._owner == threading.get_ident()
 
-    def _pass_on(self) -> None:
+    def _hand_over(self) -> None:
         self._owner, self._depth = None, 0
         if self._waiting:
             self._owner, turn = self._waiting.popleft()
             self._depth = 1
             turn.release()
 
-    def _give_up(self, me: int, turn: threading.Lock) -> None:
+    def _leave_queue(self, thread: int, turn: threading.Lock) -> None:
         with self._state:
-            if (me, turn) in self._waiting:
-                self._waiting.remove((me, turn))
-            else:  # its turn has come meanwhile
-                self._pass_on()
+            if (thread, turn) in self._waiting:
+                self._waiting.remove((thread, turn))
+            else:  # it got the lock in the meantime
+                self._hand_over()
 
-    def _begin_in_child(self) -> None:
-        # Of the parent's threads the child has the one that forked. What that one holds it will give back; what another
-        # one held is free here.
+    def _reset_in_child(self) -> None:
+        # The child has only the parent's thread that forked. That thread will release what it holds. A lock that
+        # another thread held is free here.
         if not self.held():
             self._owner, self._depth = None, 0
-        self._begin()
-        # Before anything of MindSpore is imported, an entry has only refused its arguments.
+        self._reset()
+        # If MindSpore is not imported, a previous entry only raised an error for its arguments.
         self._forked = self._forked or (self._used and "mindspore" in sys.modules)
 
 
 one_at_a_time = OneAtATime()
-"""The lock of this process. ``with one_at_a_time:`` is for code that calls networks itself, or that changes a pipeline
-and calls it, without another thread in between."""
+"""The lock of this process. Use ``with one_at_a_time:`` in code that calls networks directly, or that changes a
+pipeline and then calls it, to keep other threads out in between.
+"""

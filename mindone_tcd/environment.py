@@ -1,4 +1,4 @@
-"""Which MindSpore is here, and whether it is one that this package was measured on."""
+"""The installed MindSpore version, and whether this package was tested with it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ import warnings
 from .errors import UsageError
 
 TESTED = ("2.7", "2.8", "2.9")
-"""MindSpore's minor versions that the test suite was run on (with device target CPU)."""
+"""MindSpore's minor versions that the test suite has run on (with device target CPU)."""
 
 INSTALL = (
-    "on a CPU: pip install mindspore==2.7.1; "
-    "on Ascend: the MindSpore that matches your CANN, 2.7.1 where you can choose"
+    "on a CPU: pip install mindspore==2.7.1; on Ascend: the MindSpore version that matches your CANN, if possible 2.7.1"
 )
 
 
 def version(package: str) -> str | None:
-    """The installed version of a package, or None."""
+    """Return the installed version of a package, or None."""
     import importlib.metadata  # slow, and `import mindone_tcd` does without it
 
     try:
@@ -29,13 +28,13 @@ def version(package: str) -> str | None:
 
 
 def require_mindspore() -> None:
-    """Make sure that MindSpore can be imported, before anything slow begins.
+    """Check that MindSpore can be imported, before anything slow begins.
 
     Raises:
-        UsageError: where MindSpore or mindone is missing; it says what to install.
+        UsageError: if MindSpore or mindone is missing; the message says what to install.
 
     Warns:
-        UserWarning: where MindSpore's version is none that the test suite was run on.
+        UserWarning: if the test suite has not run on this version of MindSpore.
     """
     if importlib.util.find_spec("mindspore") is None:
         raise UsageError(f"MindSpore is not installed; {INSTALL}")
@@ -48,11 +47,11 @@ def require_mindspore() -> None:
 
 @functools.cache
 def _warn_of_untested(found: str) -> None:
-    warnings.warn(f"MindSpore {found} is not one of {', '.join(TESTED)}, tested here; {INSTALL}", stacklevel=3)
+    warnings.warn(f"MindSpore {found} is not tested; expected one of {', '.join(TESTED)}; {INSTALL}", stacklevel=3)
 
 
 def versions() -> dict[str, str]:
-    """The versions that a picture depends on."""
+    """Return the versions that an image depends on."""
     from . import __version__
 
     return {"python": platform.python_version(), "mindone-tcd": __version__, **_installed()}
@@ -60,6 +59,6 @@ def versions() -> dict[str, str]:
 
 @functools.cache
 def _installed() -> dict[str, str]:
-    # Kept, because a picture's record asks for them, and to find them takes longer than to draw a step.
+    # Cached, because every image's record contains them, and finding them takes longer than a denoising step.
     found = {package: version(package) for package in ("mindspore", "mindone", "transformers", "numpy")}
     return {name: value for name, value in found.items() if value}

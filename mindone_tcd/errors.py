@@ -1,4 +1,4 @@
-"""The one error that a user can mend: bad input, a missing file, a wrong version; and what its messages are made of."""
+"""The error class for invalid user input (bad arguments, missing files, wrong versions), and helpers for messages."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 
 class UsageError(ValueError):
-    """Something that was asked for cannot be done. One line: what was wrong, what was expected, what to do."""
+    """Invalid user input. The message is one line: what was wrong, what was expected, what to do."""
 
 
 def first_line(error: BaseException) -> str:
-    """What an error of somebody else says, in one line; its type if it says nothing."""
+    """Return the first line of an error's message; its type if the message is empty."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def some(items: Sequence[str], examples: int = 3) -> str:
-    """The first few of a list, with a sign that there are more."""
+    """Join the first items of a list, with an ellipsis if there are more."""
     return ", ".join(items[:examples]) + (", …" if len(items) > examples else "")

@@ -1,7 +1,7 @@
-"""Files of hub repositories: from the cache, the Hugging Face hub or a mirror of it, or ModelScope.
+"""Get files of hub repositories from the cache, the Hugging Face hub or a mirror of it, or ModelScope.
 
-huggingface_hub retries for 23 seconds before it says that there is no network. Here one quick request finds out whether
-the hub answers at all; where it does not, only what was fetched before is looked for.
+Without a network, huggingface_hub retries for 23 seconds before it fails. This module first sends one short request to
+the hub. If the hub does not answer, only the cache is searched.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 HUBS = ("huggingface", "modelscope")
 VARIABLE = "MINDONE_TCD_HUB"
-"""The environment variable that names one of :data:`HUBS` for the whole process."""
+"""The environment variable that selects one of :data:`HUBS` for the whole process."""
 
 _chosen: ContextVar[str | None] = ContextVar("hub", default=None)
 
-_PATIENCE = 2.5
-"""Seconds within which a hub has to answer; HF_HUB_ETAG_TIMEOUT, where it is set, counts instead."""
-_KEPT = 30.0
-"""Seconds for which an answer, or none, is taken as still true."""
+_TIMEOUT = 2.5
+"""Timeout in seconds for the hub's answer. HF_HUB_ETAG_TIMEOUT, if set, takes precedence."""
+_CACHE_SECONDS = 30.0
+"""Seconds for which a result, positive or negative, stays cached."""
 _answers: dict[str, tuple[float, bool]] = {}
 
 
 @contextlib.contextmanager
 def using(name: str | None) -> Iterator[None]:
-    """Take hub ids from this hub meanwhile; None leaves the choice to the environment.
+    """Select the hub for hub ids within this context; None uses the environment variable.
 
     Raises:
-        UsageError: for none of :data:`HUBS`.
+        UsageError: if the name is not one of :data:`HUBS`.
     """
     token = _chosen.set(None if name is None else _checked(name, "hub"))
     try:
@@ -50,10 +50,10 @@ def using(name: str | None) -> Iterator[None]:
 
 
 def chosen() -> str:
-    """Which of :data:`HUBS` a hub id means.
+    """Return the selected hub, one of :data:`HUBS`.
 
     Raises:
-        UsageError: if the environment names another.
+        UsageError: if the environment variable has another value.
     """
     return _chosen.get() or _checked(os.environ.get(VARIABLE) or HUBS[0], VARIABLE)
 
@@ -65,9 +65,9 @@ def _checked(name: object, where: str) -> str:
 
 
 def reachable(endpoint: str) -> bool:
-    """Whether a hub answers, with anything, within :data:`_PATIENCE`; what is found is kept for :data:`_KEPT`."""
+    """Return whether a hub answers within :data:`_TIMEOUT`, with any response; cached for :data:`_CACHE_SECONDS`."""
     known = _answers.get(endpoint)
-    if known is None or time.monotonic() - known[0] > _KEPT:
+    if known is None or time.monotonic() - known[0] > _CACHE_SECONDS:
         known = _answers[endpoint] = (time.monotonic(), _answers_in_time(endpoint))
     return known[1]
 
@@ -75,27 +75,27 @@ def reachable(endpoint: str) -> bool:
 def _answers_in_time(endpoint: str) -> bool:
     from huggingface_hub.utils import get_session
 
-    patience = float(os.environ.get("HF_HUB_ETAG_TIMEOUT") or _PATIENCE)
+    timeout = float(os.environ.get("HF_HUB_ETAG_TIMEOUT") or _TIMEOUT)
     answered: list[bool] = []
 
-    def ask() -> None:
-        # ValueError is an endpoint that is no URL.
+    def request() -> None:
+        # ValueError: the endpoint is not a URL.
         with contextlib.suppress(OSError, ValueError):
-            get_session().head(endpoint, timeout=patience, allow_redirects=False)
+            get_session().head(endpoint, timeout=timeout, allow_redirects=False)
             answered.append(True)
 
-    # Each name lookup and each address may take the whole timeout again, so `join` limits the total.
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(patience)
+    # Each name lookup and each address can use the full timeout, so `join` limits the total.
+    thread = threading.Thread(target=request, daemon=True)
+    thread.start()
+    thread.join(timeout)
     return bool(answered)
 
 
 def cache_alone() -> bool:
-    """Whether the Hugging Face hub cannot or must not be asked, so that ``local_files_only`` has to be passed.
+    """Return whether only the cache can be used, so that ``local_files_only`` must be passed to huggingface_hub.
 
-    Without a network it saves the retries. With HF_HUB_OFFLINE, mindone asks for the list of a sharded model's files
-    nevertheless, unless it is passed.
+    Without a network, this avoids the retries. With HF_HUB_OFFLINE, mindone would still request the file list of a
+    sharded model if ``local_files_only`` were not passed.
     """
     from huggingface_hub import constants
 
@@ -103,17 +103,17 @@ def cache_alone() -> bool:
 
 
 def fetch_file(name: str, file: str, subfolder: str | None, what: str, **options: Any) -> Path:
-    """Where a file of a repository is on this machine, fetched if it was not there yet.
+    """Return the local path of a file of a repository; download the file if it is not cached.
 
     Args:
         name: the repository's id.
         file: the file's name.
-        subfolder: where it is in the repository.
-        what: what is looked for ("LoRA"), for the message.
-        options: of huggingface_hub, such as ``cache_dir`` or ``revision``.
+        subfolder: the subfolder of the repository that contains the file.
+        what: what the file is for ("LoRA"), for the error message.
+        options: options of huggingface_hub, such as ``cache_dir`` or ``revision``.
 
     Raises:
-        UsageError: if it cannot be had.
+        UsageError: if the file cannot be found or downloaded.
     """
     if chosen() == "modelscope":
         from . import modelscope_hub
@@ -128,15 +128,15 @@ def fetch_file(name: str, file: str, subfolder: str | None, what: str, **options
 
 
 def repository_here(name: str, what: str, options: dict[str, Any]) -> Path | None:
-    """The folder of what was fetched of a repository before, where nothing else can be asked; else None.
+    """Return the cached folder of a repository if only the cache can be used; else None.
 
     Args:
         name: the repository's id.
-        what: what is looked for, for the message.
-        options: as of :func:`fetch_file`.
+        what: what the repository is for, for the error message.
+        options: see :func:`fetch_file`.
 
     Raises:
-        UsageError: if only the cache can be asked, and nothing of it is there.
+        UsageError: if only the cache can be used, and the repository is not cached.
     """
     if chosen() == "modelscope":
         from . import modelscope_hub
@@ -147,12 +147,12 @@ def repository_here(name: str, what: str, options: dict[str, Any]) -> Path | Non
     with hub_errors(name, what):
         if not (options.get("local_files_only") or cache_alone()):
             return None
-        kept = {key: options[key] for key in ("cache_dir", "revision") if key in options}
-        return Path(hf.snapshot_download(name, local_files_only=True, **kept))
+        known = {key: options[key] for key in ("cache_dir", "revision") if key in options}
+        return Path(hf.snapshot_download(name, local_files_only=True, **known))
 
 
 def list_files(name: str, what: str, options: dict[str, Any]) -> list[str]:
-    """The paths of a repository's files; arguments and errors as of :func:`repository_here`."""
+    """Return the paths of a repository's files. Arguments and errors are those of :func:`repository_here`."""
     if chosen() == "modelscope":
         from . import modelscope_hub
 
@@ -160,14 +160,14 @@ def list_files(name: str, what: str, options: dict[str, Any]) -> list[str]:
     import huggingface_hub as hf
 
     with hub_errors(name, what):
-        kept = {key: options[key] for key in ("token", "revision") if key in options}
-        return [sibling.rfilename for sibling in hf.model_info(name, **kept).siblings or []]
+        known = {key: options[key] for key in ("token", "revision") if key in options}
+        return [sibling.rfilename for sibling in hf.model_info(name, **known).siblings or []]
 
 
 @contextlib.contextmanager
 def hub_errors(name: str, what: str) -> Iterator[None]:
-    """Turn what huggingface_hub raises, with a network and without, into a UsageError that says what to do."""
-    import huggingface_hub.utils  # sets the level of its logger when it is imported
+    """Convert huggingface_hub's errors, with and without a network, to a UsageError that says what to do."""
+    import huggingface_hub.utils  # its import sets the level of its logger
     from huggingface_hub import constants
 
     try:
@@ -178,9 +178,9 @@ def hub_errors(name: str, what: str) -> Iterator[None]:
     except (OSError, ValueError) as error:  # every error of huggingface_hub is one of these
         reason, mirror = first_line(error), ""
         if _answers.get(constants.ENDPOINT, (0, True))[1] is False:
-            reason = f"{constants.ENDPOINT} is out of reach, and it was not fetched before"
+            reason = f"{constants.ENDPOINT} cannot be reached, and it is not in the cache"
             mirror = f"set HF_ENDPOINT to a mirror or {VARIABLE}=modelscope, or "
         raise UsageError(
-            f"cannot fetch the {what} {name!r} ({reason}); there is no such folder here either: with no "
+            f"cannot fetch the {what} {name!r} ({reason}); no local folder has this name either: with no "
             f"network, {mirror}download it elsewhere and give its folder"
         ) from error

@@ -1,6 +1,6 @@
-"""Repositories on ModelScope, through the modelscope package, which is optional.
+"""Get files of repositories on ModelScope through the optional modelscope package.
 
-Of a repository only what is loaded is fetched: configurations, tokenizers and safetensors of the wanted variant.
+Only the files that loading needs are downloaded: configurations, tokenizers, and safetensors of the requested variant.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .errors import UsageError, first_line
 from .quiet import errors_only
 
 WEIGHTS = re.compile(r"(?:diffusion_pytorch_model|model)(?:\.(?P<variant>[^.-]+))?(?:-\d+-of-\d+)?\.safetensors")
-"""A model's weights, and of which variant they are."""
+"""Matches the weight files of a model; the group gives their variant."""
 
 _BESIDE_WEIGHTS = (".json", ".txt", ".model")
 _OPTIONS = ("cache_dir", "revision")
@@ -54,7 +54,7 @@ def _errors(name: str, what: str) -> Iterator[None]:
 def _known(options: dict[str, Any]) -> dict[str, Any]:
     refused = [name for name in _REFUSED if options.get(name)]
     if refused:
-        raise UsageError(f"the hub modelscope takes no {refused[0]}; leave it out, or run `modelscope login` first")
+        raise UsageError(f"the hub modelscope does not support {refused[0]}; leave it out, or run `modelscope login`")
     return {name: str(options[name]) for name in _OPTIONS if options.get(name) is not None}
 
 
@@ -64,13 +64,13 @@ def _cache_alone(options: dict[str, Any]) -> bool:
 
 
 def fetch_file(name: str, file: str, what: str, options: dict[str, Any]) -> Path:
-    """As :func:`mindone_tcd.hub.fetch_file`.
+    """Get a file; see :func:`mindone_tcd.hub.fetch_file`.
 
     Args:
         name: the repository's id.
         file: its path in the repository.
-        what: what is looked for, for the message.
-        options: of huggingface_hub; those that ModelScope has no use for are refused.
+        what: what the file is for, for the error message.
+        options: options of huggingface_hub. Those that ModelScope does not support raise an error.
     """
     known = _known(options)
     with _errors(name, what):
@@ -82,7 +82,7 @@ def fetch_file(name: str, file: str, what: str, options: dict[str, Any]) -> Path
 
 
 def repository_here(name: str, what: str, options: dict[str, Any]) -> Path | None:
-    """As :func:`mindone_tcd.hub.repository_here`."""
+    """Return the cached folder; see :func:`mindone_tcd.hub.repository_here`."""
     known = _known(options)
     with _errors(name, what):
         if not _cache_alone(options):
@@ -91,7 +91,7 @@ def repository_here(name: str, what: str, options: dict[str, Any]) -> Path | Non
 
 
 def list_files(name: str, what: str, options: dict[str, Any]) -> list[str]:
-    """As :func:`mindone_tcd.hub.list_files`."""
+    """Return the paths of a repository's files; see :func:`mindone_tcd.hub.list_files`."""
     known = _known(options)
     with _errors(name, what):
         revision = {"revision": known["revision"]} if "revision" in known else {}
@@ -100,16 +100,16 @@ def list_files(name: str, what: str, options: dict[str, Any]) -> list[str]:
 
 
 def fetch_folder(name: str, subfolder: str | None, whole: bool, options: dict[str, Any]) -> Path:
-    """The folder of a repository on this machine, with what a pipeline or a model needs of it.
+    """Return the local folder of a repository, with the files that a pipeline or a model needs.
 
     Args:
         name: the repository's id.
-        subfolder: where the model is in the repository.
-        whole: whether a whole pipeline is meant, not one model.
-        options: of ``from_pretrained``; ``variant`` chooses among the weights.
+        subfolder: the subfolder of the repository that contains the model.
+        whole: whether the repository is a whole pipeline, not a single model.
+        options: options of ``from_pretrained``; ``variant`` selects the weights.
 
     Raises:
-        UsageError: if it cannot be had.
+        UsageError: if the files cannot be found or downloaded.
     """
     what = "pipeline" if whole else "model"
     here = repository_here(name, what, options)
@@ -124,17 +124,19 @@ def fetch_folder(name: str, subfolder: str | None, whole: bool, options: dict[st
     files = list_files(name, what, options)
     wanted = [file for folder in folders for file in needed(files, folder, options.get("variant"))]
     if not wanted:
-        raise UsageError(f"{name} on ModelScope has no {what} in {subfolder or 'its folder'}; look there for its place")
+        raise UsageError(
+            f"{name} on ModelScope has no {what} in {subfolder or 'its top folder'}; look there for the right subfolder"
+        )
     for file in wanted:
         found = fetch_file(name, file, what, options)
     return found.parents[file.count("/")]
 
 
 def needed(files: Iterable[str], folder: str, variant: str | None) -> list[str]:
-    """Of a repository's files those directly in a folder ("" or with a slash at the end) that loading it reads."""
+    """Return the files directly in a folder ("" or with a trailing slash) that loading reads."""
     inside = [file for file in files if file.startswith(folder) and "/" not in file[len(folder) :]]
     weights = {file: match for file in inside if (match := WEIGHTS.fullmatch(file[len(folder) :]))}
-    # As in mindone, a part that has no files of the variant is taken without it.
+    # As in mindone, a component without files of the variant is loaded without a variant.
     chosen = variant if any(match["variant"] == variant for match in weights.values()) else None
     return [
         file

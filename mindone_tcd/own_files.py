@@ -1,8 +1,8 @@
-"""Temporary files and folders that the next run removes if the process that made them was killed.
+"""Temporary files and folders that the next run removes if the process that created them was killed.
 
-A process holds a lock (``flock``) on each of its temporary files and folders; the system releases it when the process
-ends, in whatever way. Another run removes what bears the name of this package and this machine, belongs to the same
-user and is locked by nobody. Where a file system has no locks, nothing is removed.
+A process holds a lock (``flock``) on each of its temporary files and folders. The system releases the lock when the
+process ends, however it ends. A later run removes files that have this package's and this machine's name, belong to the
+same user and are not locked. On file systems without locks, nothing is removed.
 """
 
 from __future__ import annotations
@@ -28,23 +28,25 @@ except ImportError:  # Windows
 
 _cleaned: set[str] = set()
 _locks: list[int] = []
-"""Open for as long as the process lives: a closed file is not locked."""
+"""Handles that stay open for the life of the process, because closing a file releases its lock."""
 
 
 @functools.cache
 def _machine() -> str:
-    """Part of each name: some network file systems keep locks to one machine, so only its own files are judged."""
+    """Return a machine ID for file names. Some network file systems keep locks local to a machine, so a run must ignore
+    the files of other machines.
+    """
     return hashlib.sha256(platform.node().encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
 def hidden_file(folder: Path) -> tuple[int, Path]:
-    """A new, locked file in a folder; what killed processes left there is removed first.
+    """Create a locked file in a folder, after removing the files that killed processes left there.
 
     Returns:
-        the open file, to be closed by the caller after the file is renamed or removed; and its path.
+        The file handle, which the caller closes after renaming or removing the file, and its path.
 
     Raises:
-        OSError: if it cannot be made.
+        OSError: if the file cannot be created.
     """
     _clean(folder, rf"\.mindone-tcd-{_machine()}-[0-9a-f]{{16}}\.part", stat.S_ISREG, os.unlink)
     while True:
@@ -52,14 +54,14 @@ def hidden_file(folder: Path) -> tuple[int, Path]:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         if _lock(handle) is not False and os.fstat(handle).st_nlink:
             return handle, path
-        os.close(handle)  # another process took it for a leftover before it was locked
+        os.close(handle)  # another process removed it as a leftover before it was locked
 
 
 def temporary_folder(what: str) -> Path:
-    """A new folder among the temporary files, removed when the process ends; leftovers of its kind are removed first.
+    """Create a temporary folder that is removed when the process ends; leftovers of its kind are removed first.
 
     Args:
-        what: a word of its name: ``mindone-tcd-WHAT-…``.
+        what: a part of its name: ``mindone-tcd-WHAT-…``.
     """
     root = Path(tempfile.gettempdir())
     _clean(root, rf"mindone-tcd-{re.escape(what)}-{_machine()}-\w{{8}}", stat.S_ISDIR, shutil.rmtree)
@@ -71,13 +73,13 @@ def temporary_folder(what: str) -> Path:
 
 
 def _remove(folder: Path, maker: int) -> None:
-    """Remove a folder, unless this process is a fork of the one that made it."""
+    """Remove a folder, unless this process is a fork of the process that created it."""
     if os.getpid() == maker:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _locked_folder(folder: Path) -> bool:
-    """Whether a folder is locked now; False if another process took it for a leftover before."""
+    """Lock a folder; return False if another process has removed it as a leftover."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except FileNotFoundError:
@@ -90,7 +92,7 @@ def _locked_folder(folder: Path) -> bool:
 
 
 def _lock(handle: int) -> bool | None:
-    """Whether the lock is held now; False if another process holds it, None where there are no locks."""
+    """Lock a file. Return False if another process holds the lock, None if the file system has no locks."""
     if fcntl is None:
         return None
     try:
@@ -103,13 +105,13 @@ def _lock(handle: int) -> bool | None:
 
 
 def _clean(folder: Path, pattern: str, kind: Callable[[int], bool], remove: Callable[[str], object]) -> None:
-    """Remove leftovers from a folder, the first time that this process asks for it.
+    """Remove leftovers from a folder, once per process.
 
     Args:
-        folder: where they are.
-        pattern: of their whole names.
-        kind: tells from a mode whether it is a file or a folder; links are neither.
-        remove: what removes one.
+        folder: the folder to clean.
+        pattern: matches the full names of leftovers.
+        kind: says whether a mode is that of a file, or of a folder; links are neither.
+        remove: removes one leftover.
     """
     key = f"{os.path.abspath(folder)}\0{pattern}"
     if fcntl is None or key in _cleaned:

@@ -1,8 +1,8 @@
-"""Random numbers that are the same on every device and in every dtype.
+"""Random numbers that are equal on every device and in every dtype.
 
-All noise is drawn on the host by NumPy, as float64 standard normals, and only then scaled and cast. With one generator
-the numbers of a whole batch come from one stream; with a list, every image has a stream of its own, so a picture does
-not depend on the batch it was made in. The streams are those of mindone's `randn_tensor`.
+NumPy generates all noise on the host as float64 standard normals. Then it is scaled and cast. With one generator, the
+numbers of the whole batch come from one stream. With a list, each image has its own stream, so an image does not depend
+on its batch. The streams equal those of mindone's `randn_tensor`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ Generators = np.random.Generator | Sequence[np.random.Generator] | None
 
 
 def generator(seed: int) -> np.random.Generator:
-    """One PCG64 stream.
+    """Return a PCG64 stream.
 
     Args:
         seed: an integer of at least 0.
 
     Raises:
-        ValueError: if `seed` is no such integer.
+        ValueError: if `seed` is not an integer of at least 0.
     """
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise ValueError(f"seed is {seed!r}; expected an integer of at least 0")
@@ -33,30 +33,30 @@ def generator(seed: int) -> np.random.Generator:
 
 
 def generators(seed: int, count: int) -> list[np.random.Generator]:
-    """One stream per image: the image at place i has the seed `seed + i`, whatever the size of the batch.
+    """Return one stream per image. The image at index i has the seed `seed + i`, regardless of the batch size.
 
     Raises:
-        ValueError: if `seed` is not an integer of at least 0, or `count` not one of at least 1.
+        ValueError: if `seed` is not an integer of at least 0, or `count` is not an integer of at least 1.
     """
     if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
         raise ValueError(f"count is {count!r}; expected the number of images, an integer of at least 1")
-    return [generator(seed + place) for place in range(count)]
+    return [generator(seed + index) for index in range(count)]
 
 
 def standard_normal(shape: Sequence[int], generator: Generators = None) -> np.ndarray:
-    """Standard normals on the host.
+    """Generate standard normals on the host.
 
     Args:
-        shape: of the result, batch first.
-        generator: one stream for everything; or a list or tuple with one stream per image, each drawing
-            `(1, *shape[1:])`; or None for a fresh, unrepeatable stream.
+        shape: the shape of the result, batch first.
+        generator: one stream for the whole batch; or a list or tuple with one stream per image, each of which generates
+            `(1, *shape[1:])`; or None for a new, unseeded stream.
 
     Returns:
         float64 array of `shape`.
 
     Raises:
         ValueError: if the list's length is not the batch size.
-        TypeError: if something in `generator` cannot draw standard normals.
+        TypeError: if an item of `generator` has no `standard_normal` method.
     """
     shape = tuple(int(size) for size in shape)
     check_generators(generator, shape[0])
@@ -68,18 +68,18 @@ def standard_normal(shape: Sequence[int], generator: Generators = None) -> np.nd
 
 
 def randn(shape: Sequence[int], generator: Generators = None, dtype: ms.Type | None = None) -> ms.Tensor:
-    """`standard_normal` as a tensor of `dtype` (None: float32); same arguments, same errors."""
+    """Return `standard_normal` as a tensor of `dtype` (None: float32). It has the same arguments and errors."""
     import mindspore as ms
 
     return ms.Tensor(standard_normal(shape, generator), dtype=dtype or ms.float32)
 
 
 def check_generators(generator: Generators, count: int) -> None:
-    """Make sure that noise for `count` images can be drawn.
+    """Check that the generators can provide noise for `count` images.
 
     Raises:
-        ValueError: if there is a list of generators that are not `count`.
-        TypeError: if something in `generator` cannot draw standard normals.
+        ValueError: if `generator` is a list whose length is not `count`.
+        TypeError: if an item of `generator` has no `standard_normal` method.
     """
     if generator is None:
         return

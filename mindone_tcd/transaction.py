@@ -1,9 +1,9 @@
-"""Changes of a pipeline's adapters that happen as a whole or not at all.
+"""Apply changes to a pipeline's adapters completely or not at all.
 
-:func:`transaction` notes what a pipeline's UNet and text encoders consist of, and after any exception puts all of it
-back: cells, attention processors, parameters with their names, configurations, scales and records. Notes are
-references: a parameter that gets other data leaves the old data where it is, so nothing is copied for it. Code that
-writes into the memory of a parameter calls :func:`keep` first, which copies that one parameter.
+:func:`transaction` records the state of a pipeline's UNet and text encoders and restores it after any exception:
+cells, attention processors, parameters with their names, configurations, scales and LoRA records. The state consists
+of references, not copies: when a parameter gets new data, the old data stays in memory. Code that writes into a
+parameter's memory calls :func:`keep` first, which copies that one parameter.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from typing import Any
 from .concurrency import one_at_a_time
 
 _ATOMS = (type(None), bool, int, float, str, bytes)
-_HOLDERS = ("_cells", "_params", "_buffers", "_params_list")
-"""Where a Cell keeps its parts."""
+_CHILDREN = ("_cells", "_params", "_buffers", "_params_list")
+"""The attributes in which a Cell stores its children."""
 
 
 @contextmanager
 def transaction(owner: Any) -> Iterator[None]:
-    """Put everything back if the body raises, KeyboardInterrupt included. Other threads wait until it ends.
+    """Restore the owner if the body raises, even on KeyboardInterrupt. Other threads wait until the body ends.
 
-    In a transaction of the same pipeline or model, this one does nothing: the outer one puts back more.
+    Within an open transaction on the same pipeline or model, this one does nothing: the outer one restores more.
 
     Args:
-        owner: a pipeline, whose attributes, UNet and text encoders are noted; or a model alone.
+        owner: a pipeline, whose attributes, UNet and text encoders are recorded; or a single model.
     """
     with one_at_a_time:
         outer = _open.get()
@@ -49,17 +49,17 @@ def transaction(owner: Any) -> Iterator[None]:
 
 
 def keep(parameter: Any) -> None:
-    """Copy a parameter that is about to be changed in its memory, once for each open transaction that has noted it.
+    """Copy a parameter before its memory is overwritten, once per open transaction that has recorded it.
 
     Args:
-        parameter: of any shape and dtype.
+        parameter: a parameter of any shape and dtype.
     """
     for state in _open.get():
         state.keep(parameter)
 
 
 def all_or_nothing(method: Callable) -> Callable:
-    """A method of a pipeline or model that runs in a transaction of it."""
+    """Wrap a method of a pipeline or model so that it runs in a transaction."""
 
     @functools.wraps(method)
     def operation(self: Any, *args: Any, **options: Any) -> Any:
@@ -70,17 +70,17 @@ def all_or_nothing(method: Callable) -> Callable:
 
 
 class _State:
-    """What an owner consists of at the moment of creation."""
+    """The recorded state of an owner at the time of creation."""
 
     def __init__(self, owner: Any) -> None:
-        self._met: dict[int, Any] = {}  # the objects too, or an id could be used again
+        self._met: dict[int, Any] = {}  # references, so that no id is reused
         self._mappings: list[tuple[dict, dict]] = []
         self._lists: list[tuple[list, list]] = []
         self._sets: list[tuple[set, set]] = []
         self._parameters: list[tuple[Any, str, bool]] = []
         self._tensors: list[tuple[Any, Any]] = []
         self._copies: dict[int, tuple[Any, Any]] = {}
-        self._note_all(owner)
+        self._record_all(owner)
 
     def covers(self, owner: Any) -> bool:
         return id(owner) in self._met
@@ -90,7 +90,7 @@ class _State:
             self._copies[id(parameter)] = (parameter, parameter.value().copy())
 
     def finish(self) -> None:
-        """Let errors of operations that still run come now, while the copies are there."""
+        """Wait for pending operations, so that their errors occur while the copies exist."""
         if self._copies:
             from mindspore.common.api import _pynative_executor
 
@@ -101,27 +101,27 @@ class _State:
             try:
                 self._restore()
                 return
-            except KeyboardInterrupt:  # what is half restored can be restored again
+            except KeyboardInterrupt:  # an interrupted restore can run again
                 continue
 
-    # ----- noting -----------------------------------------------------------------------------------------------------
+    # ----- recording --------------------------------------------------------------------------------------------------
 
-    def _note_all(self, owner: Any) -> None:
+    def _record_all(self, owner: Any) -> None:
         from mindspore import Parameter, Tensor, nn
 
         self._types = Parameter, Tensor, nn.Cell
         self._of_every_cell = frozenset(vars(nn.Cell()))
         if isinstance(owner, nn.Cell):
-            self._note(owner)
+            self._record(owner)
             return
         self._met[id(owner)] = owner
         self._mappings.append((vars(owner), dict(vars(owner))))
-        self._note(getattr(owner, "_internal_dict", None))
+        self._record(getattr(owner, "_internal_dict", None))
         names = (getattr(owner, "unet_name", "unet"), *getattr(owner, "_lora_loadable_modules", ()))
         for name in names:
-            self._note(getattr(owner, name, None))
+            self._record(getattr(owner, name, None))
 
-    def _note(self, value: Any) -> None:
+    def _record(self, value: Any) -> None:
         if isinstance(value, _ATOMS) or id(value) in self._met:
             return
         parameter, tensor, cell = self._types
@@ -133,37 +133,37 @@ class _State:
         elif isinstance(value, tensor):
             self._tensors.append((value, tensor(value)))
         elif isinstance(value, cell):
-            fields = self._note_fields(value)
-            for key in (*(fields.keys() - self._of_every_cell), *_HOLDERS):
-                self._note(fields.get(key))
+            fields = self._record_fields(value)
+            for key in (*(fields.keys() - self._of_every_cell), *_CHILDREN):
+                self._record(fields.get(key))
         elif isinstance(value, dict):
             self._mappings.append((value, dict(value)))
             if hasattr(value, "__dict__"):
-                self._note_fields(value)
+                self._record_fields(value)
             for item in list(value.values()):
-                self._note(item)
+                self._record(item)
         elif isinstance(value, (list, tuple)):
             if isinstance(value, list):
                 self._lists.append((value, list(value)))
             for item in list(value):
-                self._note(item)
+                self._record(item)
         elif isinstance(value, set):
             self._sets.append((value, set(value)))
         elif type(value).__module__.startswith("mindone.") and hasattr(value, "__dict__"):
-            for item in list(self._note_fields(value).values()):  # a processor, the configuration of a LoRA
-                self._note(item)
+            for item in list(self._record_fields(value).values()):  # such as a processor or a LoRA configuration
+                self._record(item)
 
-    def _note_fields(self, value: Any) -> dict[str, Any]:
+    def _record_fields(self, value: Any) -> dict[str, Any]:
         fields = vars(value)
         self._mappings.append((fields, dict(fields)))
         return fields
 
-    # ----- putting back -----------------------------------------------------------------------------------------------
+    # ----- restoring --------------------------------------------------------------------------------------------------
 
     def _restore(self) -> None:
         for mapping, old in self._mappings:
             if not _same(mapping, old):
-                # A configuration of mindone refuses to be changed by its own methods.
+                # The methods of mindone's configurations do not allow changes.
                 kind = OrderedDict if isinstance(mapping, OrderedDict) else dict
                 kind.clear(mapping)
                 for key, value in old.items():
@@ -189,7 +189,7 @@ class _State:
 
 
 def _same(mapping: dict, old: dict) -> bool:
-    """Whether the same objects are under the same keys in the same order."""
+    """Return whether the same objects have the same keys in the same order."""
     return len(mapping) == len(old) and all(
         key == old_key and value is old_value
         for (key, value), (old_key, old_value) in zip(mapping.items(), old.items(), strict=True)

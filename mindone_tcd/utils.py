@@ -1,4 +1,4 @@
-"""The helpers of the guides, where diffusers has them: ``from mindone_tcd.utils import load_image``."""
+"""Helper functions from the guides, under diffusers' module name: ``from mindone_tcd.utils import load_image``."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def run(capsys, *arguments: object) -> tuple[int, str, str]:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--seed", "x"], "'x' is not a whole number"),
+        (["--seed", "x"], "'x' is not an integer"),
         (["--seed", "-1"], "seed is -1"),
         (["--seed", "1" * 101], "a number of 101 characters; at most 100"),
         (["--grid", "--count", "10000", "--size", "176"], "a grid of 10000 images of 176x176 has"),
@@ -124,17 +124,17 @@ def test_info_refuses_what_it_cannot_use(capsys, tmp_path):
     damaged = Picture(picture.image, {"lora": None, "batch_seeds": ["x"]}).save(tmp_path / "damaged.png")
     for arguments, message in (
         (["info", path, "--again"], "the record in"),
-        (["info", path, "--out", tmp_path / "b.png"], "--out goes with --again"),
+        (["info", path, "--out", tmp_path / "b.png"], "--out needs --again"),
         (["info", tmp_path / "none.png"], "no file"),
         (["info", tmp_path], "is a folder"),
-        (["info", sheet, "--again"], "is a grid of images; make each again from its own file"),
+        (["info", sheet, "--again"], "is a grid of images; repeat each image from its own file"),
         (["info", damaged, "--again"], "a seed is 'x'"),
-        (["info", path, "--again", "--out", path], "is the image itself; give another name"),
-        (["info", path, "--again", "--overwrite", "--out", path], "is the image itself; give another name"),
-        (["info", path, "--trust-record"], "--trust-record goes with --again"),
-        (["info", path, "--overwrite"], "--overwrite goes with --again"),
-        (["info", path, "--model", "shapes"], "--model goes with --again"),
-        (["info", path, "--lora", "none"], "--lora goes with --again"),
+        (["info", path, "--again", "--out", path], "is the image itself; choose another name"),
+        (["info", path, "--again", "--overwrite", "--out", path], "is the image itself; choose another name"),
+        (["info", path, "--trust-record"], "--trust-record needs --again"),
+        (["info", path, "--overwrite"], "--overwrite needs --again"),
+        (["info", path, "--model", "shapes"], "--model needs --again"),
+        (["info", path, "--lora", "none"], "--lora needs --again"),
     ):
         code, out, err = run(capsys, *arguments)
         assert (code, out) == (2, "")
@@ -190,7 +190,7 @@ def test_nothing_is_overwritten_by_default(capsys, painted):
     assert [read_record(f"{name}{end}.png")["method"] for end in ("", "-2")] == ["tcd", "lcm"]
 
 
-@pytest.mark.filterwarnings("ignore:the model 'shapes' never saw")
+@pytest.mark.filterwarnings("ignore:the model 'shapes' does not know")
 def test_prompts_in_chinese_have_names_of_their_own(capsys, painted):
     for prompt, name in (("红色的圆", "红色的圆-seed0.png"), ("蓝色的星", "蓝色的星-seed0.png")):
         code, out, err = run(capsys, "generate", prompt)
@@ -203,7 +203,7 @@ def test_a_file_that_is_named_is_replaced_only_on_request(capsys, painted, tmp_p
         (tmp_path / taken).write_bytes(b"before")
         code, printed, err = run(capsys, "generate", PROMPT, "--out", out, *options)
         assert (code, printed) == (2, "")
-        assert f"{taken} is there already; give another name with --out, or add --overwrite" in err
+        assert f"{taken} already exists; choose another name with --out, or add --overwrite" in err
         assert err.count("\n") == 1
         assert painted == [], "the model was loaded first"
         assert (tmp_path / taken).read_bytes() == b"before"
@@ -222,7 +222,7 @@ def test_an_image_made_again_replaces_nothing(capsys, painted):
         assert (code, out, err) == (0, f"{name}\n", "the same pixels\n")
     code, out, err = run(capsys, "info", "c.png", "--again", "--out", "c-again.png")
     assert (code, out) == (2, "")
-    assert "c-again.png is there already" in err
+    assert "c-again.png already exists" in err
     code, out, err = run(capsys, "info", "c.png", "--again", "--out", "c-again.png", "--overwrite")
     assert (code, out) == (0, "c-again.png\n"), err
 
@@ -251,7 +251,7 @@ def test_a_png_alone_loads_no_model_that_it_names(capsys, painted, shapes, monke
         Picture(image, changed).save(name)
         code, out, err = run(capsys, "info", name, "--again")
         assert (code, out, painted, err.count("\n")) == (2, "", [], 1), f"{name}: {err}"
-        assert "an image alone does not decide" in err
+        assert "a record alone does not decide" in err
 
     for name, options in (
         ("c.png", ("--model", shapes)),
@@ -262,7 +262,7 @@ def test_a_png_alone_loads_no_model_that_it_names(capsys, painted, shapes, monke
         code, _, err = run(capsys, "info", name, "--again", *options)
         assert code == 0, err
         assert err.endswith("the same pixels\n")
-        assert ("warning: there is no digest of the model's weights in the record" in err) == (name == "old.png")
+        assert ("warning: the digest of the model's weights is missing in the record" in err) == (name == "old.png")
         assert painted.pop() == (str(shapes), None)
 
     file = shapes / "unet" / "diffusion_pytorch_model.safetensors"
@@ -326,7 +326,7 @@ def test_a_prompt_becomes_pictures_that_can_be_made_again(capsys, tmp_path):
 def test_unknown_words_are_warned_of_and_the_picture_is_made(capsys, tmp_path):
     code, _, err = run(capsys, "generate", "a red dragon", "--steps", 1, "--out", tmp_path / "d.png")
     assert code == 0, err
-    assert "warning: the model 'shapes' never saw 'dragon'; it knows: circle" in err
+    assert "warning: the model 'shapes' does not know 'dragon'; it knows: circle" in err
     assert (tmp_path / "d.png").is_file()
 
 

@@ -12,7 +12,7 @@ import pytest
 from mindone_tcd.concurrency import OneAtATime
 
 PROGRAM = Path(__file__).with_name("threads_and_processes.py")
-REFUSED = "UsageError: this process was forked from one that had used MindSpore"
+REFUSED = "UsageError: this process was forked from a process that had used MindSpore"
 
 
 def free(lock) -> bool:
@@ -26,7 +26,7 @@ def until(condition) -> None:
         time.sleep(0.001)
 
 
-def test_a_thread_takes_it_again_and_gives_it_back_as_often():
+def test_the_lock_is_reentrant():
     lock = OneAtATime()
     assert free(lock)
     assert not lock.held()
@@ -39,7 +39,7 @@ def test_a_thread_takes_it_again_and_gives_it_back_as_often():
     assert free(lock)
 
 
-def test_an_error_gives_it_back():
+def test_an_error_releases_the_lock():
     lock = OneAtATime()
 
     @lock
@@ -54,7 +54,7 @@ def test_an_error_gives_it_back():
     assert (fails.__name__, fails.__doc__) == ("fails", "What it does.")
 
 
-def test_threads_get_it_one_by_one_in_the_order_in_which_they_come():
+def test_threads_get_the_lock_in_order():
     lock, order = OneAtATime(), []
 
     def work(number):
@@ -75,17 +75,17 @@ def test_threads_get_it_one_by_one_in_the_order_in_which_they_come():
     assert free(lock)
 
 
-def test_a_thread_that_is_interrupted_when_its_turn_comes_passes_it_on():
+def test_an_interrupted_thread_hands_the_lock_over():
     lock, me, turn = OneAtATime(), threading.get_ident(), threading.Lock()
     lock._owner, lock._depth = me, 1
-    lock._give_up(me, turn)
+    lock._leave_queue(me, turn)
     for _ in range(2):
         assert free(lock)
         with lock:
             assert lock.held()
 
 
-def test_no_two_threads_are_inside():
+def test_the_lock_is_exclusive():
     lock, inside, most = OneAtATime(), [], []
 
     def work():

@@ -46,7 +46,7 @@ def check(script, options, folder, monkeypatch, capfd):
             low, high = image.convert("L").getextrema()
             assert high > low, f"{name} is one flat colour"
     if "on_the_spot" in script.read_text(encoding="utf-8"):
-        assert any("stand-in" in line for line in said[:-1])
+        assert any("tiny random model" in line for line in said[:-1])
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)

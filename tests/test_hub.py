@@ -44,18 +44,20 @@ print(find_model("owner/shapes").pipeline_class, find("owner/lora", None, None, 
     assert asked.count("HEAD /") == 1, "the mirror is asked once whether it is there"
 
 
-def test_no_network_is_said_at_once_and_in_one_line(tmp_path):
+def test_without_a_network_the_error_is_quick_and_one_line(tmp_path):
     code = "from mindone_tcd.cli import main; raise SystemExit(main(['generate', 'a cat', '--model', 'owner/name']))"
     with mirror({}) as (endpoint, _):
         pass  # by now nobody listens there
     ran = run(code, tmp_path, endpoint)
     assert ran.returncode == 2
     (line,) = ran.stderr.splitlines()
-    assert line.startswith(f"mindone-tcd: error: cannot fetch the model 'owner/name' ({endpoint} is out of reach, and")
+    assert line.startswith(
+        f"mindone-tcd: error: cannot fetch the model 'owner/name' ({endpoint} cannot be reached, and"
+    )
     assert "set HF_ENDPOINT to a mirror or MINDONE_TCD_HUB=modelscope, or download it elsewhere" in line
 
 
-def test_with_no_network_what_was_fetched_before_is_used(tmp_path):
+def test_without_a_network_the_cache_is_used(tmp_path):
     code = """
 from mindone_tcd.adapters.files import find
 from mindone_tcd.pipelines.folder import find_model
@@ -68,7 +70,7 @@ print(find_model("owner/shapes").sample_size, find("owner/lora", None, None, "Lo
     assert not again.stderr
 
 
-def test_an_answer_is_kept_for_a_while(monkeypatch):
+def test_reachability_is_cached(monkeypatch):
     clock, asked = [1000.0], []
     monkeypatch.setattr(hub.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(hub, "_answers", {})
@@ -79,13 +81,13 @@ def test_an_answer_is_kept_for_a_while(monkeypatch):
     assert hub.reachable("https://a")
 
 
-def test_a_hub_that_never_answers_is_given_up(monkeypatch):
+def test_a_silent_hub_times_out(monkeypatch):
     import socket
 
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        monkeypatch.setattr(hub, "_PATIENCE", 0.2)
+        monkeypatch.setattr(hub, "_TIMEOUT", 0.2)
         assert not hub._answers_in_time(f"http://127.0.0.1:{silent.getsockname()[1]}")
 
 
@@ -123,7 +125,7 @@ def test_configurations_and_adapters_from_modelscope(modelscope):
     assert sorted(modelscope) == sorted([*configurations, LORA, f"lcm_lora/{LORA}"])
 
 
-def test_of_a_pipeline_its_parts_are_fetched_and_nothing_else(modelscope):
+def test_only_the_components_of_a_pipeline_are_downloaded(modelscope):
     with hub.using("modelscope"):
         folder = fetch_folder("owner/shapes", None, True, {})
     here = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
@@ -131,7 +133,7 @@ def test_of_a_pipeline_its_parts_are_fetched_and_nothing_else(modelscope):
     assert here == {path for path in everything if "_lora/" not in path}
 
 
-def test_of_a_part_its_folder_is_fetched(modelscope):
+def test_the_folder_of_a_component_is_downloaded(modelscope):
     with hub.using("modelscope"):
         folder = fetch_folder("owner/shapes", "unet", False, {})
     assert folder.name == "shapes"
@@ -153,7 +155,7 @@ def test_files_of_a_variant():
     assert needed(files, "", None) == []
 
 
-def test_modelscope_with_no_network_takes_what_is_there(modelscope, monkeypatch):
+def test_modelscope_without_a_network_uses_the_cache(modelscope, monkeypatch):
     with hub.using("modelscope"):
         fetch_folder("owner/shapes", None, True, {})
         find("owner/lora", None, None, "LoRA")
@@ -167,11 +169,11 @@ def test_modelscope_with_no_network_takes_what_is_there(modelscope, monkeypatch)
     assert modelscope == []
 
 
-def test_what_modelscope_has_not(modelscope):
+def test_missing_on_modelscope(modelscope):
     with hub.using("modelscope"):
         with pytest.raises(UsageError, match=r"cannot fetch the model 'owner/none' from ModelScope .*choose the hub"):
             find_model("owner/none")
-        with pytest.raises(UsageError, match="the hub modelscope takes no token; leave it out"):
+        with pytest.raises(UsageError, match="the hub modelscope does not support token; leave it out"):
             find("owner/lora", None, None, "LoRA", token="x")
 
 

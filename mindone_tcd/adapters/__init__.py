@@ -1,4 +1,4 @@
-"""LoRA, IP-Adapter, motion adapter: reading every layout of files, strict about what cannot be placed."""
+"""Load LoRA, IP-Adapter and motion adapter files of every published layout, with strict checks for unmatched keys."""
 
 from __future__ import annotations
 

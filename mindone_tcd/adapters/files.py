@@ -1,4 +1,4 @@
-"""Where an adapter's file is (folder, file or hub id) and what is in it; safetensors only, nothing is unpickled."""
+"""Find an adapter's file (in a folder, as a file, or on a hub) and read it. Only safetensors; nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from ..hub import HUB_ID, fetch_file, list_files, repository_here
 from ..pipelines.folder import local_path, lora_file
 
 HUB_OPTIONS = ("cache_dir", "force_download", "proxies", "local_files_only", "token", "revision")
-"""Keyword arguments that go to huggingface_hub as they are."""
+"""Keyword arguments that are passed to huggingface_hub unchanged."""
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """All tensors of a file, and its metadata.
+    """Read all tensors of a file, and its metadata.
 
-    NumPy has no bfloat16: such tensors are widened to float32, which holds their values exactly.
+    NumPy has no bfloat16. Such tensors are widened to float32, which represents their values exactly.
 
     Returns:
-        The tensors by name, in the order in which they lie in the file, and the metadata.
+        The tensors by name, in the order of their data in the file, and the metadata.
 
     Raises:
-        UsageError: if the file is truncated or damaged, holds a dtype that a weight cannot have, a NaN or an infinity.
+        UsageError: if the file is truncated or damaged, or holds a dtype that a weight cannot have, a NaN or an
+            infinity.
     """
     header = read_header(path)
     check_floats(header)
@@ -35,10 +36,10 @@ def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]
 
 
 def as_arrays(tensors: dict[str, Any]) -> dict[str, np.ndarray]:
-    """A state dict of MindSpore tensors or NumPy arrays as NumPy arrays; bfloat16 is widened to float32.
+    """Convert a state dict of MindSpore tensors or NumPy arrays to NumPy arrays; bfloat16 is widened to float32.
 
     Raises:
-        UsageError: for values that are neither, and for a NaN and an infinity.
+        UsageError: if a value is neither a tensor nor an array, or holds a NaN or an infinity.
     """
     arrays = {}
     for name, value in tensors.items():
@@ -55,23 +56,23 @@ def as_arrays(tensors: dict[str, Any]) -> dict[str, np.ndarray]:
 
 
 def find(name: Any, weight_name: str | None, subfolder: str | None, what: str, **hub: Any) -> Path:
-    """The safetensors file that a call means; one that is only on the hub is fetched.
+    """Return the path of an adapter's safetensors file. A file that is only on the hub is downloaded.
 
     Args:
         name: a folder, a safetensors file, or a hub id (owner/name).
-        weight_name: the file's name in the folder or repository; None for ``pytorch_lora_weights.safetensors`` or
-            the only safetensors file that is there.
-        subfolder: where in the folder or repository to look.
-        what: what is looked for ("LoRA"), for the messages.
-        hub: of :data:`HUB_OPTIONS`.
+        weight_name: the file's name in the folder or repository. With None, the file is
+            ``pytorch_lora_weights.safetensors`` or the only safetensors file in the folder or repository.
+        subfolder: the subfolder of the folder or repository that contains the file.
+        what: the kind of adapter ("LoRA"), for error messages.
+        hub: options from :data:`HUB_OPTIONS`.
 
     Raises:
-        UsageError: if there is no such file, it is not safetensors, or it cannot be fetched.
+        UsageError: if the file does not exist, is not safetensors, or cannot be downloaded.
     """
     if weight_name is not None and not weight_name.endswith(".safetensors"):
         raise UsageError(
             f"{weight_name!r} is not a .safetensors file; only safetensors are loaded, nothing is unpickled: "
-            f"take the {what}'s safetensors file or convert it"
+            f"use the {what}'s safetensors file or convert it"
         )
     if not isinstance(name, (str, Path)):
         raise UsageError(f"no {what} {name!r}: expected a folder, a .safetensors file, or a hub id (owner/name)")
@@ -83,7 +84,7 @@ def find(name: Any, weight_name: str | None, subfolder: str | None, what: str, *
                 f"convert the {what}"
             )
         if weight_name not in (None, path.name):
-            raise UsageError(f"{path} is a file, so weight_name={weight_name!r} names another; leave one of them out")
+            raise UsageError(f"{path} is a file, but weight_name={weight_name!r} names another; leave out one of them")
         return path
     if os.path.isdir(path):
         return _in_folder(path, weight_name, subfolder, what)
@@ -96,17 +97,17 @@ def _in_folder(folder: Path, weight_name: str | None, subfolder: str | None, wha
     inner = folder / (subfolder or "")
     if not inner.is_dir():
         raise UsageError(
-            f"{folder} has no folder {subfolder}; expected the {what} there: leave subfolder out or mend it"
+            f"{folder} has no folder {subfolder}; expected the {what} there: leave out subfolder or correct it"
         )
     if weight_name is None:
         _refuse_pickles(inner, what)
-        return lora_file(inner, f"name the {what}'s file with weight_name")
+        return lora_file(inner, f"pass the name of the {what}'s file as weight_name")
     for candidate in (folder / weight_name, inner / weight_name):
         if candidate.is_file():
             return candidate
     there = ", ".join(sorted(p.name for p in inner.glob("*.safetensors"))) or "no safetensors file"
     wanted = f"{subfolder}/{weight_name}" if subfolder else weight_name
-    raise UsageError(f"{folder} has no {wanted}; there is: {there}; give one of these as weight_name")
+    raise UsageError(f"{folder} has no {wanted}; there is: {there}; pass one of these as weight_name")
 
 
 def _refuse_pickles(folder: Path, what: str) -> None:
@@ -115,23 +116,23 @@ def _refuse_pickles(folder: Path, what: str) -> None:
     pickles = sorted(p.name for p in folder.iterdir() if p.suffix in (".bin", ".pt", ".pth", ".ckpt"))
     if pickles:
         raise UsageError(
-            f"{folder} holds {', '.join(pickles)} and no .safetensors file; only safetensors are loaded, nothing is "
+            f"{folder} holds {', '.join(pickles)} but no .safetensors file; only safetensors are loaded, nothing is "
             f"unpickled: convert the {what}"
         )
 
 
 def fetch(name: str, file: str | None, subfolder: str | None, what: str, hub: dict[str, Any]) -> Path:
-    """A file of a hub repository, from the cache or the network.
+    """Return the path of a file of a hub repository, from the cache or the network.
 
     Args:
         name: the repository's id.
-        file: its name; None for the adapter's safetensors file.
-        subfolder: where it is.
-        what: what is looked for, for the message.
-        hub: of :data:`HUB_OPTIONS`.
+        file: the file's name; None for the adapter's safetensors file.
+        subfolder: the subfolder of the repository that contains the file.
+        what: the kind of adapter, for error messages.
+        hub: options from :data:`HUB_OPTIONS`.
 
     Raises:
-        UsageError: if it cannot be had.
+        UsageError: if the file cannot be found or downloaded.
     """
     if file is None:
         here = repository_here(name, what, hub)
@@ -150,5 +151,7 @@ def _only_one(name: str, files: Iterable[str], subfolder: str | None, what: str)
         return standard
     if len(found) != 1:
         listed = ", ".join(sorted(found)) or "none"
-        raise UsageError(f"{name} holds {len(found)} safetensors files ({listed}); name the {what}'s with weight_name")
+        raise UsageError(
+            f"{name} holds {len(found)} safetensors files ({listed}); pass the name of the {what}'s file as weight_name"
+        )
     return found[0]

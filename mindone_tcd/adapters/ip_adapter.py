@@ -1,4 +1,4 @@
-"""``load_ip_adapter``: IP-Adapter files and their image encoder, checked before anything in the pipeline changes."""
+"""``load_ip_adapter``: load IP-Adapter files and their image encoder. All checks run before the pipeline changes."""
 
 from __future__ import annotations
 
@@ -32,27 +32,28 @@ def load_ip_adapter(
     strict: bool = True,
     **hub: Any,
 ) -> None:
-    """Load one or several IP-Adapters. After an error the pipeline is as it was.
+    """Load one or several IP-Adapters. If loading fails, the pipeline stays unchanged.
 
     Args:
-        original: mindone's own method, which puts checked tensors in place.
+        original: mindone's own method, which assigns the checked tensors.
         pipe: a pipeline of mindone with a UNet.
         source: a folder, a safetensors file, a hub id, or the tensors as ``{"image_proj": …, "ip_adapter": …}``; or a
-            list of them.
-        subfolder: where the file is in the folder or repository; or one for each.
-        weight_name: the file's name, which may be left out where the folder holds one safetensors file; or a list, for
-            several IP-Adapters.
-        image_encoder_folder: the image encoder's folder, in ``subfolder`` or, written with a slash, in the repository;
-            None to load none. Only used if the pipeline has no image encoder yet.
-        strict: whether keys that an IP-Adapter does not have are an error; if False they are left out with a warning.
+            list of these.
+        subfolder: the subfolder of the folder or repository that contains the file; or a list with one per adapter.
+        weight_name: the file's name. It is optional if the folder holds only one safetensors file. For several
+            IP-Adapters, a list.
+        image_encoder_folder: the image encoder's folder. A name without a slash is relative to ``subfolder``; a name
+            with a slash is relative to the repository. None loads no image encoder. Ignored if the pipeline already
+            has an image encoder.
+        strict: whether keys that an IP-Adapter does not have raise an error. If False, they are skipped with a warning.
         hub: ``cache_dir``, ``force_download``, ``proxies``, ``local_files_only``, ``token``, ``revision``.
 
     Raises:
-        UsageError: for a file that cannot be found, fetched or read, tensors that are missing, too many or of another
+        UsageError: if a file cannot be found, downloaded or read, or if tensors are missing, unexpected, or of another
             shape than this pipeline's UNet or image encoder needs.
 
     Warns:
-        UserWarning: with ``strict=False``, for the keys that are left out.
+        UserWarning: with ``strict=False``, if keys are skipped.
     """
     unknown = sorted(set(hub) - set(files.HUB_OPTIONS))
     if unknown:
@@ -81,7 +82,7 @@ def _as_lists(source: Any, subfolder: Any, weight_name: Any) -> tuple[list, list
             f"{len(values)} {name}"
             for name, values in zip(("sources", "subfolders", "weight names"), lists, strict=True)
         )
-        raise UsageError(f"{sizes}: expected one of each for every IP-Adapter, or one for all")
+        raise UsageError(f"{sizes}: expected one of each per IP-Adapter, or one for all")
     return tuple(values * count if len(values) == 1 else values for values in lists)
 
 
@@ -105,20 +106,20 @@ def _read(source: Any, subfolder: str | None, weight_name: str | None, hub: dict
 
 
 def _check(unet: Any, label: str, groups: Groups, extra: list[str], pipeline: str, strict: bool) -> Kind:
-    """Hold the tensors against the UNet; drop, with ``strict=False``, what an IP-Adapter does not have."""
+    """Check the tensors against the UNet. With ``strict=False``, drop the keys that an IP-Adapter does not have."""
     config = unet.config
     for name in _GROUPS:
         if not groups[name]:
             found = _some([*extra, *(f"{n}.{key}" for n in _GROUPS for key in groups[n])])
             raise UsageError(
-                f"{label} is no IP-Adapter: it holds no '{name}.' tensors, but {found}; expected 'image_proj.' and "
+                f"{label} is not an IP-Adapter: it holds no '{name}.' tensors, but {found}; expected 'image_proj.' and "
                 "'ip_adapter.' tensors, as in ip-adapter_sdxl.safetensors"
             )
     kind = kind_of(groups["image_proj"])
     if kind is None:
         raise UsageError(
-            f"{label} is of an unknown kind: its image_proj has {_some(list(groups['image_proj']))}; expected "
-            "an IP-Adapter, Plus, Full Face, Face ID or Face ID Plus"
+            f"{label} is an IP-Adapter of an unknown kind: its image_proj has {_some(list(groups['image_proj']))}; "
+            "expected an IP-Adapter, Plus, Full Face, Face ID or Face ID Plus"
         )
     shapes = {name: {key: value.shape for key, value in groups[name].items()} for name in _GROUPS}
     face = {key: FACE_LORA.fullmatch(key) for key in groups["ip_adapter"]}
@@ -139,10 +140,8 @@ def _check(unet: Any, label: str, groups: Groups, extra: list[str], pipeline: st
     if extra:
         text = f"{label}: {len(extra)} keys that the {kind.name} of {pipeline} does not have: {_some(extra)}"
         if strict:
-            raise UsageError(
-                f"{text}; take the file made for this base model, or call with strict=False to leave them out"
-            )
-        warnings.warn(f"left out: {text}", stacklevel=5)
+            raise UsageError(f"{text}; use the file made for this base model, or pass strict=False to skip these keys")
+        warnings.warn(f"skipped {text}", stacklevel=5)
         for key in (*more, *others):
             group, _, rest = key.partition(".")
             del groups[group][rest]
@@ -151,7 +150,7 @@ def _check(unet: Any, label: str, groups: Groups, extra: list[str], pipeline: st
 
 def _dtype_faults(groups: Groups) -> list[str]:
     return [
-        f"{name}.{key} is of dtype {value.dtype} where float32, float16 or bfloat16 is needed"
+        f"{name}.{key} has the dtype {value.dtype}, but float32, float16 or bfloat16 is needed"
         for name, tensors in groups.items()
         for key, value in tensors.items()
         if not np.issubdtype(value.dtype, np.floating)
@@ -159,7 +158,7 @@ def _dtype_faults(groups: Groups) -> list[str]:
 
 
 def _face_faults(unet: Any, tensors: dict[str, np.ndarray]) -> list[str]:
-    """What is wrong with the LoRA inside a Face ID file, which numbers all attentions, from 0."""
+    """Return the faults of the LoRA inside a Face ID file. Such a file numbers all attentions from 0."""
     if not tensors:
         return []
     names = list(unet.attn_processors)
@@ -187,7 +186,7 @@ def _some(items: list[str], examples: int = 3) -> str:
 
 
 class _Encoder:
-    """An image encoder that is to be loaded: found, its configuration read, its weights' file whole."""
+    """An image encoder to load. Its configuration is read and its weight files are checked at creation."""
 
     def __init__(self, source: Any, folder: str, hub: dict) -> None:
         self.source, self.folder, self.hub = source, folder, hub
@@ -200,8 +199,9 @@ class _Encoder:
             path = files.fetch(str(self.source), "config.json", self.folder, "image encoder", self.hub).parent
         elif not (path / "config.json").is_file():
             raise UsageError(
-                f"{where} is not there or has no config.json; expected the IP-Adapter's image encoder: name its folder "
-                "with image_encoder_folder, or pass image_encoder_folder=None and give ip_adapter_image_embeds later"
+                f"{where} does not exist or has no config.json; expected the IP-Adapter's image encoder: pass its "
+                "folder as image_encoder_folder, or pass image_encoder_folder=None and give the call "
+                "ip_adapter_image_embeds"
             )
         else:
             weights = sorted(path.glob("*.safetensors"))
@@ -231,20 +231,20 @@ class _Encoder:
         except (OSError, ValueError) as error:
             raise UsageError(
                 f"the image encoder {self.source}/{self.folder} cannot be loaded ({first_line(error)}); with no "
-                "network, download the repository elsewhere and give its folder"
+                "network, download the repository elsewhere and pass its folder"
             ) from error
 
 
 def _encoder(pipe: Any, source: Any, subfolder: str | None, folder: str | None, hub: dict) -> _Encoder | None:
-    """The image encoder that has to be loaded, if any."""
+    """Return the image encoder to load; None if none is needed."""
     if not hasattr(pipe, "image_encoder") or pipe.image_encoder is not None:
         return None
-    if folder is None:  # mindone says what that means
+    if folder is None:  # mindone logs what this means
         return None
     if isinstance(source, Mapping):
         raise UsageError(
-            "a dict holds no image encoder: give the pipeline one (image_encoder=…), or pass image_encoder_folder=None "
-            "and give ip_adapter_image_embeds later"
+            "a dict holds no image encoder: give the pipeline one (image_encoder=…), or pass "
+            "image_encoder_folder=None and give the call ip_adapter_image_embeds"
         )
     if Path(source).expanduser().is_file():
         source = Path(source).expanduser().parent
@@ -267,7 +267,7 @@ def _check_encoder(label: str, groups: Groups, kind: Kind, config: dict) -> None
     if config[kind.features] != needs:
         raise UsageError(
             f"{label} needs image features of width {needs} (image_proj.{key}), but this image encoder's "
-            f"{kind.features} is {config[kind.features]}; give the encoder it was trained with "
+            f"{kind.features} is {config[kind.features]}; use the image encoder that the adapter was trained with "
             "(image_encoder_folder, such as 'models/image_encoder' for the ViT-H ones)"
         )
 

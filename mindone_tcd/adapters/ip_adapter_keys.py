@@ -1,4 +1,4 @@
-"""Which tensors an IP-Adapter file holds, and in which shapes, for each kind of IP-Adapter."""
+"""The tensors and shapes that each kind of IP-Adapter file holds."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ class Kind:
     """One kind of IP-Adapter.
 
     Attributes:
-        name: as it is called.
-        sign: the key of ``image_proj`` by which it is known.
-        shapes: from the file's shapes and the UNet's cross-attention width, the shapes that ``image_proj`` must have.
-        features: which size of the image encoder its input has ("projection_dim", "hidden_size"); None for a face's
-            embedding, which no image encoder makes.
-        width: the key and axis of that input.
+        name: the kind's usual name.
+        sign: the ``image_proj`` key that identifies the kind.
+        shapes: a function that takes the file's shapes and the UNet's cross-attention width and returns the shapes that
+            ``image_proj`` must have.
+        features: the field of the image encoder's configuration that gives the adapter's input width
+            ("projection_dim", "hidden_size"); None for face embeddings, which no image encoder computes.
+        width: the key and the axis that give the input width in the file.
     """
 
     name: str
@@ -41,7 +42,7 @@ def _norm(name: str, width: int) -> Shapes:
 
 
 def _size(found: Mapping[str, tuple[int, ...]], key: str, axis: int) -> int:
-    """A size that only the file knows; 0, which fits nothing, if it does not have it."""
+    """Return a size that only the file determines; 0, which matches no shape, if the file does not have it."""
     shape = found.get(key, ())
     return shape[axis] if -len(shape) <= axis < len(shape) else 0
 
@@ -101,24 +102,24 @@ KINDS = (
     Kind("IP-Adapter Face ID", "norm.weight", _face_id, None, None),
     Kind("IP-Adapter Plus", "latents", _plus, "hidden_size", ("proj_in.weight", 1)),
 )
-"""In the order in which a file is asked: a file of one kind may have the sign of a later one."""
+"""The order matters: a file of one kind may also have the sign of a later kind."""
 
 FACE_LORA = re.compile(r"(\d+)\.(to_(?:q|k|v|out)_lora\.(?:down|up)\.weight)")
-"""The LoRA that a Face ID file carries among its attention weights."""
+"""The keys of the LoRA that a Face ID file contains beside its attention weights."""
 
 
 def kind_of(image_proj: Mapping[str, object]) -> Kind | None:
-    """The kind of a file by its ``image_proj`` keys; None if it is of none."""
+    """Return the kind of a file from its ``image_proj`` keys; None if no kind matches."""
     return next((kind for kind in KINDS if kind.sign in image_proj), None)
 
 
 def attention_shapes(processors: Mapping[str, object], channels: tuple[int, ...], cross: int) -> Shapes:
-    """The keys and values that an IP-Adapter has for each cross-attention of a UNet, numbered 1, 3, 5, …
+    """Return the shapes of the keys and values of an IP-Adapter for the cross-attentions of a UNet, numbered 1, 3, 5, …
 
     Args:
         processors: the UNet's attention processors by name, in their order.
-        channels: its block_out_channels.
-        cross: its cross_attention_dim.
+        channels: the UNet's block_out_channels.
+        cross: the UNet's cross_attention_dim.
     """
     shapes: Shapes = {}
     number = 1
@@ -135,10 +136,10 @@ def attention_shapes(processors: Mapping[str, object], channels: tuple[int, ...]
 
 
 def compare(group: str, found: Mapping[str, tuple[int, ...]], wanted: Shapes) -> tuple[list[str], list[str]]:
-    """What is wrong with a group of tensors: faults that forbid loading, and keys too many."""
+    """Compare a group of tensors with the expected shapes; return the faults, and the keys that are not expected."""
     faults = [f"{group}.{key} is missing" for key in wanted if key not in found]
     faults += [
-        f"{group}.{key} has the shape {found[key]} where {shape} is needed"
+        f"{group}.{key} has the shape {found[key]}, but {shape} is needed"
         for key, shape in wanted.items()
         if key in found and found[key] != shape
     ]

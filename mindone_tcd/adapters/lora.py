@@ -1,4 +1,4 @@
-"""``load_lora_weights``: a LoRA of any layout into mindone's pipelines, all keys checked before anything changes."""
+"""``load_lora_weights``: load a LoRA of any layout into mindone's pipelines. All keys are checked first."""
 
 from __future__ import annotations
 
@@ -31,29 +31,31 @@ def load_lora_weights(
     use_safetensors: bool | None = None,
     **hub: Any,
 ) -> None:
-    """Load a LoRA into a pipeline's UNet and text encoders. After an error the pipeline is as it was.
+    """Load a LoRA into a pipeline's UNet and text encoders. If loading fails, the pipeline stays unchanged.
 
     Args:
         pipe: a pipeline of mindone with a UNet (SD 1.x, SD 2.x, SDXL, AnimateDiff).
         source: a folder, a safetensors file, a hub id (owner/name), or the tensors themselves by key.
-        adapter_name: under which the LoRA is switched and weighted; by default ``default_0``, ``default_1``, …
-        hotswap: replace the weights of the adapter of this name, which must have the same modules and ranks, be in the
-            UNet alone, and not be fused; after ``enable_lora_hotswap(target_rank=…)``, ranks up to that one fit.
-        strict: whether a key that cannot be placed is an error; if False, the modules concerned are left out with a
-            warning that lists them.
-        weight_name: the file in the folder or repository; by default ``pytorch_lora_weights.safetensors`` or the only
-            safetensors file in it.
-        subfolder: where in the folder or repository the file is.
-        use_safetensors: True or None; there is nothing else.
+        adapter_name: the name by which methods such as ``set_adapters`` refer to the LoRA; by default ``default_0``,
+            ``default_1``, …
+        hotswap: replace the weights of the loaded adapter with this name. The adapter must have the same modules and
+            ranks, be only in the UNet, and not be fused. After ``enable_lora_hotswap(target_rank=…)``, ranks up to
+            ``target_rank`` fit.
+        strict: whether a key that matches no module raises an error. If False, the modules concerned are skipped with
+            a warning that lists them.
+        weight_name: the file's name in the folder or repository; by default ``pytorch_lora_weights.safetensors`` or the
+            only safetensors file there.
+        subfolder: the subfolder of the folder or repository that contains the file.
+        use_safetensors: True or None; no other format is supported.
         hub: ``cache_dir``, ``force_download``, ``proxies``, ``local_files_only``, ``token`` and ``revision`` for
             huggingface_hub.
 
     Raises:
-        UsageError: for a file that cannot be found, fetched or read, keys that cannot be placed, an adapter name that
-            is in use, and a hotswap that does not fit.
+        UsageError: if the file cannot be found, downloaded or read, keys do not match, the adapter name is in use, or
+            the LoRA does not fit the adapter that it replaces.
 
     Warns:
-        UserWarning: with ``strict=False``, for what is left out.
+        UserWarning: with ``strict=False``, if modules are skipped.
     """
     unknown = sorted(set(hub) - set(files.HUB_OPTIONS))
     if unknown:
@@ -89,15 +91,15 @@ def load_lora_weights(
 
 
 def lora_shapes(model: Any) -> dict[str, tuple[int, ...]]:
-    """The weight's shape of every module of a model that can take a LoRA, by the module's path.
+    """Return the weight shape of every module of a model that can have a LoRA, by module path.
 
-    A module that already carries LoRAs has the shape of the layer beneath.
+    For a module that already has LoRAs, this is the shape of the base layer.
     """
     from mindone.peft.tuners.tuners_utils import BaseTunerLayer
     from mindspore import mint, nn
 
     shapes: dict[str, tuple[int, ...]] = {}
-    inside = None  # the LoRA layer whose own parts come next
+    inside = None  # the prefix of the current LoRA layer, whose own submodules are skipped
     for path, cell in model.cells_and_names():
         if inside is not None and path.startswith(inside):
             continue
@@ -117,15 +119,15 @@ def _layers_per_block(unet: Any) -> int | None:
 
 
 def _free_name(pipe: Any, name: str | None) -> str:
-    taken = adapter_names(pipe)
+    used = adapter_names(pipe)
     if name is None:
-        return next(free for k in range(len(taken), 2 * len(taken) + 1) if (free := f"default_{k}") not in taken)
+        return next(free for k in range(len(used), 2 * len(used) + 1) if (free := f"default_{k}") not in used)
     if not isinstance(name, str) or not name or "." in name:
-        raise UsageError(f"adapter_name is {name!r}; expected a text without dots")
-    if name in taken:
+        raise UsageError(f"adapter_name is {name!r}; expected a string without dots")
+    if name in used:
         raise UsageError(
-            f"the adapter name {name!r} is in use (loaded: {', '.join(sorted(taken))}); choose another one, "
-            f"or first call delete_adapters({name!r})"
+            f"the adapter name {name!r} is in use (loaded: {', '.join(sorted(used))}); choose another name, "
+            f"or call delete_adapters({name!r}) first"
         )
     return name
 
@@ -135,16 +137,16 @@ def _refuse_or_warn(plan: Plan, total: int, label: str, pipeline: str, strict: b
         raise UsageError(f"{label} holds no tensors; expected a LoRA")
     if not plan.left_out:
         return
-    faults = f"{label}: {len(plan.left_out)} of {total} keys cannot be placed in {pipeline}: {describe(plan.left_out)}"
+    faults = f"{label}: {len(plan.left_out)} of {total} keys do not match {pipeline}: {describe(plan.left_out)}"
     expected = "a LoRA made for this base model, in the layout of kohya, PEFT or diffusers"
     if strict:
         raise UsageError(
-            f"{faults}. Expected {expected}; load it into the pipeline it was made for; "
-            "load_lora_weights(…, strict=False) leaves these modules out with a warning"
+            f"{faults}. Expected {expected}; load it into the pipeline that it was made for, or pass strict=False to "
+            "skip these modules with a warning"
         )
     if not plan.modules:
-        raise UsageError(f"{faults}. Nothing is left to load. Expected {expected}")
-    warnings.warn(f"left out: {faults}", stacklevel=4)
+        raise UsageError(f"{faults}. No module is left to load. Expected {expected}")
+    warnings.warn(f"skipped {faults}", stacklevel=4)
 
 
 def _apply(pipe: Any, models: Mapping[str, Any], plan: Plan, adapter_name: str) -> None:
@@ -161,10 +163,10 @@ def _apply(pipe: Any, models: Mapping[str, Any], plan: Plan, adapter_name: str) 
 
 
 def _state_dict(component: str, modules: Mapping[str, Module]) -> dict[str, Any]:
-    """Parameters under names that mindone's loader takes as they are."""
+    """Return parameters with the names that mindone's loader expects."""
     import mindspore as ms
 
-    # mindone's text encoder loader renames from diffusers' layout; the UNet's takes PEFT's own.
+    # mindone's text encoder loader converts from diffusers' layout; its UNet loader expects PEFT's layout.
     down, up = (
         ("lora_linear_layer.down", "lora_linear_layer.up") if component in _TEXT_ENCODERS else ("lora_A", "lora_B")
     )
@@ -177,7 +179,7 @@ def _state_dict(component: str, modules: Mapping[str, Module]) -> dict[str, Any]
 
 
 def _settings(modules: Mapping[str, Module]) -> dict[str, Any]:
-    """mindone's LoraConfig for exactly these modules, each with its own rank and alpha."""
+    """Return mindone's LoraConfig options for exactly these modules, each with its own rank and alpha."""
     ranks = {path: module.rank for path, module in modules.items()}
     alphas = {path: module.alpha for path, module in modules.items()}
     rank, rank_pattern = _patterns(ranks)
@@ -192,12 +194,12 @@ def _settings(modules: Mapping[str, Module]) -> dict[str, Any]:
 
 
 def _patterns(values: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """The most common value, and for each other one a pattern that matches its modules."""
+    """Return the most common value, and for each other value a pattern that matches its modules."""
     groups: dict[Any, list[str]] = {}
     for path, value in values.items():
         groups.setdefault(value, []).append(path)
     usual = max(groups, key=lambda value: len(groups[value]))
-    # One pattern a value, not one a module: mindone tries every pattern on every module.
+    # One pattern per value, not per module: mindone tries every pattern on every module.
     return usual, {f"^{_exactly(paths)}": value for value, paths in groups.items() if value != usual}
 
 

@@ -1,4 +1,4 @@
-"""Every layout of LoRA keys, read key by key into one form: component, module path, and which of its tensors it is.
+"""Parse LoRA keys of every layout, key by key, into a component, a module path, and the tensor's role.
 
 | layout | example |
 |---|---|
@@ -8,7 +8,7 @@
 | diffusers | ``unet.….to_q.lora.down.weight``, ``text_encoder.….q_proj.lora_linear_layer.up.weight`` |
 | attention processors | ``unet.….attn1.processor.to_q_lora.down.weight``, ``text_encoder.….to_q_lora.up.weight`` |
 
-Each key is read by itself, so a file that mixes layouts is read whole.
+Each key is parsed independently, so a file may mix layouts.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _ATTENTION = {
 _OTHER_METHODS = (
     (re.compile(r"dora_scale|lora_magnitude_vector"), "DoRA (a magnitude beside the two matrices), not plain LoRA"),
     (re.compile(r"\.hada_|\.lokr_|\.oft_|\.lora_mid\.|\.(on_input|ia3)"), "LyCORIS (LoHa, LoKr, OFT, …), not LoRA"),
-    (re.compile(r"\.diff(_b)?$|\.set_weight$"), "a whole weight's difference, not LoRA"),
+    (re.compile(r"\.diff(_b)?$|\.set_weight$"), "the difference of a full weight, not LoRA"),
     (
         re.compile(r"(lora_(A|B|down|up)|lora(_linear_layer)?\.(down|up))(\.[^.]+)?\.bias$"),
         "a bias trained with the LoRA, which is not supported",
@@ -50,8 +50,8 @@ _OTHER_METHODS = (
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a key belongs: the tensor ``part`` ("down", "up" or "alpha") of a module of a component."""
+class MatchedKey:
+    """The module that a key matches: the tensor ``part`` ("down", "up" or "alpha") of a module of a component."""
 
     component: str
     path: str
@@ -60,11 +60,11 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Unplaced:
-    """A key without a place, and why.
+class UnmatchedKey:
+    """A key that matches no module, and the reason.
 
     Attributes:
-        module: component and path of the module that it is named after; None if that is no module that we know.
+        module: component and path of the module whose name the key contains; None if the module is not known.
     """
 
     key: str
@@ -73,11 +73,11 @@ class Unplaced:
 
 
 class Names:
-    """The names of the modules that can take a LoRA, in every spelling.
+    """The names, in every spelling, of the modules that can have a LoRA.
 
     Args:
         modules: for each component of the pipeline ("unet", "text_encoder", "text_encoder_2") the module paths.
-        layers_per_block: the UNet's; None if its blocks differ, and then sgm names are not known.
+        layers_per_block: the UNet's; None if its blocks differ, in which case sgm names are not recognized.
     """
 
     def __init__(self, modules: Mapping[str, Iterable[str]], layers_per_block: int | None) -> None:
@@ -90,20 +90,20 @@ class Names:
             component: max((path.count(".") for path in paths), default=0) for component, paths in self.paths.items()
         }
 
-    def place(self, key: str) -> Place | Unplaced:
-        """Where a key of a LoRA file belongs.
+    def match(self, key: str) -> MatchedKey | UnmatchedKey:
+        """Return the module that a key of a LoRA file matches, or why none does.
 
         Raises:
-            UsageError: for a key that is longer than any module's.
+            UsageError: if the key is longer than any module name.
         """
         if len(key) > LONGEST_KEY:
             raise UsageError(f"the key {shown(key)} has {len(key)} characters; expected at most {LONGEST_KEY}")
         for pattern, method in _OTHER_METHODS:
             if pattern.search(key):
-                return Unplaced(key, f"keys of {method}", self._owner(key))
+                return UnmatchedKey(key, f"keys of {method}", self._owner(key))
         match = _TENSOR.fullmatch(key)
         if match is None:
-            return Unplaced(key, "keys of no LoRA layout", self._owner(key))
+            return UnmatchedKey(key, "keys of no LoRA layout", self._owner(key))
         found = match.groupdict()
         part = ALPHA if found["alpha"] else _SIDE[found["kohya"] or found["peft"] or found["old"] or found["diffusers"]]
         stem = found["stem"]
@@ -114,29 +114,31 @@ class Names:
                 layout = "kohya with sgm block names" if sgm else "kohya"
                 return self._known(key, component, self._flat.get(component, {}).get(flat), part, layout)
         if stem.startswith("base_model.model."):
-            return Unplaced(key, "keys as PEFT's own save_pretrained writes them, whose alpha stands in another file")
+            return UnmatchedKey(
+                key, "keys in the format of PEFT's own save_pretrained, which stores alpha in another file"
+            )
         component, path = self._split(stem)
         processor = bool(found["processor"] or found["processor_alpha"])
         layout = "attention processors" if processor else "PEFT" if found["peft"] else "diffusers"
         return self._known(key, component, self._path(component, path, processor), part, layout)
 
-    def _known(self, key: str, component: str, path: str | None, part: str, layout: str) -> Place | Unplaced:
+    def _known(self, key: str, component: str, path: str | None, part: str, layout: str) -> MatchedKey | UnmatchedKey:
         if component not in self.paths:
-            return Unplaced(key, f"keys for the {component}, which this pipeline does not have")
+            return UnmatchedKey(key, f"keys for the {component}, which this pipeline does not have")
         if path is None:
             if "motion_modules" in key:
-                return Unplaced(key, "motion modules, which only an AnimateDiff pipeline has")
-            return Unplaced(key, f"unknown modules of the {component}")
-        return Place(component, path, part, layout)
+                return UnmatchedKey(key, "motion modules, which only an AnimateDiff pipeline has")
+            return UnmatchedKey(key, f"unknown modules of the {component}")
+        return MatchedKey(component, path, part, layout)
 
     def _owner(self, key: str) -> tuple[str, str] | None:
-        """The module that a key is named after, whatever the rest of the key is."""
+        """Return the module whose name the key contains, regardless of the rest of the key."""
         for prefix, component in _KOHYA.items():
             if key.startswith(prefix):
                 path = self._flat.get(component, {}).get(key.removeprefix(prefix).partition(".")[0])
                 return (component, path) if path is not None else None
         component, inner = self._split(key)
-        # A module's path has few names, and one more with "processor": a longer beginning is no module.
+        # No module path is longer, except by one name, "processor".
         most = self._deepest.get(component, -2) + 2
         names = inner.split(".", most + 1)
         for count in range(min(len(names) - 1, most), 0, -1):
@@ -148,7 +150,7 @@ class Names:
 
     def _split(self, stem: str) -> tuple[str, str]:
         first, _, rest = stem.partition(".")
-        # The first LoRAs of diffusers held a UNet only, without saying so.
+        # The first LoRAs of diffusers contained only a UNet and had no component prefix.
         return (first, rest) if first in _COMPONENTS else ("unet", stem)
 
     def _path(self, component: str, path: str, processor: bool) -> str | None:

@@ -1,4 +1,4 @@
-"""Checking a LoRA file against the models it is for, before anything is changed."""
+"""Check a LoRA file against the models of a pipeline, before the pipeline changes."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import numpy as np
 
 from ..errors import UsageError, some
 from ..files.name_patterns import NamePatterns
-from .lora_keys import ALPHA, DOWN, UP, Names, Unplaced
+from .lora_keys import ALPHA, DOWN, UP, Names, UnmatchedKey
 
 METADATA_KEY = "lora_adapter_metadata"
-"""Where diffusers keeps the LoRA's configuration (alpha and the like) in the metadata of a safetensors file."""
+"""The metadata key of a safetensors file under which diffusers stores the LoRA's configuration, such as alpha."""
 
 _WIDTHS = {768: "SD 1.x", 1024: "SD 2.x", 1280: "the SDXL refiner", 2048: "SDXL"}
 
 
 @dataclass(frozen=True)
 class Module:
-    """One module's LoRA: ``down`` (rank, in[, kh, kw]), ``up`` (out, rank[, 1, 1]); it adds alpha / rank · up·down."""
+    """One module's LoRA: ``down`` (rank, in[, kh, kw]), ``up`` (out, rank[, 1, 1]). It adds alpha / rank · up·down."""
 
     down: np.ndarray
     up: np.ndarray
@@ -35,17 +35,17 @@ class Module:
 
 @dataclass
 class Plan:
-    """What goes where.
+    """The LoRA weights to load into each module.
 
     Attributes:
-        modules: by component, then by module path.
+        modules: the LoRAs by component, then by module path.
         layouts: the key layouts that the file uses.
-        left_out: keys that are not loaded, with the reasons; empty if the check was strict.
+        left_out: the keys that are not loaded, with the reasons.
     """
 
     modules: dict[str, dict[str, Module]] = field(default_factory=dict)
     layouts: tuple[str, ...] = ()
-    left_out: tuple[Unplaced, ...] = ()
+    left_out: tuple[UnmatchedKey, ...] = ()
 
 
 def make_plan(
@@ -54,19 +54,19 @@ def make_plan(
     shapes: Mapping[str, Mapping[str, tuple[int, ...]]],
     layers_per_block: int | None,
 ) -> Plan:
-    """Place every tensor of a LoRA file; what has no place is listed in ``left_out``.
+    """Match every tensor of a LoRA file with a module. Tensors without a match are listed in ``left_out``.
 
-    A module is placed whole or not at all: beside a magnitude or a bias that we cannot use, its matrices would be
-    another LoRA than the one that was trained.
+    The LoRA of a module is loaded completely or not at all. If the file has a magnitude or bias that is not supported
+    here, the matrices alone would be a different LoRA from the trained one.
 
-    Alpha is taken from the file's own alpha of the module; else from the configuration in its metadata. Where a file
-    has neither, it is what diffusers takes: the file's most common alpha, and in a file without any the rank of its
-    first module.
+    Alpha is the module's own alpha in the file, else the alpha of the configuration in the metadata. If a file has
+    neither, the rule of diffusers applies: the file's most common alpha, or, in a file without any alpha, the rank of
+    its first module.
 
     Args:
-        tensors: the file's, in any layout.
+        tensors: the file's tensors, in any layout.
         metadata: the safetensors metadata.
-        shapes: for each component of the pipeline the shape of the weight of each module that can take a LoRA.
+        shapes: for each component of the pipeline, the weight shape of each module that can have a LoRA.
         layers_per_block: the UNet's.
 
     Raises:
@@ -74,31 +74,31 @@ def make_plan(
     """
     names = Names(shapes, layers_per_block)
     keys: dict[tuple[str, str], dict[str, str]] = {}
-    unplaced: list[Unplaced] = []
+    unmatched: list[UnmatchedKey] = []
     layouts: dict[str, None] = {}
     for key in tensors:
-        place = names.place(key)
-        if isinstance(place, Unplaced):
-            unplaced.append(place)
+        matched = names.match(key)
+        if isinstance(matched, UnmatchedKey):
+            unmatched.append(matched)
             continue
-        layouts.setdefault(place.layout)
-        parts = keys.setdefault((place.component, place.path), {})
-        if place.part in parts:
-            unplaced.append(Unplaced(key, "named twice, under another spelling too"))
+        layouts.setdefault(matched.layout)
+        parts = keys.setdefault((matched.component, matched.path), {})
+        if matched.part in parts:
+            unmatched.append(UnmatchedKey(key, "duplicates, under another spelling, of other keys"))
         else:
-            parts[place.part] = key
+            parts[matched.part] = key
     whole: dict[tuple[str, str], dict[str, str]] = {}
-    in_part = {item.module for item in unplaced}
+    in_part = {item.module for item in unmatched}
     for (component, path), parts in keys.items():
         reason = _fault({part: tensors[key] for part, key in parts.items()}, shapes[component][path])
         if (component, path) in in_part:
-            reason = "others of the same modules"
+            reason = "other keys of the same modules"
         if reason is None:
             whole[component, path] = parts
         else:
-            unplaced += [Unplaced(key, reason) for key in parts.values()]
+            unmatched += [UnmatchedKey(key, reason) for key in parts.values()]
     configurations = _configurations(metadata)
-    plan = Plan(layouts=tuple(layouts), left_out=tuple(unplaced))
+    plan = Plan(layouts=tuple(layouts), left_out=tuple(unmatched))
     for component in dict.fromkeys(component for component, _ in whole):
         own = {path: parts for (owner, path), parts in whole.items() if owner == component}
         alphas = _alphas(own, tensors, configurations.get(component))
@@ -109,7 +109,7 @@ def make_plan(
 
 
 def _fault(parts: Mapping[str, np.ndarray], weight: tuple[int, ...]) -> str | None:
-    """Why the tensors of one module cannot be its LoRA; None if they can."""
+    """Return why the tensors of one module are not a valid LoRA for it; None if they are valid."""
     if DOWN not in parts or UP not in parts:
         missing = " and ".join(name for name in (DOWN, UP) if name not in parts)
         return f"without the {missing} matrix ({'lora_A' if missing == DOWN else 'lora_B'}) of the same module"
@@ -123,19 +123,19 @@ def _fault(parts: Mapping[str, np.ndarray], weight: tuple[int, ...]) -> str | No
         hint = _base(down, weight)
         return f"of another shape, such as {down.shape} and {up.shape} where the module needs {expected}{hint}"
     if ALPHA in parts and (parts[ALPHA].size != 1 or not np.isfinite(parts[ALPHA].astype(np.float64)).all()):
-        return "with an alpha that is no single finite number"
+        return "with an alpha that is not a single finite number"
     return None
 
 
 def _base(down: np.ndarray, weight: tuple[int, ...]) -> str:
     if down.ndim == 2 and len(weight) == 2 and down.shape[1] in _WIDTHS and weight[1] in _WIDTHS:
         made_for, this = _WIDTHS[down.shape[1]], _WIDTHS[weight[1]]
-        return f" (the width of {made_for}, this model's is that of {this})"
+        return f" (the width of {made_for}; this model has that of {this})"
     return ""
 
 
 def _configurations(metadata: Mapping[str, str]) -> dict[str, dict]:
-    """By component, the configuration that diffusers stored beside the weights."""
+    """Return the configuration that diffusers stored in the metadata, by component."""
     if METADATA_KEY not in metadata:
         return {}
     try:
@@ -145,7 +145,7 @@ def _configurations(metadata: Mapping[str, str]) -> dict[str, dict]:
             component, _, option = name.partition(".")
             if option:
                 found.setdefault(component, {})[option] = value
-            else:  # saved from the UNet itself
+            else:  # the LoRA was saved from the UNet itself
                 found.setdefault("unet", {})[component] = value
         for options in found.values():
             if options.get("lora_alpha") is not None:
@@ -156,14 +156,14 @@ def _configurations(metadata: Mapping[str, str]) -> dict[str, dict]:
         if isinstance(error, UsageError):
             raise
         raise UsageError(
-            f"the LoRA's metadata {METADATA_KEY!r} cannot be read ({error}); save the LoRA again, or remove it"
+            f"the LoRA's metadata {METADATA_KEY!r} cannot be read ({error}); save the LoRA again or remove the metadata"
         ) from error
     return found
 
 
 def _number(value: object) -> float:
     if isinstance(value, bool) or not math.isfinite(number := float(value)):  # type: ignore[arg-type]
-        raise ValueError(f"{value} is no alpha")
+        raise ValueError(f"{value} is not a valid alpha")
     return number
 
 
@@ -183,16 +183,16 @@ def _alphas(
 def _configured_alpha(path: str, rank: int, configuration: dict) -> float:
     alpha = configuration["alpha_pattern"].value(path)
     alpha = configuration["lora_alpha"] if alpha is None else alpha
-    # Rank-stabilised LoRA divides by the root of the rank; alpha / rank is then the same number.
+    # Rank-stabilized LoRA scales by alpha / sqrt(rank). This value makes alpha / rank the same number.
     return alpha * math.sqrt(rank) if configuration.get("use_rslora") else alpha
 
 
-def describe(unplaced: tuple[Unplaced, ...], examples: int = 3) -> str:
-    """The keys that have no place, by reason, each with its number and the first few."""
+def describe(unmatched: tuple[UnmatchedKey, ...], examples: int = 3) -> str:
+    """List the unmatched keys by reason, each with the number of keys and the first examples."""
     reasons: dict[str, list[str]] = {}
-    for item in unplaced:
+    for item in unmatched:
         reasons.setdefault(_kind(item.reason), []).append(item.key)
-    details = {_kind(item.reason): item.reason for item in reversed(unplaced)}
+    details = {_kind(item.reason): item.reason for item in reversed(unmatched)}
     texts = []
     for kind, keys in reasons.items():
         texts.append(f"{len(keys)} {details[kind]}: {some(list(map(shown, keys)), examples)}")
@@ -200,7 +200,7 @@ def describe(unplaced: tuple[Unplaced, ...], examples: int = 3) -> str:
 
 
 def shown(key: str, length: int = 160) -> str:
-    """A key of a file in quotes, in one line, and cut off where it is long."""
+    """Format a key of a file for a message: quoted, on one line, truncated if it is long."""
     text = repr(key)
     return text if len(text) <= length else f"{text[:length]}… ({len(key)} characters)"
 

@@ -1,4 +1,4 @@
-"""What the files call a model's modules: flat names with underscores (kohya), and the block names of the sgm code."""
+"""The names that LoRA files use for modules: flat names with underscores (kohya), and sgm block names."""
 
 from __future__ import annotations
 
@@ -24,25 +24,24 @@ _MIDDLE = re.compile(r"mid_block\.(resnets|attentions)\.(\d+)\.(.+)")
 
 
 def sgm_name(path: str, layers_per_block: int, attention_blocks: Iterable[str]) -> str | None:
-    """The name of a UNet's module in the code of Stability's generative models, where SDXL's style LoRAs come from.
+    """Return the name of a UNet module in Stability AI's sgm code, which many style LoRAs for SDXL use.
 
-    There the blocks are one running list: ``down_blocks.1.attentions.0`` is ``input_blocks.4.1`` with two layers a
-    block.
-
+    sgm numbers the blocks consecutively: ``down_blocks.1.attentions.0`` is ``input_blocks.4.1`` with two layers in
+    each block.
     Args:
         path: the module's path in diffusers' UNet.
-        layers_per_block: the UNet's; an up block has one more.
-        attention_blocks: the blocks that hold attentions ("up_blocks.0"): an upsampler comes after them.
+        layers_per_block: the UNet's; an up block has one more layer.
+        attention_blocks: the blocks that contain attentions ("up_blocks.0"); their upsampler follows the attentions.
 
     Returns:
-        None if sgm has no such module.
+        The sgm name; None if sgm has no such module.
     """
     if path in _TOP:
         return _TOP[path]
     if match := _MIDDLE.fullmatch(path):
         kind, index, rest = match.groups()
-        place = "1" if kind == "attentions" else str(2 * int(index))
-        return f"middle_block.{place}.{_inner(kind, rest)}"
+        position = "1" if kind == "attentions" else str(2 * int(index))
+        return f"middle_block.{position}.{_inner(kind, rest)}"
     if not (match := _BLOCK.fullmatch(path)):
         return None
     side, block, kind, layer, rest = match.groups()
@@ -50,13 +49,13 @@ def sgm_name(path: str, layers_per_block: int, attention_blocks: Iterable[str]) 
     if side == "down":
         if kind == "downsamplers":
             return f"input_blocks.{int(block) * run + run}.0.op" if rest == "conv" else None
-        place = 1 + int(block) * run + int(layer)
-        return f"input_blocks.{place}.{int(kind == 'attentions')}.{_inner(kind, rest)}"
+        position = 1 + int(block) * run + int(layer)
+        return f"input_blocks.{position}.{int(kind == 'attentions')}.{_inner(kind, rest)}"
     if kind == "upsamplers":
         inner = 2 if f"up_blocks.{block}" in set(attention_blocks) else 1
         return f"output_blocks.{int(block) * run + layers_per_block}.{inner}.{rest}"
-    place = int(block) * run + int(layer)
-    return f"output_blocks.{place}.{int(kind == 'attentions')}.{_inner(kind, rest)}"
+    position = int(block) * run + int(layer)
+    return f"output_blocks.{position}.{int(kind == 'attentions')}.{_inner(kind, rest)}"
 
 
 def _inner(kind: str, rest: str) -> str:
@@ -64,14 +63,14 @@ def _inner(kind: str, rest: str) -> str:
 
 
 def flat_names(paths: Iterable[str], layers_per_block: int | None = None) -> dict[str, str]:
-    """From every name that a kohya file may use for a module to the module's path.
+    """Map every name that a kohya file may use for a module to the module's path.
 
     Args:
         paths: the paths of a model's modules.
-        layers_per_block: of a UNet, whose sgm names are then known too; None for a text encoder.
+        layers_per_block: the UNet's, to add the sgm names; None for a text encoder.
 
     Raises:
-        ValueError: if two modules share a flat name, so that a file could not tell them apart.
+        ValueError: if two modules share a flat name, so that a file could not distinguish them.
     """
     paths = list(paths)
     attention_blocks = {".".join(path.split(".")[:2]) for path in paths if ".attentions." in path}

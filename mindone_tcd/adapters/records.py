@@ -1,4 +1,4 @@
-"""What is known of each LoRA that a pipeline has loaded; above all, which distillation it is of."""
+"""Records of the LoRAs that a pipeline has loaded, in particular which distillation each one is."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class LoadedLora:
 
     Attributes:
         name: the adapter's name in the pipeline.
-        source: the folder, file or hub id that it came from; "a dict" for tensors that were handed over.
+        source: the folder, file or hub id that it was loaded from; "a dict" for tensors passed directly.
         layouts: the key layouts of its file ("kohya", "PEFT", …).
-        distillation: the method ("lcm", "tcd", …) that its metadata, file or adapter name contains, or, for a file with
-            a name such as pytorch_lora_weights.safetensors, its folder or hub id; else None.
-        modules: how many modules it changes, by component ("unet", "text_encoder", "text_encoder_2").
-        left_out: keys of its file that were not loaded, because strict=False allowed it.
+        distillation: the method ("lcm", "tcd", …) if its metadata, file name or adapter name says so. For a file with a
+            generic name such as pytorch_lora_weights.safetensors, its folder or hub id also counts. Otherwise None.
+        modules: the number of modules that it changes, by component ("unet", "text_encoder", "text_encoder_2").
+        left_out: keys of its file that strict=False skipped.
     """
 
     name: str
@@ -40,11 +40,11 @@ class LoadedLora:
 
 
 def distillation(metadata: Mapping[str, str], names: Iterable[str]) -> str | None:
-    """The method that a LoRA was distilled for, such as "lcm"; None if no text names one, or one text names several.
+    """Return the method that a LoRA distills, such as "lcm"; None if no text names one, or one text names several.
 
     Args:
-        metadata: of the safetensors file; it is asked first.
-        names: then the names, the most telling one first.
+        metadata: the safetensors file's metadata, which takes precedence over the names.
+        names: the names, most significant first.
     """
     names_of_methods = "|".join(method.name for method in METHODS.values() if method.distilled)
     pattern = re.compile(rf"(?<![a-z0-9])({names_of_methods})(?![a-z0-9])", re.IGNORECASE)
@@ -56,28 +56,28 @@ def distillation(metadata: Mapping[str, str], names: Iterable[str]) -> str | Non
 
 
 def telling_names(path: Path, source: str, adapter_name: str) -> list[str]:
-    """The names that may tell what a LoRA distils, the most telling one first.
+    """Return the names that may say what a LoRA distills, most significant first.
 
-    A folder's name says it only if the file's says nothing at all: a project on TCD holds style LoRAs too.
+    A folder's name counts only if the file's name is generic, because a folder for TCD may also contain style LoRAs.
 
     Args:
-        path: of the file.
+        path: the LoRA's file.
         source: the folder, file or hub id that the user gave.
-        adapter_name: under which it is loaded.
+        adapter_name: the adapter's name.
     """
     generic = set(re.split(r"[\W_]+", path.stem.lower())) <= _GENERIC
     return [path.name, *((path.parent.name, Path(source).name) if generic else ()), adapter_name]
 
 
 def remember(pipe: Any, record: LoadedLora) -> None:
-    """Keep a record with the pipeline's UNet, so that pipelines which share the UNet share it."""
+    """Store a record on the pipeline's UNet, so that pipelines that share the UNet share the record."""
     records = dict(getattr(pipe.unet, _ATTRIBUTE, {}))
     records[record.name] = record
     object.__setattr__(pipe.unet, _ATTRIBUTE, records)
 
 
 def loaded_loras(pipe: Any) -> dict[str, LoadedLora]:
-    """The LoRAs that a pipeline holds now, by adapter name; deleted and unloaded ones are gone.
+    """Return the LoRAs that a pipeline has now, by adapter name. Deleted and unloaded LoRAs are not included.
 
     Args:
         pipe: a pipeline of mindone with a UNet.
@@ -91,23 +91,23 @@ def loaded_loras(pipe: Any) -> dict[str, LoadedLora]:
 
 
 def keep_fused(model: Any) -> None:
-    """Note which LoRAs are fused into a model's weights, before they are unloaded, which leaves them there.
+    """Record which LoRAs are fused into a model's weights. Call it before unloading: fused weights stay in the model.
 
     Args:
-        model: a model of mindone; one without records of LoRAs is passed over.
+        model: a model of mindone; a model without LoRA records is skipped.
     """
     records = getattr(model, _ATTRIBUTE, {})
     fused = {name for layer in layers_of(model) for name in layer.merged_adapters} if records else set()
-    kept = [record for name, record in records.items() if name in fused]
-    object.__setattr__(model, _FUSED, (*getattr(model, _FUSED, ()), *kept))
+    fused_records = [record for name, record in records.items() if name in fused]
+    object.__setattr__(model, _FUSED, (*getattr(model, _FUSED, ()), *fused_records))
 
 
 def acting_loras(pipe: Any, distillations: set[str]) -> list[LoadedLora]:
-    """The LoRAs that change what a pipeline's UNet does now: active with a weight, or fused, or fused and unloaded.
+    """Return the LoRAs that affect a pipeline's UNet now: active with a nonzero weight, fused, or fused and unloaded.
 
     Args:
-        pipe: a pipeline; one without a UNet has none.
-        distillations: the names of the methods that are asked for.
+        pipe: a pipeline; a pipeline without a UNet has no LoRAs.
+        distillations: the names of the methods to look for.
     """
     unet = getattr(pipe, "unet", None)
     loaded = {name: record for name, record in loaded_loras(pipe).items() if record.distillation in distillations}
@@ -121,6 +121,6 @@ def acting_loras(pipe: Any, distillations: set[str]) -> list[LoadedLora]:
 
 
 def adapter_names(pipe: Any) -> set[str]:
-    """The names of all adapters in the UNet and the text encoders."""
+    """Return the names of all adapters in the UNet and the text encoders."""
     parts = (getattr(pipe, component, None) for component in ("unet", "text_encoder", "text_encoder_2"))
     return {name for part in parts for name in (getattr(part, "peft_config", None) or {})}

@@ -1,4 +1,4 @@
-"""Pipelines whose networks run as compiled graphs (`ms.jit`), with no stale graph ever used."""
+"""Pipelines whose networks run as compiled graphs (`ms.jit`). A stale graph is never used."""
 
 from .pipeline import compile_pipeline, compiled_form, running, uncompile_pipeline
 

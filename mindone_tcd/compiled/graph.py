@@ -1,7 +1,7 @@
-"""One way of calling a part of a pipeline, compiled.
+"""Compile one way of calling a component of a pipeline.
 
-A call is turned into the source of a small cell that takes nothing but tensors, with everything else written into it as
-constants. MindSpore knows a graph by the cell in which it begins, so a new cell is all it takes to compile anew.
+The call becomes the source of a small cell whose only inputs are tensors. Everything else is a constant in the source.
+MindSpore identifies a graph by its root cell, so a new cell is sufficient to compile again.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from .snapshot import Snapshot
 
 
 class NotForGraphs(TypeError):
-    """An argument that cannot be handed to a graph."""
+    """An argument type that a compiled graph cannot have."""
 
 
-def written(value: Any, tensors: list[ms.Tensor]) -> str:
-    """The source text of an argument; its tensors are appended to ``tensors`` and named x0, x1 and so on.
+def source_text(value: Any, tensors: list[ms.Tensor]) -> str:
+    """Return the source text of an argument. Its tensors are appended to ``tensors`` and named x0, x1 and so on.
 
     Raises:
-        NotForGraphs: for anything but tensors, numbers, texts, None, and tuples, lists and dictionaries of them.
+        NotForGraphs: if the argument is not a tensor, number, string or None, or a tuple, list or dictionary of these.
     """
     if isinstance(value, ms.Tensor):
         tensors.append(value)
@@ -49,28 +49,28 @@ def written(value: Any, tensors: list[ms.Tensor]) -> str:
     if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and np.isfinite(value)):
         return repr(value)
     if isinstance(value, list | tuple):
-        inner = "".join(f"{written(item, tensors)}, " for item in value)
+        inner = "".join(f"{source_text(item, tensors)}, " for item in value)
         return f"[{inner}]" if isinstance(value, list) else f"({inner})"
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return "{" + ", ".join(f"{key!r}: {written(item, tensors)}" for key, item in value.items()) + "}"
-    raise NotForGraphs(f"an argument of type {type(value).__name__} cannot be handed to a graph")
+        return "{" + ", ".join(f"{key!r}: {source_text(item, tensors)}" for key, item in value.items()) + "}"
+    raise NotForGraphs(f"a graph cannot have an argument of type {type(value).__name__}")
 
 
 def signature(tensors: Sequence[ms.Tensor]) -> tuple:
-    """Shapes and dtypes, for which a graph is made."""
+    """Return the shapes and dtypes of tensors. A graph is compiled for one signature."""
     return tuple((tensor.shape, str(tensor.dtype)) for tensor in tensors)
 
 
 class Graph:
-    """A compiled call.
+    """One compiled call.
 
     Args:
         part: the cell that is called.
-        parameters: names of the tensors that the call takes, in order.
+        parameters: names of the call's tensor arguments, in order.
         body: statements that call ``self.part`` and return, indented by four spaces.
-        jit_level: MindSpore's, ``O0``, ``O1`` or ``O2``.
-        snapshot: what the part is like; its digest names the file of the graph, and it says which numbers are read at
-            each run.
+        jit_level: MindSpore's optimization level, ``O0``, ``O1`` or ``O2``.
+        snapshot: the state of the part. Its digest is part of the name of the graph's file, and it lists the numbers
+            that the graph reads at each run.
     """
 
     def __init__(self, part: nn.Cell, parameters: Sequence[str], body: str, jit_level: str, snapshot: Snapshot) -> None:
@@ -84,15 +84,15 @@ class Graph:
         self.ready = False
 
     def __call__(self, tensors: Sequence[ms.Tensor]) -> Any:
-        """Run it; the first time compiles. What MindSpore cannot compile runs as before, with a warning."""
+        """Run the call. The first run compiles it. If MindSpore cannot compile it, it runs eagerly, with a warning."""
         if self.ready:
             return self._run(*tensors)
         try:
             result = self._compile(tensors)
         except Exception as error:
-            result = self._cell.construct(*tensors)  # if the arguments are wrong, this says so in a better way
+            result = self._cell.construct(*tensors)  # reports wrong arguments with a clearer error
             warnings.warn(
-                f"a {type(self._cell.part).__name__} runs without a graph, slower: MindSpore cannot compile this call "
+                f"a {type(self._cell.part).__name__} runs without a graph (slower): MindSpore cannot compile this call "
                 f"({first_line(error)})",
                 stacklevel=2,
             )
@@ -101,7 +101,7 @@ class Graph:
         return result
 
     def _with_parameters(self, *tensors: ms.Tensor) -> Any:
-        # At each run, because MindSpore may compile anew by itself, as after a hook is registered.
+        # Needed at each run, because MindSpore may recompile on its own, for example after a hook is registered.
         with as_parameters(self._numbers):
             return self._jitted(*tensors)
 
@@ -111,13 +111,13 @@ class Graph:
             name = graph_cache.name_of(*self._name_parts, repr(signature(tensors)))
         before = set(api.ms_compile_cache)
         try:
-            with graph_cache.kept(name):
+            with graph_cache.cached(name):
                 return self._run(*tensors)
         finally:
             self._phases = set(api.ms_compile_cache) - before
 
     def drop(self) -> None:
-        """Let go of what MindSpore keeps of the graph; see `give_back`."""
+        """Delete MindSpore's compiled graph. Its memory is returned by `release_memory`."""
         if self._phases:
             api.JitExecutor_.get_instance().del_net_res(None, self._phases)
             api.ms_compile_cache.difference_update(self._phases)
@@ -134,35 +134,36 @@ class _Call(nn.Cell):
     def __init__(self, part: nn.Cell, every: Sequence[Numbers] = ()) -> None:
         super().__init__(auto_prefix=False)
         self.part = part
-        for numbers in every:  # a graph that is read from a file finds its parameters here, by name
+        for numbers in every:  # a graph that is read from a file resolves its parameters here, by name
             for parameter in numbers.parameters.values():
                 self.insert_param_to_cell(parameter.name, parameter)
 
 
 class Part:
-    """A cell of a pipeline whose calls run as graphs; it stands in the place of the cell's ``construct``.
+    """A cell of a pipeline whose calls run as graphs. It replaces the cell's ``construct``.
 
-    What cannot be a graph runs as before: training, and arguments that are more than tensors and plain values.
+    Some calls run eagerly: training, and calls with arguments other than tensors and plain values.
 
     Attributes:
         cell: the cell.
-        capture: while it is a list, a call is not computed but noted in it, and gives back its first argument.
+        capture: if it is a list, a call is not computed. Instead, its arguments are appended to the list, and it
+            returns its first argument.
     """
 
     MOST_GRAPHS = 8
-    """How many sizes and ways of calling are kept for a part; the ones unused for longest go first."""
+    """Maximum number of graphs per part, one per input size and way of calling. The least recently used are dropped."""
 
     MOST_STATES = 4
-    """How many states of the cell have graphs, such as with a LoRA fused and not; the ones unused for longest go."""
+    """Maximum number of cell states with graphs, such as with and without a fused LoRA. The oldest are dropped."""
 
     def __init__(self, cell: nn.Cell, jit_level: str) -> None:
         self.cell, self.jit_level = cell, jit_level
         self.capture: list[tuple[tuple, dict]] | None = None
         self.compiled = 0
         self._graphs: dict[tuple[Snapshot, str, tuple], Graph] = {}
-        self._snapshots: list[Snapshot] = []  # of the states that have graphs, the one used last at the end
+        self._snapshots: list[Snapshot] = []  # of the states that have graphs, most recently used last
         self._now: Snapshot | None = None
-        self._looks: Literal["always", "once", "no more"] = "always"
+        self._checks: Literal["always", "once", "no more"] = "always"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.capture is not None:
@@ -178,31 +179,31 @@ class Part:
         return self.run([f"x{k}" for k in range(len(tensors))], f"    return self.part({text})", tensors)
 
     def eager(self, *args: Any, **kwargs: Any) -> Any:
-        """The call as it would be without graphs."""
+        """Run the call without a graph."""
         return type(self.cell).construct(self.cell, *args, **kwargs)
 
     def run(self, parameters: Sequence[str], body: str, tensors: Sequence[ms.Tensor]) -> Any:
-        """Run a body that calls ``self.part``, with a graph that fits the cell as it is now.
+        """Run statements that call ``self.part``, with a graph that matches the current state of the cell.
 
         Args:
-            parameters: names of the tensors that the body sees.
+            parameters: names of the statements' tensor inputs.
             body: statements, indented by four spaces.
-            tensors: for the parameters.
+            tensors: the values of the parameters.
         """
-        if self._looks != "no more":
+        if self._checks != "no more":
             self.refresh()
-            self._looks = "no more" if self._looks == "once" else self._looks
+            self._checks = "no more" if self._checks == "once" else self._checks
         key = (self._state(), body, signature(tensors))
         graph = self._graphs.pop(key, None) or Graph(self.cell, parameters, body, self.jit_level, key[0])
         self._graphs[key] = graph
         if len(self._graphs) > self.MOST_GRAPHS:
             self._drop([next(iter(self._graphs))])
         self.compiled += not graph.ready
-        with self._bare():
+        with self._original_construct():
             return graph(tensors)
 
     def refresh(self) -> None:
-        """Choose the graphs that were compiled from the cell as it is now; drop those that none will fit again."""
+        """Select the graphs compiled from the cell's current state, and drop graphs that can never match again."""
         if self._now is None or not self._now.holds():
             self._keep([snapshot for snapshot in self._snapshots if snapshot.same_memory()])
             self._now = next((snapshot for snapshot in reversed(self._snapshots) if snapshot.holds()), None)
@@ -227,34 +228,34 @@ class Part:
         for key in keys:
             self._graphs.pop(key).drop()
         if keys:
-            give_back()
+            release_memory()
 
     @contextmanager
-    def looking_once(self) -> Iterator[None]:
-        """Within, nobody but the calls themselves touches the cell: it is looked at before the first one only."""
-        self._looks = "once"
+    def checked_once(self) -> Iterator[None]:
+        """Check the cell's state only before the first call in this context, where nothing else may change the cell."""
+        self._checks = "once"
         try:
             yield
         finally:
-            self._looks = "always"
+            self._checks = "always"
 
-    def forget(self) -> None:
-        """Forget all graphs."""
+    def clear(self) -> None:
+        """Drop all graphs."""
         self._now = None
         self._keep([])
 
     def install(self) -> None:
-        """Let the cell's calls come here."""
+        """Replace the cell's ``construct`` with this object."""
         object.__setattr__(self.cell, "construct", self)
 
     def remove(self) -> None:
-        """Let the cell's calls be as they were."""
-        self.forget()
+        """Drop all graphs and restore the cell's ``construct``."""
+        self.clear()
         vars(self.cell).pop("construct", None)
 
     @contextmanager
-    def _bare(self) -> Iterator[None]:
-        """Within, the cell has its own ``construct``, which is what is to be compiled or run."""
+    def _original_construct(self) -> Iterator[None]:
+        """Restore the cell's own ``construct`` within this context, so that it can be compiled or run."""
         del vars(self.cell)["construct"]
         try:
             yield
@@ -262,21 +263,22 @@ class Part:
             self.install()
 
 
-def give_back() -> None:
-    """Return the memory of dropped graphs to the system, as far as MindSpore has let go of it.
+def release_memory() -> None:
+    """Return the memory of dropped graphs to the system, as far as MindSpore has freed it.
 
-    Otherwise the C library keeps it for the process. What MindSpore itself holds on to stays until the process ends.
+    Without this call, the C library keeps the freed memory for the process. Memory that MindSpore itself keeps stays
+    allocated until the process ends.
     """
     gc.collect()
-    with contextlib.suppress(OSError, AttributeError):  # another C library than GNU's
+    with contextlib.suppress(OSError, AttributeError):  # the C library is not the GNU C library
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def call_text(args: Sequence[Any], kwargs: Mapping[str, Any], tensors: list[ms.Tensor]) -> str:
-    """The arguments of a call as source text; see `written`."""
-    words = [written(value, tensors) for value in args]
-    words += [f"{name}={written(value, tensors)}" for name, value in kwargs.items()]
-    return ", ".join(words)
+    """Return the arguments of a call as source text; see `source_text`."""
+    arguments = [source_text(value, tensors) for value in args]
+    arguments += [f"{name}={source_text(value, tensors)}" for name, value in kwargs.items()]
+    return ", ".join(arguments)
 
 
 def _differentiating() -> bool:

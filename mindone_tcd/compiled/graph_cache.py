@@ -1,12 +1,12 @@
-"""Graphs on disk, so that a second process need not compile what a first one has.
+"""Cache compiled graphs on disk, so that another process does not compile them again.
 
-MindSpore can keep compiled graphs in files, but numbers them in the order in which a process compiles, reads them from
-one folder a process, and recognises a change only in the script that was started: with another model or LoRA it takes
-the wrong graph. Here a graph's file is named after all that makes the graph what it is, and laid out for MindSpore
-under the number that it will look for.
+MindSpore's own cache is not sufficient. It numbers graphs in the order in which a process compiles them, reads them
+from one folder per process, and detects changes only in the script that was started. With another model or LoRA, it
+loads the wrong graph. This module names a graph's file after everything that determines the graph, and copies it to the
+numbered file that MindSpore reads.
 
-The folder is `$MINDONE_TCD_CACHE`, or `mindone-tcd` in `$XDG_CACHE_HOME` (`~/.cache`). `MINDONE_TCD_CACHE=off` keeps
-nothing.
+The folder is `$MINDONE_TCD_CACHE`, or `mindone-tcd` in `$XDG_CACHE_HOME` (`~/.cache`). `MINDONE_TCD_CACHE=off` disables
+the cache.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from ..environment import versions
 from ..own_files import temporary_folder
 
 MOST_FILES = 64
-"""How many graphs are kept; the ones unused for longest go first. A graph of SDXL's UNet takes some 20 MB."""
+"""The maximum number of graphs on disk. The least recently used go first. A graph of SDXL's UNet takes about 20 MB."""
 
 _count = 0
 
 
 def folder() -> Path | None:
-    """Where graphs are kept; None where they are not."""
+    """Return the cache folder; None if the cache is disabled."""
     chosen = os.environ.get("MINDONE_TCD_CACHE")
     if chosen is not None:
         return None if chosen.lower() in ("", "0", "off") else Path(chosen).expanduser()
@@ -42,49 +42,49 @@ def folder() -> Path | None:
 
 
 def name_of(*parts: str) -> str:
-    """The file name of a graph, from texts that say what it is made of."""
-    text = hashlib.sha256(_surroundings().encode())
+    """Return the file name of a graph, computed from strings that together determine the graph."""
+    text = hashlib.sha256(_environment().encode())
     for part in parts:
         text.update(b"\0" + part.encode())
     return f"{text.hexdigest()}.mindir"
 
 
 @contextlib.contextmanager
-def kept(name: str | None) -> Iterator[None]:
-    """Within, one graph is compiled: it is taken from the file of that name, or put there.
+def cached(name: str | None) -> Iterator[None]:
+    """Compile one graph within this context: read it from the file of that name if it exists, else store it there.
 
-    A file that cannot be read or written costs nothing but the compiling.
+    If the file cannot be read or written, the graph is only compiled.
 
     Args:
-        name: from `name_of`; None compiles without looking at the disk.
+        name: from `name_of`; None does not use the disk.
     """
-    place = folder()
-    if name is None or place is None or _used_by_others():
+    cache = folder()
+    if name is None or cache is None or _used_by_others():
         yield
         return
     global _count
     try:
-        laid_out = _desk() / f"compile_cache_{_count}.mindir"
+        copy = _read_folder() / f"compile_cache_{_count}.mindir"
         with contextlib.suppress(OSError):
-            shutil.copyfile(place / name, laid_out)
-            os.utime(place / name)
-        found = laid_out.exists()
+            shutil.copyfile(cache / name, copy)
+            os.utime(cache / name)
+        found = copy.exists()
     except OSError:
         yield
         return
-    stamp = laid_out.stat().st_mtime_ns if found else None
+    stamp = copy.stat().st_mtime_ns if found else None
     try:
         with _cache_switched_on():
             yield
     finally:
-        made = [file for file in _desk().glob("*.mindir") if file != laid_out or file.stat().st_mtime_ns != stamp]
-        for file in made:
-            _count = int(file.stem.rpartition("_")[2])  # where a compilation failed, the count was off
+        new = [file for file in _read_folder().glob("*.mindir") if file != copy or file.stat().st_mtime_ns != stamp]
+        for file in new:
+            _count = int(file.stem.rpartition("_")[2])  # after a failed compilation, MindSpore's number differs
             with contextlib.suppress(OSError):
-                _put(file, place / name)
-        if made or found:
+                _store(file, cache / name)
+        if new or found:
             _count += 1
-        for file in [*made, laid_out]:
+        for file in [*new, copy]:
             file.unlink(missing_ok=True)
 
 
@@ -92,8 +92,8 @@ def kept(name: str | None) -> Iterator[None]:
 def _cache_switched_on() -> Iterator[None]:
     settings = {
         "MS_COMPILER_CACHE_ENABLE": "1",
-        "MS_COMPILER_CACHE_PATH": str(_desk().parents[1]),
-        # What MindSpore would look at, the started script, has no part in the graph; nor can it read every script.
+        "MS_COMPILER_CACHE_PATH": str(_read_folder().parents[1]),
+        # MindSpore's check reads only the started script, which is not part of the graph and may be unreadable.
         "MS_DEV_FORCE_USE_COMPILE_CACHE": "1",
     }
     before = {name: os.environ.get(name) for name in settings}
@@ -110,9 +110,9 @@ def _cache_switched_on() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _put(made: Path, file: Path) -> None:
+def _store(new: Path, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    with made.open("rb") as source, whole_file(file) as stream:
+    with new.open("rb") as source, whole_file(file) as stream:
         shutil.copyfileobj(source, stream)
     files = sorted(file.parent.glob("*.mindir"), key=lambda path: path.stat().st_mtime)
     for old in files[:-MOST_FILES]:
@@ -120,26 +120,26 @@ def _put(made: Path, file: Path) -> None:
 
 
 def _used_by_others() -> bool:
-    """Whether the user has set MindSpore's own cache up: then it is left alone."""
+    """Return whether the user has enabled MindSpore's own cache, which this module then does not change."""
     return bool(ms.get_context("enable_compile_cache")) or os.environ.get("MS_COMPILER_CACHE_ENABLE") == "1"
 
 
 @functools.cache
-def _desk() -> Path:
-    """The folder in which MindSpore looks, one a process because it reads the setting once."""
-    desk = temporary_folder("graphs") / f"rank_{os.environ.get('RANK_ID', '0')}" / "graph_cache"
-    desk.mkdir(parents=True)
-    return desk
+def _read_folder() -> Path:
+    """Return the folder that MindSpore reads; one per process, because MindSpore reads the setting once."""
+    cache = temporary_folder("graphs") / f"rank_{os.environ.get('RANK_ID', '0')}" / "graph_cache"
+    cache.mkdir(parents=True)
+    return cache
 
 
-def _surroundings() -> str:
-    kernels = cpu.enabled(), cpu.native_kernels() and cpu.native.library()  # graphs hold the library's path
+def _environment() -> str:
+    kernels = cpu.enabled(), cpu.native_kernels() and cpu.native.library()  # graphs contain the library's path
     return f"{versions()} {cpu.device()} {kernels} {_own_source()}"
 
 
 @functools.cache
 def _own_source() -> str:
-    """A digest of this package's source: the kernels and patches end up in the graphs."""
+    """Return a digest of this package's source, because its kernels and patches become part of the graphs."""
     text = hashlib.sha256()
     root = Path(__file__).parents[1]
     for file in sorted([*root.rglob("*.py"), *root.rglob("*.cpp")]):

@@ -1,8 +1,8 @@
-"""Numbers of a model that a graph reads at each run, in place of constants.
+"""Numbers of a model that a graph reads at each run instead of compiling them as constants.
 
-MindSpore writes a Python number into the graph that it compiles, so another LoRA weight or IP-Adapter scale would need
-another graph. Here a parameter takes the number's place while MindSpore compiles and runs, and the number is assigned
-to it before the run: graphs see an assignment. The model keeps its plain numbers.
+MindSpore compiles a Python number into the graph as a constant, so another LoRA weight or IP-Adapter scale would need
+another graph. This module replaces the number with a parameter while MindSpore compiles and runs, and assigns the
+number to the parameter before the run. Graphs read assigned values. The model keeps its plain numbers.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ class Numbers:
 
     Args:
         cell: the cell.
-        attribute: where the dictionary or list lies on it.
-        dtypes: dtype of the parameter for each entry that graphs read at each run; the other entries are constants.
-        name: a text in which the parameters' names start, unique in the model.
+        attribute: the cell's attribute that is the dictionary or list.
+        dtypes: the parameter dtype for each entry that graphs read at each run. The other entries are constants.
+        name: the prefix of the parameters' names, unique in the model.
 
     Attributes:
-        attribute: as given.
-        parameters: by key or index, each a scalar.
-        description: the same text for all numbers with which the same graph is compiled.
+        attribute: the argument of the same name.
+        parameters: the parameters by key or index, each a scalar.
+        description: a string that is equal for all numbers that compile to the same graph.
     """
 
     def __init__(self, cell: nn.Cell, attribute: str, dtypes: dict[Any, Any], name: str) -> None:
@@ -49,7 +49,7 @@ class Numbers:
         self.description = f"numbers {self._type.__name__} {self._keys!r} {types!r} {self._constants!r}"
 
     def fit(self, entries: Any) -> bool:
-        """Whether the same graph serves for these entries."""
+        """Return whether the same graph is valid for these entries."""
         if type(entries) is not self._type or tuple(_keys(entries)) != self._keys:
             return False
         return all(
@@ -58,7 +58,7 @@ class Numbers:
         )
 
     def assign(self) -> None:
-        """Give the parameters the numbers that the cell has now."""
+        """Assign the cell's current numbers to the parameters."""
         entries = self._entries()
         for key, parameter in self.parameters.items():
             number = float(entries[key])
@@ -66,8 +66,8 @@ class Numbers:
                 ms.ops.assign(parameter, ms.Tensor(number, parameter.dtype))
                 self._assigned[key] = number
 
-    def put_in(self) -> Any:
-        """Let the cell hold the parameters; gives back what it held."""
+    def replace(self) -> Any:
+        """Replace the cell's numbers with the parameters; return the previous entries."""
         entries = self._entries()
         changed = entries.copy()
         for key, parameter in self.parameters.items():
@@ -75,8 +75,8 @@ class Numbers:
         vars(self._cell)[self.attribute] = changed
         return entries
 
-    def put_back(self, entries: Any) -> None:
-        """Let the cell hold what it held before `put_in`."""
+    def restore(self, entries: Any) -> None:
+        """Restore the entries that `replace` returned."""
         vars(self._cell)[self.attribute] = entries
 
     def _entries(self) -> Any:
@@ -85,22 +85,23 @@ class Numbers:
 
 @contextmanager
 def as_parameters(every: Iterable[Numbers]) -> Iterator[None]:
-    """Within, the cells hold parameters in place of numbers."""
-    held: list[tuple[Numbers, Any]] = []
+    """Replace the numbers of the cells with parameters within this context."""
+    replaced: list[tuple[Numbers, Any]] = []
     try:
         for numbers in every:
-            held.append((numbers, numbers.put_in()))
+            replaced.append((numbers, numbers.replace()))
         yield
     finally:
-        for numbers, entries in held:
-            numbers.put_back(entries)
+        for numbers, entries in replaced:
+            numbers.restore(entries)
 
 
 def numbers_of(cell: nn.Cell, name: str) -> Numbers | None:
-    """What a graph reads at each run from a cell: a LoRA layer's weights, or the scales of an IP-Adapter's processor.
+    """Return the numbers that a graph reads at each run from a cell.
 
-    A scale of 0 stays a constant, so that the processor leaves the image prompt out; any other needs a graph without
-    that constant. Scales for masks, which are lists in a list, are constants too.
+    These are a LoRA layer's weights, or the scales of an IP-Adapter's processor. A scale of 0 stays a constant, so that
+    the processor skips the image prompt; a change between 0 and another value needs another graph. Scales for masks,
+    which are nested lists, are constants too.
 
     Args:
         cell: any cell.
@@ -125,7 +126,7 @@ def numbers_of(cell: nn.Cell, name: str) -> Numbers | None:
 
 
 def is_bookkeeping(cell: nn.Cell, attribute: str) -> bool:
-    """Whether an attribute of a cell is only for fusing and unfusing: no graph reads it."""
+    """Return whether a cell's attribute is used only for fusing and unfusing, so that no graph reads it."""
     return attribute == "_caches" and _is(cell, "mindone.peft.tuners.lora.layer", ("LoraLayer",))
 
 
@@ -134,16 +135,13 @@ _PROCESSORS = ("IPAdapterAttnProcessor", "IPAdapterAttnProcessor2_0")
 
 
 def _is(cell: nn.Cell, module: str, names: tuple[str, ...]) -> bool:
-    """Whether a cell is of one of these classes, in a module that may not be loaded: then it is of none."""
+    """Return whether a cell is an instance of one of these classes; False if their module is not loaded."""
     loaded = sys.modules.get(module)
     return loaded is not None and isinstance(cell, tuple(getattr(loaded, name) for name in names))
 
 
 def taking_tensors(original: Callable) -> Callable:
-    """``construct`` of an IP-Adapter's processor that takes scales that are tensors.
-
-    mindone's compares a scale with 0, which a graph cannot do with a tensor.
-    """
+    """Let an IP-Adapter processor's ``construct`` accept tensors as scales, which a graph must not compare with 0."""
     return rewrite(original, r"elif scale == 0:", "elif not isinstance(scale, ms.Tensor) and scale == 0:", "scaled")
 
 

@@ -20,28 +20,28 @@ LEVELS = ("O0", "O1", "O2")
 
 _COMPILED = "_mindone_tcd_compiled"
 _EAGER = ("safety_checker",)
-"""Components that branch on values, which graphs cannot."""
+"""Components that branch on tensor values, which graphs do not support."""
 
 _EVERY_STEP = ("unet", "controlnet")
-"""Components that are called in each step, and that only a callback can change in between."""
+"""Components that every step calls. Between the steps, only a callback can change them."""
 
 
 class Compiled:
-    """What a compiled pipeline remembers.
+    """The state of a compiled pipeline.
 
     Attributes:
         form: ``step`` or ``trajectory``.
-        jit_level: MindSpore's.
-        parts: the parts that run as graphs, by name.
+        jit_level: MindSpore's optimization level.
+        parts: the components that run as graphs, by name.
     """
 
     def __init__(self, pipe: Any, form: str, jit_level: str) -> None:
         self.form, self.jit_level = form, jit_level
         self.parts: dict[str, Part] = {}
-        self.look(pipe)
+        self.update(pipe)
 
-    def look(self, pipe: Any) -> None:
-        """Take in components that have been put into the pipeline since, and let go of those taken out."""
+    def update(self, pipe: Any) -> None:
+        """Install graphs for components that were added to the pipeline; remove the graphs of replaced components."""
         cells = dict(_cells(pipe))
         for name, part in list(self.parts.items()):
             if cells.get(name) is not part.cell:
@@ -52,48 +52,48 @@ class Compiled:
                 self.parts[name].install()
 
     def count(self) -> int:
-        """How many graphs have been compiled, or read from the disk, so far."""
+        """Return how many graphs have been compiled, or read from disk, so far."""
         return sum(part.compiled for part in self.parts.values())
 
 
 @one_at_a_time
 def compile_pipeline(pipe: Any, *, form: str = "step", jit_level: str = "O0") -> Any:
-    """Let the networks of a mindone pipeline run as compiled graphs; the pipeline is used as before.
+    """Run the networks of a mindone pipeline as compiled graphs. Calls of the pipeline do not change.
 
-    UNet, ControlNets, adapters, text and image encoders, and the autoencoder's two halves are compiled when they are
-    first called, and again for another size, batch or way of calling. In text-to-image pipelines with one of our
-    schedulers, UNet, guidance and scheduler step are one graph. Results equal the eager ones to rounding.
+    The UNet, ControlNets, adapters, text and image encoders, and the encoder and decoder of the VAE are compiled at
+    their first call, and again for another size, batch size or way of calling. In text-to-image pipelines with one of
+    our schedulers, the UNet, guidance and scheduler step are one graph. Results equal the eager results up to rounding.
 
-    Whatever is done to the networks is noticed at the next call. Graphs read the weights of LoRAs and the scales of
-    IP-Adapters at each run, so another value compiles nothing. Fusing, other active adapters, and a scale that was 0
-    compile once; the earlier graphs are kept for the way back. Loading and unloading adapters, weights exchanged by
-    `set_data`, and scales for masks compile anew, and the graphs that no longer fit are dropped. Graphs are kept on
-    disk (`graph_cache`), so a second process takes them from there.
+    Every call detects whether the networks have changed. Graphs read LoRA weights and IP-Adapter scales at each run, so
+    another value does not recompile. Fusing, switching the active adapters, and changing a scale from or to 0 compile
+    once; the earlier graphs stay cached for when the change is reverted. Loading and unloading adapters, weights
+    replaced by `set_data`, and scales for masks recompile, and graphs that cannot match again are dropped. Graphs are
+    cached on disk (`graph_cache`), from where another process reads them.
 
     Args:
-        pipe: any pipeline of `mindone.diffusers`, from `mindone_tcd` or by hand.
-        form: for text-to-image, ``step``: one graph that is run for each step, whatever their number; or
-            ``trajectory``: one graph for all steps, which takes as many times longer to compile, and is compiled again
-            for another number of steps.
-        jit_level: MindSpore's optimization level, ``O0``, ``O1`` or ``O2`` (the last on Ascend only).
+        pipe: any pipeline of `mindone.diffusers`, from `mindone_tcd` or created directly.
+        form: for text-to-image, ``step``: one graph that runs once per step, for any number of steps; or
+            ``trajectory``: one graph for all steps. A trajectory's compilation time is proportional to the number of
+            steps, and another number of steps recompiles.
+        jit_level: MindSpore's optimization level, ``O0``, ``O1`` or ``O2`` (``O2`` on Ascend only).
 
     Returns:
         The pipeline itself.
 
     Raises:
-        UsageError: for another form or level, for something that is no pipeline, and without the patches that check
-            the pipeline's calls.
+        UsageError: if the form or level is unknown, ``pipe`` is not a pipeline, or the patches that check the calls of
+            pipelines are off.
     """
     if form not in FORMS:
         raise UsageError(f"unknown form {form!r}; choose one of: {', '.join(FORMS)}")
     if jit_level not in LEVELS:
         raise UsageError(f"unknown jit_level {jit_level!r}; choose one of: {', '.join(LEVELS)}")
     if not isinstance(getattr(pipe, "components", None), dict):
-        raise UsageError(f"{type(pipe).__name__} is no pipeline; expected one of mindone.diffusers")
+        raise UsageError(f"{type(pipe).__name__} is not a pipeline; expected a pipeline of mindone.diffusers")
     if not ENGINE.is_active("checked calls"):
         raise UsageError(
-            "compile_pipeline needs the patches of the group checks, which are off; take the environment variable "
-            "MINDONE_TCD_PATCHES away, or call mindone_tcd.patches.install()"
+            "compile_pipeline needs the patches of the group checks, which are off; unset the environment variable "
+            "MINDONE_TCD_PATCHES, or call mindone_tcd.patches.install()"
         )
     from ..pipelines import checked_call
 
@@ -106,10 +106,10 @@ def compile_pipeline(pipe: Any, *, form: str = "step", jit_level: str = "O0") ->
 
 @one_at_a_time
 def uncompile_pipeline(pipe: Any) -> Any:
-    """Let a pipeline run without graphs again; returns the pipeline.
+    """Run a pipeline without graphs again; return the pipeline.
 
-    The graphs are dropped, and the memory that MindSpore lets go of is returned to the system. MindSpore keeps a part
-    until the process ends (`docs/speed.md` says how much).
+    The graphs are dropped, and the memory that MindSpore frees is returned to the system. MindSpore keeps a part of the
+    memory until the process ends (`docs/speed.md` states how much).
     """
     compiled = vars(pipe).pop(_COMPILED, None)
     if compiled is not None:
@@ -119,25 +119,25 @@ def uncompile_pipeline(pipe: Any) -> Any:
 
 
 def compiled_form(pipe: Any) -> Compiled | None:
-    """What a pipeline remembers of being compiled; None if it is not."""
+    """Return the compilation state of a pipeline; None if it is not compiled."""
     return vars(pipe).get(_COMPILED)
 
 
 @contextmanager
 def running(pipe: Any, given: Mapping[str, Any]) -> Iterator[None]:
-    """Around a call of a pipeline with these arguments, by name: compiled or not."""
+    """Prepare a call of a pipeline with these arguments, by name, whether the pipeline is compiled or not."""
     compiled = compiled_form(pipe)
     if compiled is None:
         yield
         return
-    compiled.look(pipe)
-    with ExitStack() as around:
+    compiled.update(pipe)
+    with ExitStack() as contexts:
         if not trajectory.asked_for(trajectory.CALLBACKS, given):
             for name, part in compiled.parts.items():
                 if name.startswith(_EVERY_STEP):
-                    around.enter_context(part.looking_once())
+                    contexts.enter_context(part.checked_once())
         if "unet" in compiled.parts and trajectory.fits(pipe, given):
-            around.enter_context(trajectory.in_one_call(pipe, compiled.parts["unet"], compiled.form == "trajectory"))
+            contexts.enter_context(trajectory.in_one_call(pipe, compiled.parts["unet"], compiled.form == "trajectory"))
         yield
 
 

@@ -1,9 +1,10 @@
-"""What a compiled graph has taken from a model when it was compiled, and whether the model still is so.
+"""Record what a graph captured from a model when it was compiled, and detect when the graph is stale.
 
-A graph keeps the weights' memory, the settings and the structure that it met when it was compiled. Fusing a LoRA,
-switching an adapter on or exchanging weights changes these on the model, and MindSpore does not notice: the graph goes
-on with the old ones. So everything reachable from the model is noted before compiling and looked at again before each
-use: some milliseconds for a thousand layers. Numbers that the graph reads at each run (`numbers.py`) may change.
+A graph captures the weights' memory, the settings and the structure of the model at compile time. Fusing a LoRA,
+activating an adapter or replacing weights changes the model, but MindSpore does not detect this and runs the graph with
+the old values. A snapshot therefore records everything reachable from the model before compilation, and every use
+compares it with the model: some milliseconds for a thousand layers. Numbers that the graph reads at each run
+(`numbers.py`) may change.
 """
 
 from __future__ import annotations
@@ -34,25 +35,25 @@ _BOOKKEEPING = frozenset(_OF_EVERY_CELL - _CHANGES_THE_GRAPH) | {
     *("_mutable_flags", "__parse_method__", "init_tensor"),
     "construct",
 }
-"""What MindSpore itself keeps on a cell and no graph takes in; and ``construct``, where compiled parts are put."""
+"""Attributes that MindSpore itself stores on a cell and no graph reads; and ``construct``, which `Part` replaces."""
 
 _UNORDERED = ("_use_default_values",)
-"""Lists that mindone makes of a set: their order is another one in each process."""
+"""Lists that mindone creates from a set, so that their order differs between processes."""
 
 _VERSIONED = ("mindspore", "mindone", "mindone_tcd", "transformers", "numpy", "builtins")
-"""Packages whose versions stand for their source."""
+"""Packages for which the digest contains the version instead of the source."""
 
 
 class Snapshot:
-    """The state of a model at the moment of creation.
+    """The state of a model at the time of creation.
 
     Args:
         root: the model.
 
     Attributes:
-        digest: a text that is the same in another process if, and only if, the same graph would be compiled from the
-            model there, whatever its weights are; None where something was met that cannot be described.
-        numbers: what a graph of the model reads at each run.
+        digest: a string that is equal in another process if, and only if, the model there compiles to the same graph,
+            regardless of the weights' values. None if the model contains an object that cannot be described.
+        numbers: the numbers that a graph of the model reads at each run.
     """
 
     def __init__(self, root: nn.Cell) -> None:
@@ -71,7 +72,7 @@ class Snapshot:
         del self._words, self._sources
 
     def holds(self) -> bool:
-        """Whether nothing has changed since."""
+        """Return whether the model has not changed since."""
         for fields, of_cell, length, noted in self._fields:
             if len(fields) != length and (not of_cell or len(_own(fields)) != len(noted)):
                 return False
@@ -92,11 +93,11 @@ class Snapshot:
         )
 
     def same_memory(self) -> bool:
-        """Whether every tensor lies where it lay; one that moved does not come back."""
-        return all(tensor.data_ptr() == place for tensor, place in self._tensors)
+        """Return whether every tensor still has the same address. A tensor that moved never returns to it."""
+        return all(tensor.data_ptr() == address for tensor, address in self._tensors)
 
     def covers(self, other: Snapshot) -> bool:
-        """Whether every tensor of another snapshot is in this one."""
+        """Return whether this snapshot contains every tensor of another one."""
         own = {id(tensor) for tensor, _ in self._tensors}
         return all(id(tensor) in own for tensor, _ in other._tensors)
 
@@ -113,7 +114,7 @@ class Snapshot:
         if seen is not None:
             self._words.append(f"#{seen[0]}")
             return
-        self._met[id(value)] = (len(self._met), value)  # held, so that the id is not given to another object
+        self._met[id(value)] = (len(self._met), value)  # a reference, so that no other object gets this id
         self._words.append(_name_of_type(value))
         for kind, note in self._KINDS:
             if isinstance(value, kind):
@@ -190,7 +191,7 @@ class Snapshot:
             return
         self._sources.add(type(thing).__module__)
         self._mapping(fields)
-        # What lies in slots, or in C, is beyond a description.
+        # The description does not cover slots and C state.
         self._described &= not any(vars(cls).get("__slots__") for cls in type(thing).__mro__)
 
     _KINDS: tuple[tuple[Any, Callable], ...] = (
@@ -230,7 +231,7 @@ def _own(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _same(new: Any, old: Any) -> bool:
-    """Whether two values that are not one object are the same atom, or lists or dictionaries of the same."""
+    """Return whether two distinct objects are equal atoms, or lists or dictionaries of equal atoms."""
     if old is _ANYTHING:
         return True
     if isinstance(old, Numbers):

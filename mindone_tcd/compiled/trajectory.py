@@ -1,8 +1,8 @@
-"""All steps of a text-to-image pipeline as one call: UNet, guidance and scheduler step in one graph.
+"""Run all steps of a text-to-image pipeline in one call: UNet, guidance and scheduler step in one graph.
 
-mindone's loop stays as it is and runs once: the UNet's call is noted instead of computed, and the one scheduler step
-that follows takes all steps with it. The noise of all steps is drawn before the first, in the order in which the
-scheduler would draw it, so the values are the same.
+mindone's denoising loop does not change and runs once. Its UNet call is recorded instead of computed, and its one
+scheduler step then runs all steps. The noise of all steps is generated before the first step, in the scheduler's order,
+so the values are the same.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from ..schedulers.methods import method_of
 from .graph import Part, call_text
 
 PIPELINES = ("StableDiffusionPipeline", "StableDiffusionXLPipeline", "LatentConsistencyModelPipeline")
-"""Their loops do nothing with the UNet's output but guidance and the scheduler's step."""
+"""Between UNet calls, the loops of these pipelines only apply guidance and the scheduler step."""
 
 CALLBACKS = ("callback", "callback_on_step_end")
 
 _PER_STEP = (*CALLBACKS, "guidance_rescale", "denoising_end", "sigmas")
-"""Arguments of a call with which something happens between two steps, or the loop is cut short."""
+"""Call arguments that run code between two steps or shorten the loop."""
 
 
 def fits(pipe: Any, given: Mapping[str, Any]) -> bool:
-    """Whether a call with these arguments, by name, can be one trajectory."""
+    """Return whether a call with these arguments, by name, can run as one trajectory."""
     scheduler = getattr(pipe, "scheduler", None)
     return (
         type(pipe).__name__ in PIPELINES
@@ -41,24 +41,24 @@ def fits(pipe: Any, given: Mapping[str, Any]) -> bool:
 
 
 def asked_for(names: Sequence[str], given: Mapping[str, Any]) -> bool:
-    """Whether a call with these arguments, by name, sets one of those named."""
+    """Return whether a call with these arguments, by name, sets any of the named ones."""
     given = {**given, **given.get("kwargs", {})}
     return any(given.get(name) for name in names)
 
 
 @contextmanager
 def in_one_call(pipe: Any, unet: Part, whole: bool) -> Iterator[None]:
-    """Within, the loop of the pipeline takes all its steps at once.
+    """Run all steps of the pipeline's loop at once within this context.
 
     Args:
-        pipe: one that `fits`.
+        pipe: a pipeline for which `fits` is true.
         unet: its UNet.
-        whole: one graph for all steps, in place of one that is run for each step.
+        whole: whether one graph contains all steps, instead of one graph that runs once per step.
     """
     scheduler, bar = pipe.scheduler, pipe.progress_bar
-    standing_in = _Steps(scheduler, pipe, unet, whole)
-    # Not by setattr, which would write the class of what stands in into the pipeline's configuration.
-    vars(pipe)["scheduler"] = standing_in
+    steps = _Steps(scheduler, pipe, unet, whole)
+    # setattr would write the wrapper's class into the pipeline's configuration.
+    vars(pipe)["scheduler"] = steps
     vars(pipe)["progress_bar"] = lambda iterable=None, total=None: bar(iterable, 1 if iterable is None else None)
     unet.capture = []
     try:
@@ -67,17 +67,17 @@ def in_one_call(pipe: Any, unet: Part, whole: bool) -> Iterator[None]:
         unet.capture = None
         vars(pipe)["scheduler"] = scheduler
         del vars(pipe)["progress_bar"]
-        pipe._num_timesteps = standing_in.taken
+        pipe._num_timesteps = steps.count
 
 
 class _Steps:
-    """Stands in for a scheduler: it shows one timestep, and steps through all of them."""
+    """A scheduler wrapper that exposes one timestep and runs all steps in it."""
 
     def __init__(self, scheduler: Any, pipe: Any, unet: Part, whole: bool) -> None:
         self._scheduler, self._pipe, self._unet, self._whole = scheduler, pipe, unet, whole
-        self.taken = 0
+        self.count = 0
 
-        @functools.wraps(scheduler.step)  # the pipelines look at its signature to find out whether it takes an eta
+        @functools.wraps(scheduler.step)  # the pipelines inspect its signature to find out whether it has an eta
         def step(*args: Any, **kwargs: Any) -> tuple[ms.Tensor, ms.Tensor]:
             return self._all_steps(*args, **kwargs)
 
@@ -95,11 +95,11 @@ class _Steps:
     ) -> tuple[ms.Tensor, ms.Tensor]:
         eta = {"eta": options["eta"]} if "eta" in options else {}
         table = self._scheduler.coefficients(**eta)
-        # A step that adds nothing adds zeros: it would need a graph of its own to add none.
+        # A step without noise adds zeros. Otherwise it would need a graph of its own.
         noises = [standard_normal(sample.shape, generator) if c else np.zeros(sample.shape) for *_, c in table]
         ((args, kwargs),) = self._unet.capture
         sample = self._denoise(sample, table, noises, args, kwargs)
-        self.taken = len(table)
+        self.count = len(table)
         return sample, sample
 
     def _denoise(

@@ -1,12 +1,12 @@
-"""Kernels that MindSpore's CPU backend lacks or does slowly, so that mindone's models run without an accelerator.
+"""Kernels that MindSpore's CPU backend lacks or runs slowly, so that mindone's models run without an accelerator.
 
-`enable()` looks at the device target and does nothing unless it is CPU. Each file holds the kernels of one kind,
-`mindone_tcd/patches/cpu_kernels.py` names every original and its replacement. The replacements run in PyNative and
-graph mode, have gradients, and refuse what they cannot honour; float16 works and is slow, bfloat16 has no matrix
-product on CPU.
+`enable()` checks the device target and does nothing unless it is CPU. Each file contains the kernels of one kind.
+`mindone_tcd/patches/cpu_kernels.py` lists every original and its replacement. The replacements run in PyNative and
+graph mode, support gradients, and raise an error for arguments that they do not support. float16 works but is slow;
+bfloat16 has no matrix product on CPU.
 
-Where the package was installed with a C++ compiler at hand, a few operations in float32 run on kernels of its own
-(`native_kernels()`); everywhere else stock kernels do the same.
+If a C++ compiler was available when the package was installed, a few float32 operations use native kernels
+(`native_kernels()`). Otherwise stock kernels compute the same results.
 """
 
 from ..environment import require_mindspore

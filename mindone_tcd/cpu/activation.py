@@ -17,17 +17,17 @@ SQRT_2_OVER_PI = 0.7978845608028654
 def exp(input):
     """`mint.exp`, computed in float64.
 
-    The float32 kernel is off by 5e-6 of the value: in a timestep's embedding, where the value is multiplied by up to
-    1000 and goes into a sine, that is 7e-4. It is exact to float32's rounding so.
+    The float32 kernel has a relative error of 5e-6. In a timestep embedding, the value is multiplied by up to 1000 and
+    is the argument of a sine, so the error becomes 7e-4. With float64, the result is exact up to float32 rounding.
     """
     dtype = input.dtype if input.is_floating_point() else ms.float32
     return ops.exp(input.astype(ms.float64)).astype(dtype)
 
 
 def round(input, *, decimals=0):
-    """`mint.round`: to so many decimals, half to even; a negative number rounds to tens, hundreds and so on.
+    """`mint.round`: rounds to a number of decimals, half to even; a negative number rounds to tens, hundreds and so on.
 
-    As in PyTorch, scaling there and back is computed in the input's own dtype, and integers have no decimals.
+    As in PyTorch, the scaling is computed in the input's dtype, and integers have no decimals.
     """
     if decimals == 0:
         return ops.round(input)
@@ -38,10 +38,10 @@ def round(input, *, decimals=0):
 
 
 def gelu(input, *, approximate="none"):
-    """`mint.nn.functional.gelu`: x·Φ(x), or with approximate="tanh" the usual formula with tanh.
+    """`mint.nn.functional.gelu`: x·Φ(x), or the tanh approximation with approximate="tanh".
 
-    float16 is computed in float32. Where the native kernel does not serve it is written out, as that takes 0.6 to 0.7
-    of the GeLU primitive's time with erf and 0.16 with tanh (2048×1024).
+    float16 is computed in float32. Without the native kernel, the formula is composed of elementary operations: with
+    erf this takes 0.6 to 0.7 of the GeLU primitive's time, with tanh 0.16 (2048×1024).
     """
     one_of("approximate", approximate, ("none", "tanh"))
     if approximate == "none" and native.take(input.dtype):
@@ -69,9 +69,9 @@ def silu_construct(self, x):
 
 
 def softplus(input, beta=1, threshold=20):
-    """`mint.nn.functional.softplus`: log(1 + exp(beta·x)) / beta, and x itself where beta·x is above `threshold`."""
+    """`mint.nn.functional.softplus`: log(1 + exp(beta·x)) / beta, or x if beta·x exceeds `threshold`."""
     scaled = input * beta
-    # The bound keeps exp finite in the branch that `where` throws away: its gradient would be NaN.
+    # The clamp keeps exp finite in the branch that `where` does not select; otherwise its gradient would be NaN.
     smooth = ops.log1p(ops.exp(ops.clamp(scaled, max=threshold))) / beta
     return ops.where(scaled > threshold, input, smooth)
 
@@ -89,7 +89,7 @@ def relu6(input, inplace=False):
 
 
 def dropout(input, p=0.5, training=True, inplace=False):
-    """`mint.nn.functional.dropout`: each value zeroed with probability `p`, the others divided by 1 − p."""
+    """`mint.nn.functional.dropout`: zeroes each value with probability `p` and divides the others by 1 − p."""
     if inplace:
         raise NotImplementedError("dropout: inplace=True is not supported on CPU; supported: False")
     if not 0 <= p <= 1:

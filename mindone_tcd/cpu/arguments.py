@@ -1,11 +1,11 @@
-"""Argument arithmetic that the kernels share; it runs on the host, in graph mode at compile time."""
+"""Argument handling that the kernels share. It runs on the host; in graph mode, at compile time."""
 
 from mindspore.ops.primitive import _primexpr
 
 
 @_primexpr
 def pair(value, name):
-    """Two integers from one integer or from a sequence of one or two."""
+    """Return two integers from one integer, or from a sequence of one or two."""
     items = (value, value) if isinstance(value, int) else tuple(value)
     if len(items) == 1:
         items = items * 2
@@ -16,8 +16,8 @@ def pair(value, name):
 
 @_primexpr
 def axis_of(dim, ndim, name="dim"):
-    """`dim` counted from the front; ValueError when the tensor has no such dimension."""
-    # PyTorch lets a 0-d tensor be addressed by dimension 0 or -1.
+    """Return `dim` as a nonnegative axis; raise ValueError if the tensor has no such dimension."""
+    # PyTorch accepts dimension 0 or -1 for a 0-d tensor.
     bound = max(ndim, 1)
     if not isinstance(dim, int) or isinstance(dim, bool) or not -bound <= dim < bound:
         raise ValueError(f"{name} must be an integer in [{-bound}, {bound - 1}], got {dim!r}")
@@ -26,7 +26,7 @@ def axis_of(dim, ndim, name="dim"):
 
 @_primexpr
 def axes_of(dim, ndim, name="dim"):
-    """A tuple of distinct axes from None (all of them), one integer or several."""
+    """Return a tuple of distinct axes from None (all axes), one integer or several."""
     if dim is None:
         return tuple(range(ndim))
     given = (dim,) if isinstance(dim, int) else tuple(dim)
@@ -40,21 +40,21 @@ def axes_of(dim, ndim, name="dim"):
 
 @_primexpr
 def only(name, given, supported, why="the CPU kernel has no other case"):
-    """Refuse an argument that a replacement cannot honour, by name and value."""
+    """Raise NotImplementedError for an argument that a replacement does not support, with its name and value."""
     if given not in supported:
         raise NotImplementedError(f"{name}={given!r} is not supported on CPU ({why}); supported: {supported}")
 
 
 @_primexpr
 def one_of(name, given, choices):
-    """ValueError for a word that the original does not know either."""
+    """Raise ValueError for a value that the original does not support either."""
     if given not in choices:
         raise ValueError(f"{name} must be one of {choices}, got {given!r}")
 
 
 @_primexpr
 def shape_from(size):
-    """The shape from `f(2, 3)` or from `f((2, 3))`."""
+    """Return the shape from `f(2, 3)` or from `f((2, 3))`."""
     if len(size) == 1 and not isinstance(size[0], int):
         return tuple(size[0])
     return tuple(size)
@@ -62,7 +62,7 @@ def shape_from(size):
 
 @_primexpr
 def count(shape, axes):
-    """How many values a reduction over `axes` takes in."""
+    """Return how many values a reduction over `axes` combines."""
     total = 1
     for axis in axes:
         total *= shape[axis]

@@ -1,8 +1,8 @@
 """Attention: softmax(query · keyᵀ · scale + mask) · value, for mindone's `Attention` layers.
 
-Without a mask the native kernel does all of it, reading queries, keys and values as the projections wrote them. The
-stock way goes through slices of the queries, as softmax is per query: the scores of SD 1.5's largest layer take
-537 MB at once.
+Without a mask, the native kernel computes everything and reads queries, keys and values in the layout of the
+projections. The stock implementation computes slices of the queries, because softmax is per query: the scores of SD
+1.5's largest layer would take 537 MB at once.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,8 @@ SCORES_AT_ONCE = 32 << 20  # 134 MB; 4 to 8 slices of 8×4096×4096 take 0.8 to 
 def get_attention_scores(self, query, key, attention_mask=None):
     """`Attention.get_attention_scores`: softmax(query · keyᵀ · scale + mask), (batch·heads, queries, keys).
 
-    The product reads the keys as they lie and only the queries are scaled: 0.68 of mindone's time (4×1024×64).
+    The product reads the keys without a transposed copy, and only the queries are scaled: 0.68 of mindone's time
+    (4×1024×64).
     """
     dtype = query.dtype
     if self.upcast_attention:
@@ -43,7 +44,7 @@ def _least(dtype):
 
 @_primexpr
 def _slices(matrices, queries, keys):
-    """((first, length), …) of the queries, so that a slice has about SCORES_AT_ONCE scores."""
+    """Return ((first, length), …) of the queries so that a slice has about SCORES_AT_ONCE scores."""
     number = max(1, min(queries, -(-matrices * queries * keys // SCORES_AT_ONCE)))
     length = -(-queries // number)
     return tuple((first, min(length, queries - first)) for first in range(0, queries, length))
@@ -54,7 +55,7 @@ def _weighted_values(self, query, key, value, mask):
 
 
 def math_attention_op(self, query, key, value, attn_mask=None):
-    """`Attention.math_attention_op`: query (*, queries, width), key and value (*, keys, width), mask added or bool."""
+    """`Attention.math_attention_op`: query (*, queries, width), key and value (*, keys, width), bool or added mask."""
     if attn_mask is not None and attn_mask.dtype == ms.bool_:
         attn_mask = mint.logical_not(attn_mask) * _least(query.dtype)
     shape = query.shape
@@ -78,7 +79,7 @@ def math_attention_op(self, query, key, value, attn_mask=None):
 
 
 def without_moving_heads(original: Callable) -> Callable:
-    """`AttnProcessor2_0.__call__` that leaves the heads where the projections wrote them, where it can."""
+    """Wrap `AttnProcessor2_0.__call__` to keep the heads in the layout of the projections, if the layer allows it."""
 
     def __call__(self, attn, hidden_states, encoder_hidden_states=None, attention_mask=None, temb=None):
         context = hidden_states if encoder_hidden_states is None else encoder_hidden_states

@@ -1,4 +1,4 @@
-"""Tensors from numbers: arange, linspace, full and the *_like family."""
+"""Tensor creation: arange, linspace, full and the *_like family."""
 
 import mindspore as ms
 import numpy as np
@@ -9,7 +9,7 @@ from .arguments import shape_from
 
 
 def _number(value):
-    """A Python number from a number or a 0-d tensor."""
+    """Convert a number or a 0-d tensor to a Python number."""
     if isinstance(value, Tensor):
         return value.item()
     return value
@@ -24,7 +24,7 @@ def _arange(start, end, step, dtype):
     whole = all(isinstance(value, (int, np.integer)) for value in (start, end, step))
     if dtype is None:
         dtype = ms.int64 if whole else ms.float32
-    # start + i·step, as PyTorch counts; np.arange decides on the length in the same way.
+    # start + i·step, as in PyTorch; np.arange computes the length in the same way.
     length = len(np.arange(start, end, step))
     values = start + step * np.arange(length, dtype=np.int64 if whole else np.float64)
     return Tensor(values, dtype)
@@ -94,6 +94,6 @@ def empty_like(input, *, dtype=None, device=None, pin_memory=False):
 
 def _where(device, pin_memory):
     if device is not None and device != "CPU":
-        raise ValueError(f"device={device!r}: with device target CPU tensors can only be made on 'CPU'")
+        raise ValueError(f"device={device!r}: with device target CPU, tensors can only be created on 'CPU'")
     if pin_memory:
         raise NotImplementedError("pin_memory=True is not supported on CPU; supported: False")

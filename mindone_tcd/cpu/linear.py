@@ -1,4 +1,4 @@
-"""Matrix products with something added."""
+"""Matrix products with an added term."""
 
 import mindspore as ms
 from mindspore import ops
@@ -16,7 +16,8 @@ def _check(shape, weight_shape):
 def linear(input, weight, bias=None):
     """`mint.nn.functional.linear`: input (*, in), weight (out, in), bias (out,), all of one dtype.
 
-    One 2-D product and BiasAdd: 0.34 of the stock kernel's time (2048×128 by 128×1024: 4.4 ms to 12.8).
+    Computed as one 2-D product and BiasAdd, in 0.34 of the stock kernel's time (2048×128 by 128×1024: 4.4 ms, not
+    12.8).
     """
     _check(input.shape, weight.shape)
     flat = input if input.ndim == 2 else input.reshape(-1, weight.shape[1])
@@ -32,10 +33,11 @@ def linear(input, weight, bias=None):
 
 
 def widened(weight, before):
-    """A float16 weight in float32, for kernels that take nothing else.
+    """Return a float16 weight as float32, for kernels that support nothing else.
 
-    A graph would widen all weights of a model at its beginning, as they wait for nothing, and hold them until they are
-    used: SDXL's UNet took 3.4 times torch's memory. So this one waits for the tensor that it will be multiplied with.
+    Without a dependency, a graph would widen all weights of a model at its start and keep them until they are used;
+    SDXL's UNet then took 3.4 times torch's memory. The widening therefore depends on the tensor that is multiplied by
+    the weight.
     """
     return ops.cast(ops.depend(weight, before), ms.float32)
 
@@ -55,7 +57,7 @@ def _weighted(value, factor):
 
 
 def addmm(input, mat1, mat2, *, beta=1, alpha=1):
-    """`mint.addmm`: beta · input + alpha · (mat1 @ mat2); with beta 0 the input is not read (it may be NaN)."""
+    """`mint.addmm`: beta · input + alpha · (mat1 @ mat2). If beta is 0, the input is not read (it may be NaN)."""
     product = _weighted(mm(mat1, mat2), alpha)
     return product if beta == 0 else product + _weighted(input, beta)
 
@@ -67,7 +69,7 @@ def baddbmm(input, batch1, batch2, *, beta=1, alpha=1):
 
 
 def outer(input, vec2):
-    """`mint.outer`: every product of an entry of one vector with an entry of the other."""
+    """`mint.outer`: the products of all pairs of entries of two vectors."""
     if input.ndim != 1 or vec2.ndim != 1:
         raise ValueError(f"outer takes two vectors, got {input.ndim} and {vec2.ndim} dimensions")
     return ops.mul(input.reshape(-1, 1), vec2.reshape(1, -1))

@@ -1,4 +1,4 @@
-"""Rows of a table by number."""
+"""Table lookup: embedding and one-hot encoding."""
 
 import mindspore as ms
 from mindspore import ops
@@ -9,8 +9,8 @@ from .arguments import axis_of
 def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False):
     """`mint.nn.functional.embedding`: input (*) of integers, weight (rows, width), result (*, width).
 
-    The row `padding_idx` gets no gradient. A number out of range gives zeros: to look would cost a wait.
-    max_norm and scale_grad_by_freq raise NotImplementedError (norm_type means nothing without max_norm).
+    The row `padding_idx` gets no gradient. An index out of range gives zeros, because a check would wait for the
+    values. max_norm and scale_grad_by_freq raise NotImplementedError (norm_type has no effect without max_norm).
     """
     if max_norm is not None:
         raise NotImplementedError(f"embedding: max_norm={max_norm} is not supported on CPU; supported: None")
@@ -29,9 +29,9 @@ def embedding_construct(self, input):
 
 
 def one_hot(tensor, num_classes=-1):
-    """`mint.nn.functional.one_hot`: int64, a new last dimension; num_classes −1 is the largest value plus one.
+    """`mint.nn.functional.one_hot`: int64 with a new last dimension; num_classes −1 means the largest value plus one.
 
-    A number out of range gives zeros, where PyTorch raises: to look would cost a wait for the values.
+    An index out of range gives zeros, where PyTorch raises an error, because a check would wait for the values.
     """
     if num_classes == -1:
         num_classes = int(tensor.max()) + 1

@@ -1,4 +1,4 @@
-"""Losses."""
+"""Loss functions."""
 
 from mindspore import ops
 

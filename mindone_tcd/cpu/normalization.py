@@ -1,4 +1,4 @@
-"""Layer and group normalization, and vectors scaled to length 1."""
+"""Layer normalization, group normalization, and normalization of vectors to length 1."""
 
 from mindspore import mint, ops
 from mindspore.ops import operations as P
@@ -44,9 +44,9 @@ def _check_groups(shape, num_groups):
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     """`mint.nn.functional.group_norm`: mean 0 and variance 1 over each group of channels, then affine.
 
-    Of the stock ways, BatchNorm's training mode over the groups takes 0.4 of GroupNorm's time in graph mode and 1.1 in
-    PyNative, but it writes into its statistics, so the constants could not be shared; LayerNorm over the groups takes
-    0.9 and 1.9 (`benchmarks/kernels.py --candidates`).
+    Two stock alternatives were measured (`benchmarks/kernels.py --candidates`). BatchNorm's training mode over the
+    groups takes 0.4 of GroupNorm's time in graph mode and 1.1 in PyNative mode, but it overwrites its statistics, so
+    the constants could not be shared. LayerNorm over the groups takes 0.9 and 1.9.
     """
     _check_groups(input.shape, num_groups)
     if weight is None or bias is None:
@@ -63,5 +63,5 @@ def group_norm_construct(self, input):
 
 
 def normalize(input, p=2.0, dim=1, eps=1e-12):
-    """`mint.nn.functional.normalize`: input over its p-norm along `dim`, the norm at least `eps`."""
+    """`mint.nn.functional.normalize`: input divided by its p-norm along `dim`, where the norm is at least `eps`."""
     return input / ops.clamp(norm(input, p, dim, keepdim=True), min=eps)

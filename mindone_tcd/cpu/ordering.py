@@ -7,7 +7,7 @@ from .arguments import axis_of
 
 
 def sort(input, *, dim=-1, descending=False, stable=False):
-    """`mint.sort`: (values, indices). The order of equal values is the kernel's own, so stable=True is refused."""
+    """`mint.sort`: (values, indices). The kernel defines the order of equal values, so stable=True raises an error."""
     if stable:
         raise NotImplementedError("sort: stable=True is not supported on CPU; supported: False")
     values, indices = ops.sort(input, axis_of(dim, input.ndim), descending)
@@ -20,7 +20,7 @@ def argsort(input, dim=-1, descending=False, stable=False):
 
 
 def topk(input, k, dim=-1, largest=True, sorted=True):
-    """`mint.topk`: (values, indices) of the `k` largest or smallest. They come sorted even with sorted=False."""
+    """`mint.topk`: (values, indices) of the `k` largest or smallest, sorted even with sorted=False."""
     axis = axis_of(dim, input.ndim)
     if not 0 <= k <= input.shape[axis]:
         raise ValueError(f"topk: k must be in [0, {input.shape[axis]}], got {k}")

@@ -1,4 +1,4 @@
-"""Sums of many kinds, and where the extremes are."""
+"""Reductions: sums, variances, norms, and positions of extreme values."""
 
 import math
 
@@ -9,12 +9,12 @@ from .arguments import axes_of, axis_of, count
 
 
 def var(input, dim=None, *, correction=1, keepdim=False):
-    """`mint.var`: mean square distance from the mean, the count lessened by `correction`."""
+    """`mint.var`: the sum of squared distances from the mean, divided by the count minus `correction`."""
     axes = axes_of(dim, input.ndim)
-    centred = input - input.mean(axes, True)
-    # Division by a float that may be 0 gives inf or nan, as in PyTorch; by a Python 0 it would raise.
+    centered = input - input.mean(axes, True)
+    # Division by a float 0 gives inf or nan, as in PyTorch. Division by a Python 0 would raise an error.
     left = ops.full((), max(count(input.shape, axes) - correction, 0), dtype=input.dtype)
-    return (centred * centred).sum(axes, keepdims=keepdim) / left
+    return (centered * centered).sum(axes, keepdims=keepdim) / left
 
 
 def std(input, dim=None, *, correction=1, keepdim=False):
@@ -23,9 +23,9 @@ def std(input, dim=None, *, correction=1, keepdim=False):
 
 
 def norm(input, p="fro", dim=None, keepdim=False, *, dtype=None):
-    """`mint.norm`: the p-norm of the vectors along `dim` (all of it without `dim`); "fro" is p = 2.
+    """`mint.norm`: the p-norm of the vectors along `dim` (of the whole tensor without `dim`); "fro" is p = 2.
 
-    p is "fro" or any number, infinities included. "nuc" raises NotImplementedError.
+    p is "fro" or any number, including infinities. "nuc" raises NotImplementedError.
     """
     if isinstance(p, str) and p != "fro":
         raise NotImplementedError(f"norm: p={p!r} is not supported on CPU; supported: 'fro' and numbers")
@@ -51,10 +51,10 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
 
 
 def logsumexp(input, dim, keepdim=False):
-    """`mint.logsumexp`: the logarithm of the sum of exponentials, safe for large values."""
+    """`mint.logsumexp`: the logarithm of the sum of exponentials, without overflow for large values."""
     axes = axes_of(dim, input.ndim)
     peak = ops.stop_gradient(ops.amax(input, axes, True))
-    # Infinite peaks stay out of the subtraction: inf − inf is not a number.
+    # Infinite maxima are not subtracted, because inf − inf is NaN.
     peak = ops.where(ops.isfinite(peak), peak, ops.zeros_like(peak))
     result = ops.log(ops.exp(input - peak).sum(axes, keepdims=True)) + peak
     return result if keepdim else result.sum(axes)
@@ -74,7 +74,7 @@ def count_nonzero(input, dim=None):
 
 
 def equal(input, other):
-    """`mint.equal`: True when shapes and all values agree. It waits for the values."""
+    """`mint.equal`: True if shapes and all values are equal. It synchronizes with the device."""
     return input.shape == other.shape and bool((input == other).all())
 
 

@@ -1,4 +1,4 @@
-"""mindone's residual block with fewer passes over its pictures: normalization and SiLU are one, and so are the sums."""
+"""mindone's residual block with fewer memory passes: normalization and SiLU are one kernel, and so are the sums."""
 
 from collections.abc import Callable
 
@@ -9,23 +9,23 @@ from .convolution import without_bias
 
 
 def _activated(norm, x, shift):
-    """silu(norm(x + shift)); shift (N, C), or the constant that stands for none."""
+    """Return silu(norm(x + shift)); shift is (N, C), or a constant that stands for no shift."""
     return native.group_norm(x, shift, norm.weight, norm.bias, native.settings(norm.num_groups, norm.eps, norm.eps))[0]
 
 
 def with_fused_norms(original: Callable) -> Callable:
-    """`ResnetBlock2D.construct` with native kernels for the usual block, and as it was for all others."""
+    """Wrap `ResnetBlock2D.construct`: native kernels for the common configuration, unchanged for all others."""
 
     def construct(self, input_tensor, temb):
-        usual = self.upsample is None and self.downsample is None and self.time_embedding_norm == "default"
-        usual = usual and isinstance(self.nonlinearity, mint.nn.SiLU)
-        if not usual or not native.take(input_tensor.dtype, self.norm1.weight.dtype, self.norm2.weight.dtype):
+        common = self.upsample is None and self.downsample is None and self.time_embedding_norm == "default"
+        common = common and isinstance(self.nonlinearity, mint.nn.SiLU)
+        if not common or not native.take(input_tensor.dtype, self.norm1.weight.dtype, self.norm2.weight.dtype):
             return original(self, input_tensor, temb)
         x = _activated(self.norm1, input_tensor, native.settings(1, 0.0))
         shift = native.settings(1, 0.0)
         if self.time_emb_proj is not None and temb is not None:
             shift = self.time_emb_proj(temb if self.skip_time_act else self.nonlinearity(temb))
-            # Where a LoRA wraps the convolution, its bias is its own affair.
+            # A LoRA layer around the convolution adds the bias itself.
             if isinstance(self.conv1, mint.nn.Conv2d) and self.conv1.bias is not None:
                 shift = mint.add(shift, self.conv1.bias)
                 x = without_bias(self.conv1, x)

@@ -1,4 +1,4 @@
-"""Larger or smaller tensors: padding and interpolation."""
+"""Padding and interpolation."""
 
 import mindspore as ms
 import numpy as np
@@ -12,7 +12,7 @@ STOCK_INTERPOLATE = mint.nn.functional.interpolate
 
 @_primexpr
 def _pads_by_axis(shape, pad, mode):
-    """((axis, before, after), …) from the flat list that starts with the last dimension."""
+    """Return ((axis, before, after), …) from the flat list that starts with the last dimension."""
     pad = (pad, pad) if isinstance(pad, int) else tuple(pad)
     if len(pad) % 2 or len(pad) > 2 * len(shape):
         raise ValueError(f"pad must hold a pair for each of up to {len(shape)} dimensions, got {pad}")
@@ -44,8 +44,10 @@ def _source_positions(length, before, after, mode):
 
 
 def pad(input, pad, mode="constant", value=None):
-    """`mint.nn.functional.pad`: any dtype; modes constant (`value`, default 0; negative pads cut), reflect,
-    replicate, circular (these take no `value`)."""
+    """`mint.nn.functional.pad` for any dtype.
+
+    Modes: constant (`value`, default 0; negative pads crop), reflect, replicate, circular (these have no `value`).
+    """
     one_of("mode", mode, ("constant", "reflect", "replicate", "circular"))
     if mode != "constant" and value is not None and value != 0:
         raise ValueError(f"pad: mode {mode!r} takes no value, got {value}")
@@ -67,7 +69,7 @@ def pad(input, pad, mode="constant", value=None):
 
 @_primexpr
 def _resized(spatial, size, scale_factor, recompute_scale_factor):
-    """The new sides, and the steps between samples in the old tensor."""
+    """Return the new sizes, and the steps between samples in the old tensor."""
     if (size is None) == (scale_factor is None):
         raise ValueError(f"interpolate takes one of size and scale_factor, got {size} and {scale_factor}")
     if size is not None:
@@ -90,12 +92,12 @@ def _resized(spatial, size, scale_factor, recompute_scale_factor):
 
 
 def _weights_of_taps(position, mode):
-    """The two or four old positions around `position` and their weights."""
+    """Return the two or four old positions around `position` and their weights."""
     low = int(np.floor(position))
     t = position - low
     if mode == "bilinear":
         return ((low, 1 - t), (low + 1, t))
-    a = -0.75  # PyTorch's; MindSpore's bicubic kernel takes another
+    a = -0.75  # PyTorch's value; MindSpore's bicubic kernel uses another
 
     def near(d):
         return ((a + 2) * d - (a + 3)) * d * d + 1
@@ -108,7 +110,7 @@ def _weights_of_taps(position, mode):
 
 @constexpr
 def _resampling(old, new, step, mode, align_corners, dtype):
-    """The (new, old) matrix that resizes one dimension."""
+    """Return the (new, old) matrix that resizes one dimension."""
     matrix = np.zeros((new, old))
     for i in range(new):
         position = i * (old - 1) / max(new - 1, 1) if align_corners else (i + 0.5) * step - 0.5
@@ -122,9 +124,9 @@ def _resampling(old, new, step, mode, align_corners, dtype):
 def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None):
     """`mint.nn.functional.interpolate` for (N, C, H, W): nearest (mint's own kernel), bilinear, bicubic.
 
-    The last two are products with a small matrix on either side, so they have gradients and every dtype that
-    products have. Other modes and ranks raise NotImplementedError, and so does nearest with a scale factor that
-    gives no whole number of pixels.
+    Bilinear and bicubic are products with a small matrix on each side, so they have gradients and support the dtypes of
+    matrix products. Other modes and ranks raise NotImplementedError, and so does nearest with a scale factor that does
+    not give an integer number of pixels.
     """
     if input.ndim != 4:
         raise NotImplementedError(f"interpolate takes (N, C, H, W) on CPU, got {input.ndim} dimensions")
@@ -135,10 +137,10 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
     sides, steps = _resized(old, size, scale_factor, recompute_scale_factor)
     if mode == "nearest":
         if abs(steps[0] * sides[0] - old[0]) > 1e-6 or abs(steps[1] * sides[1] - old[1]) > 1e-6:
-            # PyTorch would sample at the given factor, the kernel at the ratio of the sides.
+            # PyTorch samples at the given factor, the kernel at the ratio of the sizes.
             raise NotImplementedError(
-                f"interpolate: scale_factor={scale_factor} of {old} gives no whole number of pixels; with mode "
-                "'nearest' on CPU give size, or recompute_scale_factor=True"
+                f"interpolate: scale_factor={scale_factor} of {old} gives no integer number of pixels; with mode "
+                "'nearest' on CPU, pass size or recompute_scale_factor=True"
             )
         return STOCK_INTERPOLATE(input, size=sides, mode="nearest")
     rows = _resampling(old[0], sides[0], steps[0], mode, bool(align_corners), input.dtype)

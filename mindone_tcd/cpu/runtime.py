@@ -1,8 +1,8 @@
-"""How MindSpore hands work to its threads on a CPU.
+"""How MindSpore schedules work on CPU threads.
 
-By itself it queues operations and whole graphs for other threads, and the thread that waits for them spins. Where there
-are no more cores than such threads, what spins takes the core of what computes: an operation becomes 2 to 8 times
-slower, and a graph that takes 10 ms is now and then stalled for 0.2 to 2 s.
+By default, MindSpore queues operations and whole graphs for other threads, and the thread that waits for them spins. If
+there are no more cores than such threads, a spinning thread takes the core of a computing one: an operation becomes 2
+to 8 times slower, and a graph that takes 10 ms is sometimes stalled for 0.2 to 2 s.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _SETTING = "graph_pipeline"
 
 
 def compute_where_called() -> None:
-    """Let operations and graphs run before the call returns, without another thread that waits.
+    """Run operations and graphs in the calling thread, before the call returns.
 
-    For graphs MindSpore has an environment variable only, which it reads once, with the first operation of the
-    process. So an operation is run with the variable set, which then is put back: where others have run before, graphs
-    stay queued. What the user has set for it stands.
+    For graphs, MindSpore has only an environment variable, which it reads once, at the first operation of the process.
+    This function runs an operation with the variable set, then restores the variable. If other operations ran before,
+    graphs stay queued. A user's own setting of this variable is not changed.
     """
     ms.runtime.launch_blocking()
     before = os.environ.get(_VARIABLE)
@@ -31,7 +31,7 @@ def compute_where_called() -> None:
         return
     os.environ[_VARIABLE] = ",".join(filter(None, (before, f"{_SETTING}:false")))
     try:
-        with _unheard():
+        with _silent_stdout():
             ms.Tensor(np.zeros(1, np.float32)).add(1).asnumpy()
     finally:
         del os.environ[_VARIABLE]
@@ -40,11 +40,11 @@ def compute_where_called() -> None:
 
 
 @contextlib.contextmanager
-def _unheard() -> Iterator[None]:
-    """Nothing gets to the standard output: MindSpore announces there that the variable is set."""
+def _silent_stdout() -> Iterator[None]:
+    """Suppress standard output, where MindSpore announces that the variable is set."""
     try:
-        kept = os.dup(1)
-    except OSError:  # there is no standard output
+        stdout = os.dup(1)
+    except OSError:  # no standard output
         yield
         return
     with open(os.devnull, "w") as nowhere:
@@ -52,5 +52,5 @@ def _unheard() -> Iterator[None]:
     try:
         yield
     finally:
-        os.dup2(kept, 1)
-        os.close(kept)
+        os.dup2(stdout, 1)
+        os.close(stdout)

@@ -1,4 +1,4 @@
-"""Joining, cutting and reordering. Results are copies where mint would give views."""
+"""Join, split and reorder tensors. Results are copies where mint returns views."""
 
 import mindspore as ms
 import numpy as np
@@ -36,7 +36,7 @@ def _chunk_size(length, chunks):
 
 
 def split(tensor, split_size_or_sections, dim=0):
-    """`mint.split`: pieces of one size (the last may be smaller), or of the sizes given. Returns a tuple."""
+    """`mint.split`: pieces of one size (the last may be smaller), or of the given sizes. Returns a tuple."""
     axis = axis_of(dim, tensor.ndim)
     sizes = _sections(tensor.shape[axis], split_size_or_sections)
     if len(sizes) > 1 and sizes.count(sizes[0]) == len(sizes):
@@ -50,30 +50,30 @@ def split(tensor, split_size_or_sections, dim=0):
 
 
 def chunk(input, chunks, dim=0):
-    """`mint.chunk`: at most `chunks` pieces of equal size, the last may be smaller. Returns a tuple."""
+    """`mint.chunk`: at most `chunks` pieces of equal size; the last may be smaller. Returns a tuple."""
     axis = axis_of(dim, input.ndim)
     return split(input, _chunk_size(input.shape[axis], chunks), axis)
 
 
 def narrow(input, dim, start, length):
-    """`mint.narrow`: `length` entries of one dimension, from `start` on."""
+    """`mint.narrow`: `length` entries of one dimension, starting at `start`."""
     return ops.narrow(input, axis_of(dim, input.ndim), start, length)
 
 
 def transpose(input, dim0, dim1):
-    """`mint.transpose`: two dimensions exchanged."""
+    """`mint.transpose`: swaps two dimensions."""
     return ops.swapaxes(input, dim0, dim1)
 
 
 def swapaxes(input, axis0, axis1):
-    """`mint.swapaxes`: two dimensions exchanged."""
+    """`mint.swapaxes`: swaps two dimensions."""
     return ops.swapaxes(input, axis0, axis1)
 
 
 def repeat_interleave(input, repeats, dim=None, *, output_size=None):
-    """`mint.repeat_interleave`: each entry repeated, by one number or by one for each entry of `dim`.
+    """`mint.repeat_interleave`: repeats each entry, by one number or by one number per entry of `dim`.
 
-    A given `output_size` must be the length that results; mint uses it to save a wait for the device.
+    `output_size`, if given, must equal the resulting length; mint uses it to avoid a device synchronization.
     """
     if dim is None:
         input = input.reshape(-1)
@@ -85,7 +85,7 @@ def repeat_interleave(input, repeats, dim=None, *, output_size=None):
 
 
 def repeat(input, *repeats):
-    """`Tensor.repeat`: the whole tensor laid out `repeats` times along each dimension."""
+    """`Tensor.repeat`: repeats the whole tensor `repeats` times along each dimension."""
     return ops.tile(input, shape_from(repeats))
 
 
@@ -103,7 +103,7 @@ def _shifts(shifts, axes):
 
 
 def roll(input, shifts, dims=None):
-    """`mint.roll`: entries moved around cyclically; without `dims` the flattened tensor is rolled."""
+    """`mint.roll`: shifts entries cyclically; without `dims`, rolls the flattened tensor."""
     if dims is None:
         shift = _shifts(shifts, (0,))[0]
         return ops.gather(input.reshape(-1), _order_after_roll(input.size, shift), 0).reshape(input.shape)
@@ -134,7 +134,7 @@ def _diagonal_of_matrix(rows, columns, diagonal):
 
 
 def diag(input, diagonal=0):
-    """`mint.diag`: a vector becomes a matrix with it on `diagonal`; of a matrix that diagonal is taken."""
+    """`mint.diag`: returns a matrix with a vector on `diagonal`, or that diagonal of a matrix."""
     if input.ndim == 1:
         positions, side = _diagonal_of_square(input.shape[0], diagonal)
         flat = ops.zeros((side * side,), input.dtype)

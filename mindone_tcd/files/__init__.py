@@ -1,1 +1,1 @@
-"""Reading files that somebody else wrote: each is checked whole before anything of it is used."""
+"""Read files from outside the package. Each file is checked completely before any of its content is used."""

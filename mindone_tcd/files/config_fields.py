@@ -1,7 +1,7 @@
-"""The JSON types of the fields that configurations of models, schedulers and tokenizers have.
+"""The expected JSON types of configuration fields of models, schedulers and tokenizers.
 
-A field of another type would fail somewhere inside a library, or be taken for something else. Fields that are not
-listed pass; so do missing ones, for which the classes have values of their own.
+A field of another type fails later inside a library, or the library misreads it. Fields that are not listed here are
+accepted. Missing fields are accepted too, because the classes have default values for them.
 """
 
 from __future__ import annotations
@@ -40,24 +40,24 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "null": (lambda value: value is None, "null"),
     "bool": (lambda value: isinstance(value, bool), "true or false"),
     "bools": (_list_of(lambda value: isinstance(value, bool)), "a list of true and false"),
-    "text": (_text, "a text"),
-    "texts": (_list_of(_text), "a list of texts"),
-    "count": (_count, "a whole number from 1"),
-    "counts": (_list_of(_count), "a list of whole numbers from 1"),
-    "nested": (_list_of(lambda value: _count(value) or _list_of(_count)(value)), "lists of whole numbers"),
-    "whole": (_whole, "a whole number from 0"),
-    "wholes": (_list_of(_whole), "a list of whole numbers"),
+    "text": (_text, "a string"),
+    "texts": (_list_of(_text), "a list of strings"),
+    "count": (_count, "a positive integer"),
+    "counts": (_list_of(_count), "a list of positive integers"),
+    "nested": (_list_of(lambda value: _count(value) or _list_of(_count)(value)), "a list of integers or lists of them"),
+    "whole": (_whole, "an integer from 0"),
+    "wholes": (_list_of(_whole), "a list of integers from 0"),
     "number": (_number, "a number"),
     "positive": (lambda value: _number(value) and value > 0, "a number above 0"),
     "numbers": (_list_of(_number), "a list of numbers"),
-    "steps": (lambda value: _count(value) and value <= 100_000, "a whole number from 1 to 100000"),
-    "side": (lambda value: _count(value) and value <= 16_384, "a whole number from 1 to 16384"),
-    "sides": (_list_of(lambda value: _count(value) and value <= 16_384), "a list of whole numbers to 16384"),
-    "kernel": (lambda value: _whole(value) and value <= 64, "a whole number up to 64"),
-    "length": (lambda value: type(value) in (int, float) and value >= 1, "a number from 1"),
+    "steps": (lambda value: _count(value) and value <= 100_000, "an integer from 1 to 100000"),
+    "side": (lambda value: _count(value) and value <= 16_384, "an integer from 1 to 16384"),
+    "sides": (_list_of(lambda value: _count(value) and value <= 16_384), "a list of integers from 1 to 16384"),
+    "kernel": (lambda value: _whole(value) and value <= 64, "an integer from 0 to 64"),
+    "length": (lambda value: type(value) in (int, float) and value >= 1, "a number of at least 1"),
     "token": (
         lambda value: isinstance(value, str) or (isinstance(value, dict) and isinstance(value.get("content"), str)),
-        "a text, or an object with a text as content",
+        "a string, or an object whose content is a string",
     ),
     "object": (lambda value: isinstance(value, dict), "an object"),
     "list": (lambda value: isinstance(value, list), "a list"),
@@ -67,7 +67,7 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
             and all(key.isdecimal() and len(key) < 10 for key in value)
             and all(isinstance(token, dict) and isinstance(token.get("content"), str) for token in value.values())
         ),
-        "an object of tokens by number",
+        "an object of tokens by ID",
     ),
 }
 
@@ -234,11 +234,11 @@ FIELDS: dict[str, Mapping[str, str]] = {
     "tokenizer": _TOKENIZER,
     "special tokens": _TOKENS,
 }
-"""By class, or by what the file is of, its fields and the kinds of value that each may have."""
+"""The fields of each class or file kind, and the value types that each field accepts."""
 
 
 def class_of(config: Mapping[str, Any]) -> str | None:
-    """The class that a model's configuration names; None if it names none, or several."""
+    """Return the class that a model's configuration names; None if it names none or several."""
     name = config.get("_class_name")
     if name is None and isinstance(names := config.get("architectures"), list) and len(names) == 1:
         name = names[0]
@@ -246,15 +246,15 @@ def class_of(config: Mapping[str, Any]) -> str | None:
 
 
 def check_fields(config: Mapping[str, Any], kind: str | None, where: object) -> None:
-    """Make sure that the known fields of a configuration are of the JSON types that they should have.
+    """Check that the known fields of a configuration have the expected JSON types.
 
     Args:
         config: the configuration.
-        kind: of :data:`FIELDS`; another one has no known fields.
-        where: the file, for the message.
+        kind: a key of :data:`FIELDS`. Any other value has no known fields.
+        where: the file, for the error message.
 
     Raises:
-        UsageError: naming the file and the first field of another type.
+        UsageError: if a field has another type; the message names the file and the first such field.
     """
     for name, kinds in FIELDS.get(kind or "", {}).items():
         if name not in config:

@@ -1,4 +1,4 @@
-"""Configurations and indexes: JSON objects in files."""
+"""Read JSON objects, such as configurations and weight indexes, from files."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ _LARGEST = 100_000_000
 
 
 def read_json(path: Path) -> dict:
-    """A JSON object from a file.
+    """Read a JSON object from a file.
 
     Raises:
-        UsageError: naming the file, if it is none, cannot be read, is larger than 100 MB, or holds no JSON object.
+        UsageError: if the path is not a regular file, or the file cannot be read, is larger than 100 MB, or does not
+            hold a JSON object. The message names the file.
     """
     again = "fetch or save the model again"
     try:
         found = os.stat(path)
-        # A named pipe would never answer, and a folder fails with another error on each system.
+        # Reading a named pipe blocks forever, and reading a folder raises a different error on each system.
         if not stat.S_ISREG(found.st_mode):
-            raise UsageError(f"{path} cannot be read as JSON (it is no file); {again}")
+            raise UsageError(f"{path} cannot be read as JSON (it is not a file); {again}")
         if found.st_size > _LARGEST:
             raise UsageError(f"{path} has {found.st_size} bytes; expected a JSON object of at most {_LARGEST}; {again}")
         value = json.loads(path.read_text(encoding="utf-8"))
     except RecursionError as error:
-        raise UsageError(f"{path} cannot be read as JSON (it is nested too deep); {again}") from error
+        raise UsageError(f"{path} cannot be read as JSON (it is nested too deeply); {again}") from error
     except (OSError, ValueError) as error:
         if isinstance(error, UsageError):
             raise

@@ -1,7 +1,8 @@
-r"""Patterns of module names that a file brings, as PEFT writes them: matched in linear time, and never compiled.
+r"""Match module names against the name patterns in a LoRA file, as PEFT writes them, in linear time.
 
-PEFT takes such a pattern for a regular expression, and some take exponential time. What files hold are names, so names
-are what is understood here: plain or escaped ones, alternatives of them, and ``.*`` between their parts.
+PEFT compiles such a pattern as a regular expression, and some regular expressions take exponential time. The patterns
+in published files are module names. This module therefore accepts only names: plain or escaped names, alternatives of
+names, and ``.*`` between the parts of a name.
 """
 
 from __future__ import annotations
@@ -18,16 +19,17 @@ _TOKEN = re.compile(r"\\([^0-9A-Za-z])|(\.\*)|([^][(){}*+?|^$\\])", re.DOTALL)
 
 
 class NamePatterns:
-    """Values by pattern; a name has the value of the first pattern that it matches.
+    """Values by pattern. The value of a name is that of the first pattern that matches it.
 
-    As in PEFT, a pattern matches a whole name or the part of it after one of its dots; with ``^`` the whole name alone.
+    As in PEFT, a pattern matches a whole name, or the part of the name after one of its dots. A pattern that starts
+    with ``^`` matches only the whole name.
 
     Args:
-        values: by pattern, in their order.
-        what: where they come from, for messages.
+        values: the values by pattern, in the order in which the patterns are tried.
+        what: the source of the patterns, for error messages.
 
     Raises:
-        UsageError: for a pattern that is no name, alternatives of names, or names with ``.*`` between their parts.
+        UsageError: if a pattern is not a name, alternatives of names, or a name with ``.*`` between its parts.
     """
 
     def __init__(self, values: Mapping[str, float], what: str) -> None:
@@ -44,7 +46,7 @@ class NamePatterns:
             raise UsageError(f"{what} has {len(self._wild)} patterns with .*; expected at most {_MOST_WILDCARDS}")
 
     def value(self, name: str) -> float | None:
-        """The value for a module; None if no pattern matches its name."""
+        """Return the value for a module name; None if no pattern matches."""
         ends = [name, *(name[at + 1 :] for at, letter in enumerate(name) if letter == ".")]
         found = [self._whole[name]] if name in self._whole else []
         found += [self._ends[end] for end in ends if end in self._ends]
@@ -55,7 +57,7 @@ class NamePatterns:
 
 
 def _names(pattern: str, what: str) -> Iterator[tuple[bool, str]]:
-    """The names that a pattern means, each with whether it is a whole one; `_ANYTHING` is where they have .*"""
+    """Yield each name of a pattern, and whether it must match the whole name; `_ANYTHING` replaces ``.*``."""
     text, whole = pattern, False
     group = re.fullmatch(r"(\^?)\((?:\?:)?([^()]*)\)\$?", text, re.DOTALL)
     if group:
@@ -71,14 +73,14 @@ def _names(pattern: str, what: str) -> Iterator[tuple[bool, str]]:
             at = match.end()
         if at != len(name) or not name or _ANYTHING in name:
             raise UsageError(
-                f"{what} has the pattern {shown(pattern)}; expected the names of modules, with .* between their parts "
-                "at most: write the names out"
+                f"{what} has the pattern {shown(pattern)}; expected module names, optionally with .* between their "
+                "parts: list the names in full"
             )
         yield whole or anchored, "".join(tokens)
 
 
 def _alternatives(text: str) -> list[str]:
-    """The parts between the bars that are not escaped."""
+    """Split at the bars that are not escaped."""
     parts, at = [], 0
     for match in re.finditer(r"\\.|\|", text, re.DOTALL):
         if match[0] == "|":
@@ -88,7 +90,7 @@ def _alternatives(text: str) -> list[str]:
 
 
 def _matches(name: str, parts: list[str]) -> bool:
-    """Whether a name is these parts with anything between them."""
+    """Return whether a name consists of these parts, in this order, with any text between them."""
     first, *middle, last = parts
     if not name.startswith(first):
         return False

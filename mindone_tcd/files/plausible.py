@@ -1,6 +1,7 @@
-"""Whether a configuration asks for a model that the weights beside it can fill, before that model is built.
+"""Check that a configuration does not ask for a larger model than its weights can fill, before the model is built.
 
-Only what is too large is refused: a number that is too small costs nothing, and loading names the keys that do not fit.
+Only values that are too large raise an error. A value that is too small costs no memory, and loading reports the keys
+that do not match.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _LAYERS = ("layers", "layers_per_block", "depth", "depths")
 _WIDTHS = ("channels", "_size", "_dim", "position_embeddings", "heads", "groups", "class_embeds", "dims")
 _NO_WIDTHS = ("sample_size", "image_size", "patch_size", "crop_size", "kernel_size")
 _SMALL = 4096
-"""A size that costs little in any model; so one damaged key is left to the check of all keys, which names it."""
+"""A size up to this value costs little memory in any model. The later check of all keys reports it more precisely."""
 
 _DEEPEST = 12
 _UNETS = ("UNet2DConditionModel", "ControlNetModel", "UNetMotionModel")
@@ -28,21 +29,22 @@ _DIFFUSERS_DEFAULTS = {
 
 
 def shapes_of(headers: Iterable[Header]) -> dict[str, tuple[int, ...]]:
-    """The shapes of all tensors of a model's files, by key."""
+    """Return the shapes of all tensors in a model's files, by key."""
     return {key: entry.shape for header in headers for key, entry in header.tensors.items()}
 
 
 def check_config(config: Mapping[str, Any], shapes: Shapes, kind: str | None, where: object) -> None:
-    """Make sure that a configuration asks for no more and no larger layers than there are weights for.
+    """Check that a configuration asks for no more and no larger layers than the weights have.
 
     Args:
-        config: of the model; its fields have the right types (see :mod:`~mindone_tcd.files.config_fields`).
-        shapes: of its weights, by key, as the file's header has them.
-        kind: the class that it is of; for one that is not known here, the bounds are wider.
-        where: the configuration's file, for the message.
+        config: the model's configuration; :mod:`~mindone_tcd.files.config_fields` has checked the types of its fields.
+        shapes: the shapes of the model's weights by key, from the file headers.
+        kind: the model's class. For a class that this module does not know, the limits are looser.
+        where: the configuration's file, for the error message.
 
     Raises:
-        UsageError: naming the file, the field, its value, and what the weights have.
+        UsageError: if a value is too large; the message names the file, the field, its value, and what the weights
+            have.
     """
     found = _Found(shapes)
     found.bound(config, where)
@@ -57,15 +59,15 @@ def check_config(config: Mapping[str, Any], shapes: Shapes, kind: str | None, wh
 
 
 class _Found:
-    """What the keys and shapes of the weights tell."""
+    """The sizes and layer counts that follow from the keys and shapes of the weights."""
 
     def __init__(self, shapes: Shapes) -> None:
         self.shapes = shapes
         self.axis = max((axis for shape in shapes.values() for axis in shape), default=1)
         self.numbers: dict[str, set[str]] = {}
-        """By the beginning of keys, with a dot at its end, the numbers that follow it."""
+        """The numbers that follow each key prefix; a prefix ends with a dot."""
         for key in shapes:
-            # Deeper than any model's: a key of dots alone would take time and memory as the square of its length.
+            # No model nests deeper. Without the limit, a key of many dots takes quadratic time and memory.
             names, start = key.split(".", _DEEPEST)[:_DEEPEST], ""
             for name in names:
                 if name.isdecimal() and len(name) < 10:
@@ -74,7 +76,7 @@ class _Found:
         self.longest = max(map(len, self.numbers.values()), default=1)
 
     def width(self, begin: str, end: str, axis: int) -> int:
-        """The largest size of one axis among the keys that begin and end so; of all keys, if there are none."""
+        """Return the largest size of one axis among the keys with this prefix and suffix; of all keys if none match."""
         sizes = (
             shape[axis]
             for key, shape in self.shapes.items()
@@ -83,7 +85,7 @@ class _Found:
         return max(sizes, default=self.axis)
 
     def _fields(self, config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-        """The fields of a configuration, and of those inside it for the towers that the weights have."""
+        """Yield the fields of a configuration and of its nested configurations for towers that the weights have."""
         for name, value in config.items():
             if not isinstance(value, dict):
                 yield name, value
@@ -93,7 +95,7 @@ class _Found:
                 yield from value.items()
 
     def bound(self, config: Mapping[str, Any], where: object) -> None:
-        """Hold each number of a configuration of any class against the longest list and the largest axis."""
+        """Compare each number of a configuration, of any class, with the longest layer list and the largest axis."""
         for name, value in self._fields(config):
             if isinstance(value, list) and len(value) > max(self.longest, 256):
                 _refuse(where, name, f"a list of {len(value)}", f"no list longer than {self.longest}")
@@ -111,12 +113,12 @@ def _numbers(value: Any) -> list[int]:
 
 
 def _each(value: Any, count: int) -> list[Any]:
-    """A field that has one value for all blocks, or one for each."""
+    """Expand a field that has one value for all blocks to one value per block."""
     return value if isinstance(value, list) else [value] * count
 
 
 def _check_blocks(config: Mapping[str, Any], found: _Found, side: str, where: object) -> None:
-    """The blocks of a UNet (``side`` is empty) or of one half of a VAE."""
+    """Check the blocks of a UNet (``side`` is empty), or of the encoder or decoder of a VAE."""
     widths, blocks = config["block_out_channels"], f"{side}{'up' if side == 'decoder.' else 'down'}_blocks."
     if not isinstance(widths, list) or not found.numbers.get(blocks):
         return
@@ -127,7 +129,7 @@ def _check_blocks(config: Mapping[str, Any], found: _Found, side: str, where: ob
         if isinstance(config.get(name), list) and len(config[name]) != len(widths):
             raise UsageError(
                 f"{where}: {name} has {len(config[name])} entries and block_out_channels {len(widths)}; "
-                "expected one of each for every block: fetch or save the model again"
+                "expected one entry of each per block: fetch or save the model again"
             )
     layers = _each(config["layers_per_block"], len(widths))
     ordered = widths[::-1] if side == "decoder." else widths
@@ -136,7 +138,7 @@ def _check_blocks(config: Mapping[str, Any], found: _Found, side: str, where: ob
         there = len(found.numbers.get(f"{block}resnets.", ()))
         if there and wanted > there:
             _refuse(where, "layers_per_block", config["layers_per_block"], f"{there} layers in {block[:-1]}")
-        # Both convolutions, and all layers: one damaged key is named when the weights are placed.
+        # Uses the largest value of all layers: loading reports a single damaged key more precisely.
         widest = found.width(f"{block}resnets.", "conv1.weight", 0)
         if width > widest:
             _refuse(where, "block_out_channels", widths, f"{widest} channels in {block[:-1]}")
@@ -208,6 +210,6 @@ def _check_clip(config: Mapping[str, Any], found: _Found, where: object) -> None
 
 def _refuse(where: object, name: str, value: Any, there: str) -> None:
     raise UsageError(
-        f"{where}: {name} is {shown(value)}, and the weights have {there}; "
-        "fetch config.json and the weights again, both of the same model"
+        f"{where}: {name} is {shown(value)}, but the weights have {there}; "
+        "fetch config.json and the weights again, both from the same model"
     )

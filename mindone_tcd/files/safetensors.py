@@ -1,8 +1,8 @@
-"""The one reader of safetensors files: nothing of a file is used before its whole header has proved consistent.
+"""Read safetensors files. The whole header is checked before any content of a file is used.
 
-The reader trusts no number of a header. Every tensor's bytes must be its shape times its dtype, and the tensors must
-cover the data without a hole or an overlap.
-So a header that was changed hands no other bytes to a weight in silence.
+The reader does not trust the numbers in a header. The byte count of each tensor must equal its shape times its dtype
+size, and the tensors must cover the data without gaps or overlaps. Otherwise, a modified header could silently give a
+weight the bytes of another tensor.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 LONGEST_KEY = 1000
-"""Characters. The longest keys of published models have 150; what takes a key apart may take this many steps."""
+"""Characters. The longest keys of published models have 150. Code that splits a key takes at most this many steps."""
 
 LARGEST_HEADER = 100_000_000
-"""Bytes, as the format itself has it."""
+"""Bytes; the limit of the format itself."""
 
 _MOST_AXES = 8
 _LARGEST_SHAPE = 2**62
@@ -37,22 +37,22 @@ _REMEDY = "fetch or save the file again"
 _FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 _OTHERS = {f"{kind}{bits}": f"<{kind.lower()}{bits // 8}" for kind in "IU" for bits in (8, 16, 32, 64)}
 _READ = {**_FLOATS, **_OTHERS, "BOOL": "|b1"}
-"""The dtypes that are read, as NumPy spells them; it has no bfloat16, whose bits are read as integers and widened."""
+"""NumPy's names of the dtypes that can be read. NumPy has no bfloat16: its bits are read as integers, then widened."""
 
 _UNREAD = {"F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "F8_E4M3FNUZ": 1, "F8_E5M2FNUZ": 1, "C64": 8}
 _BYTES = {**{name: int(spelled[2]) for name, spelled in _READ.items()}, **_UNREAD}
 
 _EXPONENTS = {"F64": ("<u8", 0x7FF << 52), "F32": ("<u4", 0xFF << 23), "F16": ("<u2", 0x1F << 10)}
 _EXPONENTS["BF16"] = ("<u2", 0xFF << 7)
-"""By dtype, the unsigned integers of its width, and the bits that are all set in NaN and infinity, and only there."""
+"""By dtype: the unsigned integer type of the same size, and the exponent bits, all set only in NaN and infinity."""
 
 _COUNTS = ("position_ids", "token_type_ids", "num_batches_tracked", "relative_position_index", "alpha")
-"""How the keys end whose tensors may hold integers; all others are weights."""
+"""Suffixes of the keys whose tensors may hold integers. All other tensors are weights."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One tensor: its dtype in the format's spelling, its shape, and where its bytes lie in the file."""
+    """One tensor: its dtype in the format's spelling, its shape, and its byte range in the file."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -62,12 +62,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of itself, checked.
+    """The checked header of a file.
 
     Attributes:
         path: the file.
-        tensors: by name, in the order in which they lie in the file.
-        metadata: texts by name.
+        tensors: the entries by name, in the order of their data in the file.
+        metadata: the metadata strings by name.
     """
 
     path: Path
@@ -76,7 +76,7 @@ class Header:
 
 
 def shown(text: Any) -> str:
-    """A key or value of a file for a message: in one line, and cut where it is long."""
+    """Format a key or value of a file for a message: on one line, truncated if it is long."""
     if isinstance(text, str) and len(text) > 80:
         text = text[:77] + "…"
     spelled = repr(text)
@@ -84,23 +84,24 @@ def shown(text: Any) -> str:
 
 
 def read_header(path: str | Path) -> Header:
-    """Read and check a file's header; the data are not read.
+    """Read and check a file's header, without reading the tensor data.
 
     Raises:
-        UsageError: if the file cannot be opened, or its header is none, or contradicts itself or the file's length.
+        UsageError: if the file cannot be opened, has no valid header, or if the header contradicts itself or the
+            file's length.
     """
     path = Path(path)
     try:
-        # A named pipe would never answer.
+        # Reading a named pipe blocks forever.
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise UsageError(f"{path} is no file; expected safetensors: {_REMEDY}")
+            raise UsageError(f"{path} is not a file; expected safetensors: {_REMEDY}")
         with path.open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
             length = int.from_bytes(stream.read(8), "little")
             if size < 8 or length > size - 8:
-                raise UsageError(f"{path} is truncated: {size} bytes, less than its header; {_REMEDY}")
+                raise UsageError(f"{path} is truncated: it has {size} bytes, less than its header; {_REMEDY}")
             if length > LARGEST_HEADER:
-                _refuse(path, f"its header has {length} bytes, and the format allows {LARGEST_HEADER}")
+                _refuse(path, f"its header has {length} bytes, but the format allows {LARGEST_HEADER}")
             raw = stream.read(length)
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror or first_line(error)}); {_REMEDY}") from error
@@ -112,19 +113,19 @@ def read_header(path: str | Path) -> Header:
     end, before = start, None
     for key, entry in entries.items():
         if entry.begin != end:
-            fault = "overlaps" if entry.begin < end else "leaves a hole after"
+            fault = "overlaps" if entry.begin < end else "leaves a gap after"
             _refuse(path, f"{shown(key)} {fault} {'the header' if before is None else shown(before)}")
         end, before = entry.end, key
     if size != end:
-        raise UsageError(f"{path} is damaged: {size} bytes, but its header speaks of {end}; {_REMEDY}")
+        raise UsageError(f"{path} is damaged: it has {size} bytes, but its header requires {end}; {_REMEDY}")
     return Header(path, entries, metadata)
 
 
 def check_floats(header: Header) -> None:
-    """Make sure that the tensors of a model or adapter are of a dtype that a weight can have.
+    """Check that each tensor of a model or adapter has a dtype that a weight can have.
 
     Raises:
-        UsageError: at the first of another dtype that is no count of something, such as ``position_ids``.
+        UsageError: at the first tensor of another dtype, unless it is an integer buffer such as ``position_ids``.
     """
     for key, entry in header.tensors.items():
         if entry.dtype not in _FLOATS and not (entry.dtype in _READ and key.rpartition(".")[2].endswith(_COUNTS)):
@@ -132,17 +133,17 @@ def check_floats(header: Header) -> None:
 
 
 def read_tensors(header: Header) -> Iterator[tuple[str, np.ndarray]]:
-    """The tensors of a file, read one after the other, in the order in which they lie there.
+    """Read the tensors of a file one after the other, in the order of their data.
 
     Args:
-        header: as :func:`read_header` gives it.
+        header: the result of :func:`read_header`.
 
     Yields:
-        each tensor's name and values; bfloat16 is widened to float32.
+        the name and values of each tensor; bfloat16 is widened to float32.
 
     Raises:
-        UsageError: at a tensor of a dtype that NumPy lacks (8-bit floats), that holds a NaN or an infinity, or that
-            is no longer whole.
+        UsageError: if NumPy lacks the dtype of a tensor (8-bit floats), if a tensor holds a NaN or an infinity, or if
+            the file was truncated in the meantime.
     """
     import numpy as np
 
@@ -157,7 +158,7 @@ def read_tensors(header: Header) -> Iterator[tuple[str, np.ndarray]]:
                 stream.seek(entry.begin)
                 values = np.fromfile(stream, dtype, count)
                 if values.size != count:
-                    _refuse(path, f"{shown(key)} was cut while it was read")
+                    _refuse(path, f"{shown(key)} was truncated during the read")
                 if entry.dtype in _EXPONENTS:
                     _check_finite(values, entry.dtype, f"{path}: {shown(key)}")
                 if entry.dtype == "BF16":
@@ -168,14 +169,14 @@ def read_tensors(header: Header) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def check_finite(values: np.ndarray, where: str) -> None:
-    """Make sure that an array holds numbers only.
+    """Check that an array has only finite values.
 
     Args:
-        values: of any dtype; only floats are looked at.
-        where: what the array is, for the message.
+        values: an array of any dtype; only float dtypes are checked.
+        where: the array's origin, for the error message.
 
     Raises:
-        UsageError: if it holds a NaN or an infinity.
+        UsageError: if the array holds a NaN or an infinity.
     """
     import numpy as np
 
@@ -188,7 +189,7 @@ def _check_finite(values: np.ndarray, dtype: str, where: str) -> None:
     integers, exponent = _EXPONENTS[dtype]
     bits = values.view(integers)
     exponent = bits.dtype.type(exponent)
-    # In pieces that stay in the processor's cache.
+    # Chunks of this size stay in the processor's cache.
     for first in range(0, bits.size, _CHUNK):
         piece = bits[first : first + _CHUNK] & exponent
         if piece.max() == exponent:
@@ -196,25 +197,25 @@ def _check_finite(values: np.ndarray, dtype: str, where: str) -> None:
 
 
 def _parse(path: Path, raw: bytes) -> dict[str, Any]:
-    fault = f"{path} is no safetensors file: its header"
-    if not raw.startswith(b"{"):  # json.loads() would take UTF-16, and text after a byte order mark
+    fault = f"{path} is not a safetensors file: its header"
+    if not raw.startswith(b"{"):  # json.loads() also accepts UTF-16, and text after a byte order mark
         raise UsageError(f"{fault} cannot be read: it begins with {raw[:4]!r}, not with '{{'; {_REMEDY}")
     try:
         found = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_number)
     except RecursionError as error:
-        raise UsageError(f"{fault} is nested too deep; {_REMEDY}") from error
+        raise UsageError(f"{fault} is nested too deeply; {_REMEDY}") from error
     except ValueError as error:
         raise UsageError(f"{fault} cannot be read ({first_line(error)}); {_REMEDY}") from error
     return found
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"it names {shown(twice)} twice")
-    return made
+        raise ValueError(f"it has the key {shown(twice)} twice")
+    return fields
 
 
 def _no_number(text: str) -> NoReturn:
@@ -223,27 +224,27 @@ def _no_number(text: str) -> NoReturn:
 
 def _metadata(path: Path, metadata: Any) -> dict[str, str]:
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        _refuse(path, f"its {_METADATA} should be texts by name")
+        _refuse(path, f"its {_METADATA} should map strings to strings")
     return metadata
 
 
 def _entry(path: Path, key: str, value: Any, start: int) -> Entry:
     if len(key) > LONGEST_KEY:
-        _refuse(path, f"the key {shown(key)} has {len(key)} characters, and the longest of a model has fewer than 1000")
+        _refuse(path, f"the key {shown(key)} has {len(key)} characters, but model keys have fewer than 1000")
     if not isinstance(value, dict) or value.keys() != _FIELDS:
-        _refuse(path, f"{shown(key)} should have a dtype, a shape and data_offsets alone")
+        _refuse(path, f"{shown(key)} should have only a dtype, a shape and data_offsets")
     dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
     if not isinstance(dtype, str) or dtype not in _BYTES:
-        _refuse(path, f"{shown(key)} is of an unknown dtype, {shown(dtype)}")
+        _refuse(path, f"{shown(key)} has the unknown dtype {shown(dtype)}")
     if not _naturals(shape) or len(shape) > _MOST_AXES:
-        _refuse(path, f"the shape of {shown(key)} should be at most {_MOST_AXES} whole numbers, not {shown(shape)}")
+        _refuse(path, f"the shape of {shown(key)} should be at most {_MOST_AXES} integers from 0, not {shown(shape)}")
     if not _naturals(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         _refuse(path, f"the data_offsets of {shown(key)} should be its first byte and its end, not {shown(offsets)}")
     if math.prod(max(axis, 1) for axis in shape) > _LARGEST_SHAPE:
-        _refuse(path, f"the shape of {shown(key)}, {shown(shape)}, is larger than any memory")
+        _refuse(path, f"the shape of {shown(key)}, {shown(shape)}, is too large for any memory")
     begin, end = offsets
     if math.prod(shape) * _BYTES[dtype] != end - begin:
-        _refuse(path, f"{shown(key)} of dtype {dtype} and shape {shown(shape)} does not fill its {end - begin} bytes")
+        _refuse(path, f"{shown(key)} of dtype {dtype} and shape {shown(shape)} does not match its {end - begin} bytes")
     return Entry(dtype, tuple(shape), start + begin, start + end)
 
 
@@ -257,6 +258,6 @@ def _refuse(path: Path, fault: str) -> NoReturn:
 
 def _refuse_dtype(path: Path, key: str, entry: Entry) -> NoReturn:
     raise UsageError(
-        f"{path}: {shown(key)} is of dtype {entry.dtype}; expected float32, float16 or bfloat16: "
-        "save the file again in one of them"
+        f"{path}: {shown(key)} has the dtype {entry.dtype}; expected float32, float16 or bfloat16: "
+        "save the file again in one of these dtypes"
     )

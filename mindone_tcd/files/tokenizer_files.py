@@ -1,4 +1,4 @@
-"""The files of a tokenizer's folder: its vocabulary, its merges, and its configurations."""
+"""Check the files of a tokenizer folder: vocabulary, merges and configurations."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _LONGEST_TOKEN = 1000
 
 
 def check_tokenizer(folder: Path) -> None:
-    """Make sure that the files of a tokenizer can be read and are what they should be.
+    """Check that the files of a tokenizer can be read and have the expected content.
 
     Raises:
-        UsageError: naming the file, and what is missing or wrong in it.
+        UsageError: if a file is missing or wrong; the message names the file and the fault.
     """
     for name, kind in (("tokenizer_config.json", "tokenizer"), ("special_tokens_map.json", "special tokens")):
         path = folder / name
@@ -26,7 +26,7 @@ def check_tokenizer(folder: Path) -> None:
             check_fields(read_json(path), kind, path)
     whole = os.path.lexists(folder / "tokenizer.json")
     if whole and not isinstance(read_json(folder / "tokenizer.json").get("model"), dict):
-        _refuse(folder / "tokenizer.json", "its model is no object")
+        _refuse(folder / "tokenizer.json", "its model is not an object")
     if not whole or os.path.lexists(folder / "vocab.json"):
         _check_numbers(folder / "vocab.json")
     if os.path.lexists(folder / "added_tokens.json"):
@@ -41,18 +41,18 @@ def _check_numbers(path: Path, empty: bool = False) -> None:
         _refuse(path, "it has no tokens")
     for token, number in vocabulary.items():
         if type(number) is not int or not 0 <= number < 2**31:
-            _refuse(path, f"the number of {shown(token)} is {shown(number)}")
+            _refuse(path, f"the ID of {shown(token)} is {shown(number)}")
         if len(token) > _LONGEST_TOKEN:
             _refuse(path, f"the token {shown(token)} has {len(token)} characters")
     if len(set(vocabulary.values())) != len(vocabulary):
-        _refuse(path, "two tokens have the same number")
+        _refuse(path, "two tokens have the same ID")
 
 
 def _check_merges(path: Path) -> None:
     if not os.path.lexists(path):
         raise UsageError(f"{path.parent} lacks {path.name}; fetch or save the model again")
     if not path.is_file():
-        _refuse(path, "it is no file")
+        _refuse(path, "it is not a file")
     try:
         lines = path.read_text(encoding="utf-8").strip().split("\n")[1:]
     except (OSError, ValueError) as error:
@@ -61,8 +61,8 @@ def _check_merges(path: Path) -> None:
         _refuse(path, "it has no merges")
     for number, line in enumerate(lines, 2):
         if len(line.split()) != 2:
-            _refuse(path, f"line {number} is {shown(line)}, and a merge has two parts")
+            _refuse(path, f"line {number} is {shown(line)}, but a merge has two parts")
 
 
 def _refuse(path: Path, fault: str) -> NoReturn:
-    raise UsageError(f"{path} is no file of a tokenizer: {fault}; fetch or save the model again")
+    raise UsageError(f"{path} is not a tokenizer file: {fault}; fetch or save the model again")

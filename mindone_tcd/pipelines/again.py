@@ -1,7 +1,7 @@
-"""Making an image again from its record: which model and LoRA may be opened, and whether they are the same ones.
+"""Generate an image again from its record: which model and LoRA may be opened, and whether they are the same ones.
 
-A PNG may come from a stranger. Its record alone never decides that a folder is opened or the hub asked: beyond what
-ships in the package, the caller names the model and the LoRA, or says that the record is trusted.
+A PNG may come from an untrusted source. Its record alone never causes a folder to be opened or a hub to be contacted.
+For anything that is not in the package, the caller names the model and the LoRA, or states that the record is trusted.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from .sources import lora_fields, model_fields
 from .weights import weights_of_lora, weights_of_model
 
 MOST_BATCH_PIXELS = 4 * MOST_PIXELS_A_SIDE**2
-"""Of all images of a batch together: what the command itself computes at once, at most."""
+"""Maximum pixels of all images of a batch together: the most that the command itself computes at once."""
 
 
 @dataclass(frozen=True)
 class Again:
-    """What makes an image again.
+    """Everything needed to generate an image again.
 
     Attributes:
         model, recipe, request: as for a new image.
-        seeds: of the batch that the image was in.
+        seeds: the seeds of the batch that contained the image.
         dtype: the name of the dtype.
-        form: of the compiled graphs, None for none.
+        form: the form of the compiled graphs, None for none.
     """
 
     model: Model
@@ -50,17 +50,18 @@ def plan_again(
     lora: str | None = None,
     trust_record: bool = False,
 ) -> Again:
-    """Find out how to make an image again, without loading anything.
+    """Determine how to generate an image again, without loading anything.
 
     Args:
-        record: as :func:`~mindone_tcd.pipelines.png_record.read_record` gives it.
-        path: of the PNG, for the messages.
-        model: which the caller names; None for the record's.
-        lora: which the caller names, ``none`` for no LoRA; None for the record's.
-        trust_record: whether what the record names may be opened, or fetched from the hub.
+        record: the result of :func:`~mindone_tcd.pipelines.png_record.read_record`.
+        path: the PNG, for error messages.
+        model: the model that the caller names; None for the record's.
+        lora: the LoRA that the caller names, ``none`` for no LoRA; None for the record's.
+        trust_record: whether the model and LoRA of the record may be opened, or downloaded from the hub.
 
     Raises:
-        UsageError: if the record is incomplete, names what the caller has not allowed, or names what cannot work.
+        UsageError: if the record is incomplete, names a model or LoRA that the caller has not allowed, or has values
+            that are not valid together.
     """
     try:
         seeds = tuple(record["batch_seeds"])
@@ -85,16 +86,16 @@ def plan_again(
             eta=record["eta"],
             size=(record["width"], record["height"]),
         )
-        form = form_of(record.get("compile"))  # images of version 0.1.0 and before do not say
+        form = form_of(record.get("compile"))  # records of version 0.1.0 and earlier lack this field
     except (KeyError, TypeError) as error:
-        raise UsageError(f"the record in {path} is incomplete ({error}); it cannot be made again") from error
+        raise UsageError(f"the record in {path} is incomplete ({error}); it cannot be used again") from error
     return Again(found, chosen, request, seeds, dtype, form)
 
 
 def _names(
     record: dict[str, Any], path: Path, model: str | None, lora: str | None, trust_record: bool
 ) -> tuple[str, str]:
-    """The model and the LoRA to open."""
+    """Return the model and the LoRA to open."""
     wanted = _Recorded("model", record), _Recorded("lora", record)
     given = model, lora
     asked = [part for part, name in zip(wanted, given, strict=True) if name is None and not part.harmless]
@@ -102,16 +103,16 @@ def _names(
         held = " and ".join(f"the {part.title} {part.name!r}" for part in asked)
         flags = " and ".join(f"--{part.what}" for part in asked)
         raise UsageError(
-            f"the record in {path} names {held}; an image alone does not decide what is opened or fetched: name it "
+            f"the record in {path} names {held}; a record alone does not decide what is opened or downloaded: name it "
             f"with {flags}, or add --trust-record"
         )
-    model = wanted[0].place(path) if model is None else model
+    model = wanted[0].location(path) if model is None else model
     if lora is None:
-        lora = wanted[1].place(path)
+        lora = wanted[1].location(path)
         if wanted[1].source == "package":
             if model != SHAPES:
                 raise UsageError(
-                    f"the record in {path} names the LoRA of the model {SHAPES!r}, which is for no other model; give "
+                    f"the record in {path} names the LoRA of the model {SHAPES!r}, which fits no other model; pass "
                     "--lora"
                 )
             shipped = find_method(record["method"]).shipped_lora
@@ -125,11 +126,11 @@ def _names(
 
 
 class _Recorded:
-    """What a record says of its model or LoRA.
+    """A record's model or LoRA.
 
     Attributes:
-        what: ``model`` or ``lora``; ``title`` is the word for the messages.
-        name: which the record holds; None for no LoRA.
+        what: ``model`` or ``lora``; ``title`` is the word for messages.
+        name: the name in the record; None for no LoRA.
         source: ``package``, ``folder``, ``hub``, or None for no LoRA.
     """
 
@@ -145,9 +146,9 @@ class _Recorded:
                 raise KeyError(f"{what}_from")
             if self.source == "package" and self.name != shipped:
                 raise UsageError(
-                    f"the record says that the {self.title} {self.name!r} ships in the package, which it does not"
+                    f"the record says that the {self.title} {self.name!r} is in the package, but it is not"
                 )
-        else:  # version 0.1.0 wrote paths, ids and the names of what ships, and no more
+        else:  # version 0.1.0 stored only paths, ids, and the names of shipped models and LoRAs
             absolute = os.path.isabs(self.name)
             self.source = "package" if self.name == shipped else "folder" if absolute else "hub"
             self._path = self.name if absolute else None
@@ -156,11 +157,11 @@ class _Recorded:
     def harmless(self) -> bool:
         return self.source in (None, "package")
 
-    def place(self, path: Path) -> str:
-        """What to open or fetch.
+    def location(self, path: Path) -> str:
+        """Return what to open or download.
 
         Raises:
-            UsageError: if the record holds the name of a folder only.
+            UsageError: if the record has only the name of a folder.
         """
         if self.source is None:
             return "none"
@@ -168,14 +169,14 @@ class _Recorded:
             return self.name
         if self._path is None:
             raise UsageError(
-                f"the record in {path} holds the name of the {self.title}, {self.name!r}, but not its path; give it "
+                f"the record in {path} has the name of the {self.title}, {self.name!r}, but not its path; pass it "
                 f"with --{self.what}"
             )
         return self._path
 
 
 def sources_of(again: Again) -> dict[str, Any]:
-    """The fields of a record that say what would be loaded; without digests for what is still to come from the hub."""
+    """Return the record fields of what would be loaded, without digests for what is not downloaded yet."""
     lora = again.recipe.lora
     weights = weights_of_model(again.model) if again.model.local else None
     return {
@@ -185,30 +186,30 @@ def sources_of(again: Again) -> dict[str, Any]:
 
 
 def check_same_weights(record: dict[str, Any], sources: dict[str, Any]) -> list[str]:
-    """Make sure that the model and the LoRA have the weights that the record's image was made with.
+    """Check that the model and the LoRA have the same weights as those of the record's image.
 
     Args:
-        record: of the image.
-        sources: from :func:`sources_of`, or of the loaded pipeline.
+        record: the image's record.
+        sources: the fields from :func:`sources_of`, or of the loaded pipeline.
 
     Returns:
-        a remark for each of them that cannot be compared, because a digest is missing.
+        A remark for each of them that cannot be compared because a digest is missing.
 
     Raises:
-        UsageError: if one has other weights, or there is a LoRA in one of the two only.
+        UsageError: if the weights differ, or only one of the two has a LoRA.
     """
     if (record["lora"] is None) != (sources["lora"] is None):
         then, now = (repr(fields["lora"]) if fields["lora"] is not None else "none" for fields in (record, sources))
-        raise UsageError(f"the record's LoRA is {then}, here it is {now}; give the same with --lora")
+        raise UsageError(f"the record's LoRA is {then}, but here it is {now}; pass the same LoRA with --lora")
     remarks = []
     for what, title in (("model", "model"), ("lora", "LoRA")):
         then, now = record.get(f"{what}_sha256"), sources[f"{what}_sha256"]
         if then and now and then != now:
             raise UsageError(
                 f"the {title} {sources[what]!r} has other weights (SHA-256 {now[:16]}…) than the record's {title} "
-                f"{record[what]!r} ({then[:16]}…); give the same {title} with --{what}"
+                f"{record[what]!r} ({then[:16]}…); pass the same {title} with --{what}"
             )
         if sources[what] is not None and not (then and now):
             where = "here" if then else "in the record"
-            remarks.append(f"there is no digest of the {title}'s weights {where}, so it may be another {title}")
+            remarks.append(f"the digest of the {title}'s weights is missing {where}, so the {title} may differ")
     return remarks

@@ -1,7 +1,7 @@
-"""What the JSON files of a model may name: classes of mindone and transformers, and files beside them; never code.
+"""Check that a model's JSON files name only classes of mindone and transformers, and files beside them; never code.
 
-mindone imports whatever module ``model_index.json`` names, from the model's folder as well. The lists here are read
-from the tables in the source of mindone and transformers, as text: neither is imported for it.
+mindone imports any module that ``model_index.json`` names, even from the model's folder. The lists here come from the
+tables in the source of mindone and transformers, read as text without importing them.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ _DTYPE = re.compile(r"(?:torch\.)?(?:auto|b?float\d+\w*|complex\d+|u?int\d+|half
 _SHARD = re.compile(r"[^/\\:]+\.safetensors")
 _LISTED = re.compile(r'"([A-Z]\w*(?:Tokenizer|Processor|FeatureExtractor|TokenizerFast|ProcessorFast))"')
 
-_UNUSED_FILE = "special_tokens_map_file"  # written by old versions; nothing reads it
+_UNUSED_FILE = "special_tokens_map_file"  # old versions write it; nothing reads it
 _LIBRARIES = {"diffusers": "diffusers", "transformers": "transformers"}
 _LIBRARIES |= {f"mindone.{name}": name for name in _LIBRARIES}
 _REMEDY = "code from a model's folder is never run"
 
 
 def check_index(path: Path, index: Mapping[str, Any], *, any_pipeline: bool = True) -> None:
-    """Make sure that a pipeline's index names only classes that may be loaded.
+    """Check that a pipeline's index names only classes that may be loaded.
 
     Args:
-        path: the index, for the message.
+        path: the index, for the error message.
         index: its content.
-        any_pipeline: whether the pipeline's class is taken from ``_class_name``; otherwise that is not imported, and
-            may be the name of any class.
+        any_pipeline: whether ``_class_name`` selects the pipeline's class. If not, that class is not imported, and the
+            name may be that of any class.
 
     Raises:
-        UsageError: naming the file, the entry and what is expected.
+        UsageError: if it names another class; the message names the file, the entry and what is expected.
     """
     name = index.get("_class_name")
     if not isinstance(name, str):
-        raise UsageError(f"{path} names no pipeline as _class_name, but {_short(name)}; expected a name: {_REMEDY}")
+        raise UsageError(f"{path}: _class_name is {_short(name)}; expected the name of a pipeline: {_REMEDY}")
     known = _diffusers()["pipelines"] if any_pipeline and _package("mindone") else None
     if not CLASS_NAME.fullmatch(name) or (known is not None and name.removeprefix("Flax") not in known):
         raise UsageError(f"{path}: _class_name is {_short(name)}; expected a pipeline of mindone.diffusers: {_REMEDY}")
@@ -59,7 +59,7 @@ def check_index(path: Path, index: Mapping[str, Any], *, any_pipeline: bool = Tr
 
 def _check_part(path: Path, part: str, entry: Any) -> None:
     if not _PART.fullmatch(part):
-        raise UsageError(f"{path} has an entry {_short(part)}; expected a part's name, such as 'unet'")
+        raise UsageError(f"{path} has the entry {_short(part)}; expected the name of a component, such as 'unet'")
     if is_value(entry):
         return
     if not isinstance(entry, list) or len(entry) != 2:
@@ -71,22 +71,22 @@ def _check_part(path: Path, part: str, entry: Any) -> None:
 
 
 def is_value(entry: Any) -> bool:
-    """Whether an entry of a pipeline's index is a setting, and no part: mindone takes strings of two letters apart."""
+    """Return whether an index entry is a setting, not a component. mindone unpacks two-letter strings as components."""
     if isinstance(entry, list):
         return bool(entry) and all(isinstance(item, int | float) for item in entry)
     return not isinstance(entry, str) or len(entry) != 2
 
 
 def check_class(library: Any, name: Any, where: str) -> None:
-    """Make sure that a class may be loaded; nothing is imported.
+    """Check that a class may be loaded. Nothing is imported.
 
     Args:
         library: ``diffusers``, ``transformers`` or a package of mindone's pipelines, such as ``stable_diffusion``.
-        name: the class's.
-        where: for the message: the file and its entry.
+        name: the class's name.
+        where: the file and its entry, for the error message.
 
     Raises:
-        UsageError: if it may not.
+        UsageError: if it may not be loaded.
     """
     if isinstance(library, str) and isinstance(name, str) and CLASS_NAME.fullmatch(name):
         if not _package("mindone") or not _package("transformers"):  # without them, nothing is imported later
@@ -100,21 +100,22 @@ def check_class(library: Any, name: Any, where: str) -> None:
 
 
 def is_own_package(library: Any) -> bool:
-    """Whether it is a package of mindone's pipelines, such as ``kolors``, with classes of its own."""
+    """Return whether a library is a package of mindone's pipelines with its own classes, such as ``kolors``."""
     return isinstance(library, str) and library in _packages()
 
 
 def check_config(path: Path, config: Mapping[str, Any], library: str | None = None) -> None:
-    """Make sure that a part's configuration leads to no code, and to no file outside the part's folder.
+    """Check that a component's configuration refers to no code, and to no file outside the component's folder.
 
     Args:
-        path: the file, for the message.
+        path: the file, for the error message.
         config: its content.
-        library: what the pipeline's index loads the part from. Published parts that mindone's pipelines have classes
-            of their own for (Kolors' text encoder) do name code, in ``auto_map``: these classes do not read it.
+        library: the library from which the pipeline's index loads the component. Some published components name code
+            in ``auto_map``, although mindone has its own classes for them (Kolors' text encoder). Those classes do not
+            read ``auto_map``.
 
     Raises:
-        UsageError: naming the file, the entry and what is expected.
+        UsageError: if it does; the message names the file, the entry and what is expected.
     """
     name = config.get("_class_name", "Any")
     if not isinstance(name, str) or not CLASS_NAME.fullmatch(name):
@@ -134,17 +135,17 @@ def check_config(path: Path, config: Mapping[str, Any], library: str | None = No
 
 
 def _check_tokenizer(path: Path, config: Mapping[str, Any]) -> None:
-    """transformers opens the files that a tokenizer's configuration names, wherever they are."""
+    """Reject file names: transformers opens the files that a tokenizer's configuration names, wherever they are."""
     for key, value in config.items():
         if value and (key == "init_inputs" or (key.endswith("_file") and key != _UNUSED_FILE)):
             raise UsageError(f"{path}: {key} is {_short(value)}; expected none: the folder's own files are read")
 
 
 def check_shards(path: Path, index: Mapping[str, Any]) -> None:
-    """Make sure that an index of weights names only safetensors files of its own folder.
+    """Check that a weight index names only safetensors files in its own folder.
 
     Raises:
-        UsageError: naming the file and the entry.
+        UsageError: if it names another file; the message names the file and the entry.
     """
     weight_map = index.get("weight_map", {})
     for key, shard in weight_map.items() if isinstance(weight_map, dict) else ():
@@ -155,7 +156,7 @@ def check_shards(path: Path, index: Mapping[str, Any]) -> None:
 
 
 def _short(value: Any, write: Callable[[Any], str] = ascii, most: int = 80) -> str:
-    """A value of a file for a message: one line, and not a long one."""
+    """Format a value of a file for a message: on one line, truncated if it is long."""
     text = write(value)
     return text if len(text) <= most else f"{text[:most]}…"
 
@@ -165,7 +166,7 @@ def _short(value: Any, write: Callable[[Any], str] = ascii, most: int = 80) -> s
 
 @functools.cache
 def _package(name: str) -> Path | None:
-    """The folder of an installed package, which is not imported."""
+    """Return the folder of an installed package without importing it."""
     spec = importlib.util.find_spec(name)
     return Path(spec.origin).parent if spec is not None and spec.origin else None
 
@@ -183,7 +184,7 @@ def _classes(library: str) -> frozenset[str]:
 
 @functools.cache
 def _diffusers() -> dict[str, frozenset[str]]:
-    """The classes of mindone.diffusers, by what they are."""
+    """Return the classes of mindone.diffusers, by kind."""
     table = _structure(_package("mindone") / "diffusers" / "__init__.py")
     return {
         kind: frozenset(filter(CLASS_NAME.fullmatch, table[kind])) for kind in ("models", "pipelines", "schedulers")
@@ -192,7 +193,7 @@ def _diffusers() -> dict[str, frozenset[str]]:
 
 @functools.cache
 def _packages() -> frozenset[str]:
-    """The packages of mindone's pipelines that an index may name."""
+    """Return the packages of mindone's pipelines that an index may name."""
     if not _package("mindone"):
         return frozenset()
     pipelines = _package("mindone") / "diffusers" / "pipelines"
@@ -201,7 +202,7 @@ def _packages() -> frozenset[str]:
 
 
 def _structure(path: Path) -> dict[str, list[str]]:
-    """The table from which a package of mindone.diffusers imports its names."""
+    """Return the import table of a package of mindone.diffusers."""
     for node in _parsed(path).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_import_structure":
             return ast.literal_eval(node.value)
@@ -210,7 +211,7 @@ def _structure(path: Path) -> dict[str, list[str]]:
 
 @functools.cache
 def _exported(package: Path) -> frozenset[str]:
-    """The classes that a package's ``__init__.py`` takes from its modules, by table or by import."""
+    """Return the classes that a package's ``__init__.py`` takes from its modules, by table or by import."""
     names: set[str] = set()
     for node in ast.walk(_parsed(package / "__init__.py")):
         if isinstance(node, ast.ImportFrom) and node.level == 1:
@@ -222,7 +223,7 @@ def _exported(package: Path) -> frozenset[str]:
 
 @functools.cache
 def _transformers() -> frozenset[str]:
-    """The models, tokenizers and processors of mindone.transformers, and transformers' own of all but models."""
+    """Return the models, tokenizers and processors of mindone.transformers, and those of transformers except models."""
     models = _parsed(_package("mindone") / "transformers" / "__init__.py")
     names = {
         alias.name

@@ -1,4 +1,4 @@
-"""A model's folder, read with the standard library alone, so that bad input is refused before anything heavy loads."""
+"""Check a model's folder with the standard library only, so that errors occur before anything slow is loaded."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ INDEX = "model_index.json"
 
 @dataclass(frozen=True)
 class Model:
-    """Where a model is, and what can be known of it without loading it.
+    """The location of a model, and its properties that are known without loading it.
 
     Attributes:
-        name: as the user gave it.
-        location: a folder, absolute, or a hub id.
-        local: whether ``location`` is a folder here.
+        name: the name that the user gave.
+        location: an absolute folder path, or a hub id.
+        local: whether ``location`` is a folder.
         pipeline_class: from ``model_index.json``.
-        vae_scale: pixels a latent in each direction.
-        sample_size: default width and height in pixels, None if the UNet's configuration does not say.
-        cross_attention_dim: width of the prompt's embeddings: 768 in SD 1.5, 1024 in SD 2, 2048 in SDXL.
-        prediction_type: of the scheduler, None if its configuration does not say.
-        guidance_embedded: whether the UNet itself takes the guidance scale, as latent consistency models do.
+        vae_scale: pixels per latent in each direction.
+        sample_size: default width and height in pixels, None if the UNet's configuration does not state it.
+        cross_attention_dim: width of the prompt embeddings: 768 in SD 1.5, 1024 in SD 2, 2048 in SDXL.
+        prediction_type: the scheduler's, None if its configuration does not state it.
+        guidance_embedded: whether the guidance scale is an input of the UNet, as in latent consistency models.
     """
 
     name: str
@@ -51,19 +51,19 @@ class Model:
 
 
 NEEDED = ("unet", "vae", "scheduler", "tokenizer", "tokenizer_2", "text_encoder", "text_encoder_2")
-"""The parts that draw images, if the index names them: each is a library and a class."""
+"""The components that generate images. If the index has one of them, its entry must be a library and a class."""
 
 _ENTRY = "expected a library and a class, or two nulls: fetch the model again"
 
 
 def check_weights(folder: Path) -> list[Header]:
-    """Make sure that a model's folder has safetensors, all that its index names, and that they are whole.
+    """Check that a model's folder has safetensors, has all files that its index names, and that they are complete.
 
     Returns:
-        the header of each file.
+        The header of each file.
 
     Raises:
-        UsageError: naming what is missing or damaged.
+        UsageError: if a file is missing or damaged; the message names it.
     """
     indexes = sorted(folder.glob("*.safetensors.index*.json"))
     missing = sorted({shard for index in indexes for shard in _shards(index) if not (folder / shard).is_file()})
@@ -81,7 +81,7 @@ def check_weights(folder: Path) -> list[Header]:
 
 
 def _shards(index: Path) -> set[str]:
-    """The files beside an index that it names."""
+    """Return the files that a weight index names."""
     content = read_json(index)
     named = content.get("weight_map")
     if not isinstance(named, dict) or not all(isinstance(file, str) for file in named.values()):
@@ -94,24 +94,23 @@ def find_model(name: str) -> Model:
     """Find a model and check its folder.
 
     Args:
-        name: ``shapes``, a folder, or a hub id such as ``stabilityai/stable-diffusion-xl-base-1.0``.
-
-    Of a hub id only the configurations are fetched here.
+        name: ``shapes``, a folder, or a hub id such as ``stabilityai/stable-diffusion-xl-base-1.0``. For a hub id, only
+            the configurations are downloaded here.
 
     Raises:
-        UsageError: for an unknown name, a folder without ``model_index.json``, files that name code or what is no
-            class of mindone, weights that are missing or damaged, and a hub id whose configurations are neither in
-            the cache nor to be had.
+        UsageError: if the name is unknown, the folder has no ``model_index.json``, its files name code or classes that
+            mindone does not have, weights are missing or damaged, or a hub id's configurations are neither cached nor
+            available.
     """
     folder = SHAPES_FOLDER if name == SHAPES else local_path(name)
     if not os.path.isdir(folder):
         if os.path.exists(folder):
-            raise UsageError(f"{name} is a file; expected the folder of a model, or {SHAPES!r}, or a hub id")
+            raise UsageError(f"{name} is a file; expected the folder of a model, {SHAPES!r}, or a hub id")
         if HUB_ID.fullmatch(name):
             return _describe(name, name, False, lambda part, file: fetch_file(name, file, part, "model"))
         raise UsageError(f"no model {name!r}: expected {SHAPES!r}, an existing folder, or a hub id (owner/name)")
     if not (folder / "model_index.json").is_file():
-        raise UsageError(f"{folder} has no model_index.json; expected the folder of a whole pipeline, as saved by it")
+        raise UsageError(f"{folder} has no model_index.json; expected the folder of a whole pipeline")
     check_classes(folder)
     index = read_json(folder / "model_index.json")
     for part in part_folders(folder):
@@ -120,14 +119,14 @@ def find_model(name: str) -> Model:
 
 
 def part_folders(folder: Path, given: Collection[str] = ()) -> Iterator[Path]:
-    """The folders of a pipeline's parts that its ``model_index.json`` names, in its order.
+    """Yield the component folders that a pipeline's ``model_index.json`` names, in its order.
 
     Args:
-        folder: the pipeline's.
-        given: parts that do not come from it.
+        folder: the pipeline's folder.
+        given: components that are not loaded from the folder.
 
     Raises:
-        UsageError: at the first part whose folder is not there.
+        UsageError: at the first missing folder or invalid entry.
     """
     path = folder / INDEX
     for part, entry in read_json(path).items():
@@ -142,7 +141,7 @@ def part_folders(folder: Path, given: Collection[str] = ()) -> Iterator[Path]:
         if len(entry) != 2 or not all(isinstance(name, str) for name in entry):
             raise UsageError(f"{path}: {part} is {shown(entry)}; {_ENTRY}")
         if Path(part).name != part:
-            raise UsageError(f"{path} names the part {shown(part)}, which is no folder in it; fetch the model again")
+            raise UsageError(f"{path} names {shown(part)}, which cannot be a folder in it; fetch the model again")
         if not (folder / part).is_dir():
             raise UsageError(f"{folder} lacks the folder {part}/ that model_index.json names; fetch the model again")
         yield folder / part
@@ -153,14 +152,14 @@ def _is_part(entry: object) -> bool:
 
 
 def check_classes(folder: Path, *, any_pipeline: bool = True) -> None:
-    """Make sure that a pipeline's folder names only classes that may be loaded, and no code.
+    """Check that a pipeline's folder names only classes that may be loaded, and no code.
 
     Args:
-        folder: the pipeline's.
-        any_pipeline: whether its ``_class_name`` is what is loaded.
+        folder: the pipeline's folder.
+        any_pipeline: whether its ``_class_name`` selects the class to load.
 
     Raises:
-        UsageError: naming the file, the entry and what is expected.
+        UsageError: if not; the message names the file, the entry and what is expected.
     """
     index = read_json(folder / INDEX)
     check_index(folder / INDEX, index, any_pipeline=any_pipeline)
@@ -170,14 +169,14 @@ def check_classes(folder: Path, *, any_pipeline: bool = True) -> None:
 
 
 def check_configs(folder: Path, library: str | None = None) -> None:
-    """Make sure that the configurations in a part's folder lead to no code, and to no other folder.
+    """Check that the configurations in a component's folder refer to no code, and to no other folder.
 
     Args:
-        folder: the part's.
-        library: what the pipeline's index loads it from.
+        folder: the component's folder.
+        library: the library from which the pipeline's index loads the component.
 
     Raises:
-        UsageError: naming the file, the entry and what is expected.
+        UsageError: if they do; the message names the file, the entry and what is expected.
     """
     for path in sorted(folder.glob("*config.json")):
         check_config(path, read_json(path), library)
@@ -186,19 +185,19 @@ def check_configs(folder: Path, library: str | None = None) -> None:
 
 
 def local_path(name: str) -> Path:
-    """``name`` as a path, ``~`` filled in.
+    """Return ``name`` as a path, with ``~`` expanded.
 
     Raises:
-        UsageError: for the home of somebody who is not there.
+        UsageError: if the user after ``~`` has no home directory.
     """
     try:
         return Path(name).expanduser()
     except RuntimeError as error:
-        raise UsageError(f"there is no home directory for {name!r}; give the path without ~") from error
+        raise UsageError(f"there is no home directory for {name!r}; pass the path without ~") from error
 
 
 def _describe(name: str, location: str, local: bool, find: Callable[[str | None, str], Path]) -> Model:
-    """What a model's configurations tell; ``find`` gives the place of a part's file."""
+    """Return the properties in a model's configurations; ``find`` returns the path of a component's file."""
     path = find(None, INDEX)
     index = read_json(path)
     check_index(path, index)
@@ -231,10 +230,10 @@ def _check_part(folder: Path, named: str) -> None:
 
 
 def check_lora(name: str) -> None:
-    """Check a LoRA given as a file or folder; a hub id passes.
+    """Check a LoRA that is a file or a folder. A hub id is not checked.
 
     Raises:
-        UsageError: if it is not there, holds no or several safetensors files, or is damaged.
+        UsageError: if it does not exist, holds no or several safetensors files, or is damaged.
     """
     path = local_path(name)
     if os.path.isdir(path):
@@ -247,12 +246,12 @@ def check_lora(name: str) -> None:
         raise UsageError(f"no LoRA {name!r}: expected a folder, a .safetensors file, a hub id (owner/name) or 'none'")
 
 
-def lora_file(folder: Path, remedy: str = "name the LoRA's file itself") -> Path:
-    """The LoRA in a folder: ``pytorch_lora_weights.safetensors``, or its only safetensors file.
+def lora_file(folder: Path, remedy: str = "pass the path of the LoRA's file") -> Path:
+    """Return the LoRA in a folder: ``pytorch_lora_weights.safetensors``, or its only safetensors file.
 
     Args:
-        folder: where to look.
-        remedy: what to do where there are several, for the message.
+        folder: the folder.
+        remedy: what to do if there are several, for the error message.
 
     Raises:
         UsageError: if there are none, or several of which none has that name.

@@ -1,7 +1,7 @@
-"""Options of ``from_pretrained`` that nothing takes: mindone drops them with a line in its log.
+"""Reject unknown options of ``from_pretrained``, which mindone drops with only a log message.
 
-What is known is read from mindone itself: the names that its functions take out of their keyword arguments, and the
-arguments of the class that is made. Where that cannot be read, nothing is refused.
+The known options come from mindone itself: the names that its functions read from their keyword arguments, and the
+arguments of the class to build. If they cannot be determined, no option is rejected.
 """
 
 from __future__ import annotations
@@ -17,92 +17,93 @@ from typing import Any
 from ..errors import UsageError
 from .folder import read_json
 
-_TAKEN = re.compile(r"""kwargs\.(?:pop|get)\(\s*["'](\w+)["']""")
+_READ_OPTION = re.compile(r"""kwargs\.(?:pop|get)\(\s*["'](\w+)["']""")
 _INSTEAD = {"torch_dtype": "mindspore_dtype", "dtype": "mindspore_dtype"}
 
 
 def check_pipeline(cls: type, original: Callable, source: Any, options: Iterable[str]) -> None:
-    """Refuse the options that a pipeline would ignore; its parts by name are none of these.
+    """Reject the options that a pipeline would ignore. Component names are known options.
 
     Args:
         cls: the class whose ``from_pretrained`` is called.
-        original: that of mindone.
-        source: the folder or hub id; its index names the class to be made if ``cls`` is for any.
-        options: their names.
+        original: mindone's ``from_pretrained``.
+        source: the folder or hub id. If ``cls`` is a generic class, its index names the class to build.
+        options: the names of the options.
 
     Raises:
-        UsageError: naming the first unknown option and the nearest known one.
+        UsageError: if an option is unknown; the message names the first one and the closest known one.
     """
     from mindone import diffusers
 
-    made: Any = cls
+    target: Any = cls
     if cls is diffusers.DiffusionPipeline:
         index = Path(str(source)).expanduser() / "model_index.json"
-        made = getattr(diffusers, str(read_json(index).get("_class_name")), None) if index.is_file() else None
-    own = _taken(original)
-    # Without the class (a hub id) or with further pipelines in the same call, the parts are not known.
-    if not own or getattr(made, "_load_connected_pipes", False):
+        target = getattr(diffusers, str(read_json(index).get("_class_name")), None) if index.is_file() else None
+    own = _option_names(original)
+    # Without the class (a hub id), or if the call also loads connected pipelines, the components are not known.
+    if not own or getattr(target, "_load_connected_pipes", False):
         return
-    if made is None:
+    if target is None:
         options = [option for option in options if option in _INSTEAD]
     else:
-        own |= _taken(cls.load_config) | _taken(cls.download) | _arguments(made)
+        own |= _option_names(cls.load_config) | _option_names(cls.download) | _arguments(target)
     _refuse_unknown(cls, options, own)
 
 
 def check_model(cls: type, original: Callable, source: Any, options: Iterable[str]) -> None:
-    """Refuse the options that a model of mindone.diffusers would ignore.
+    """Reject the options that a model of mindone.diffusers would ignore.
 
     Raises:
-        UsageError: naming the first unknown option and the nearest known one.
+        UsageError: if an option is unknown; the message names the first one and the closest known one.
     """
-    own = _taken(original)
+    own = _option_names(original)
     if own:
         deprecated = set(getattr(cls, "_deprecated_kwargs", ()))
-        _refuse_unknown(cls, options, own | _taken(cls.load_config) | _arguments(cls) | deprecated)
+        _refuse_unknown(cls, options, own | _option_names(cls.load_config) | _arguments(cls) | deprecated)
 
 
 def check_transformers_model(cls: type, original: Callable, source: Any, options: Iterable[str]) -> None:
-    """Refuse the options of a model of mindone.transformers that are meant for torch, or misspelt.
+    """Reject the options of a model of mindone.transformers that are meant for torch, or misspelled.
 
-    What is like no other option is left to the configuration and to the model, which fail with what they do not know.
+    An option that resembles no known option is passed on to the configuration and the model, which report unknown
+    options.
 
     Raises:
-        UsageError: naming the first such option and the one that is meant.
+        UsageError: if there is such an option; the message names the first one and the intended one.
     """
-    own = _taken(original)
+    own = _option_names(original)
     if not own:
         return
     own |= set(inspect.signature(original).parameters)
     config = cls.config_class()
     suspects = [o for o in options if o == "torch_dtype" or not hasattr(config, o)]
-    _refuse_unknown(cls, [o for o in suspects if o in own or _meant(o, own)], own)
+    _refuse_unknown(cls, [o for o in suspects if o in own or _closest(o, own)], own)
 
 
 def _refuse_unknown(cls: type, options: Iterable[str], known: set[str]) -> None:
     for option in options:
         if option not in known:
-            meant = _meant(option, known)
-            remedy = f"use {meant}" if meant else "leave it out"
+            closest = _closest(option, known)
+            remedy = f"use {closest}" if closest else "leave it out"
             raise UsageError(f"{cls.__name__}.from_pretrained has no option {option!r} and would ignore it; {remedy}")
 
 
-def _meant(option: str, known: set[str]) -> str | None:
+def _closest(option: str, known: set[str]) -> str | None:
     near = difflib.get_close_matches(option, sorted(known), n=1, cutoff=0.7)
     return _INSTEAD.get(option) or (near[0] if near else None)
 
 
 @functools.cache
-def _taken_by(function: Callable) -> frozenset[str]:
+def _options_read_by(function: Callable) -> frozenset[str]:
     try:
-        return frozenset(_TAKEN.findall(inspect.getsource(inspect.unwrap(function))))
-    except OSError:  # no source here
+        return frozenset(_READ_OPTION.findall(inspect.getsource(inspect.unwrap(function))))
+    except OSError:  # the source is not available
         return frozenset()
 
 
-def _taken(function: Callable) -> set[str]:
-    """The keyword arguments that a function takes by name; empty if they cannot be told."""
-    return set(_taken_by(getattr(function, "__func__", function)))
+def _option_names(function: Callable) -> set[str]:
+    """Return the keyword arguments that a function reads by name; empty if they cannot be determined."""
+    return set(_options_read_by(getattr(function, "__func__", function)))
 
 
 def _arguments(cls: type) -> set[str]:

@@ -1,4 +1,4 @@
-"""``load``: the one door to a pipeline with its recipe."""
+"""``load``: the entry point for a pipeline with its recipe."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ def load(
         model: ``shapes`` (the model in this package), a folder in the layout of diffusers, or a hub id.
         method: a name in :data:`~mindone_tcd.schedulers.methods.METHODS`: ``tcd``, ``lcm``, or one that
             :func:`~mindone_tcd.schedulers.methods.register_method` added.
-        lora: a folder, a safetensors file or a hub id in place of the recipe's LoRA; ``none`` for none.
+        lora: a folder, a safetensors file or a hub id to use instead of the recipe's LoRA; ``none`` for no LoRA.
         dtype: ``float32``, ``float16`` or ``bfloat16``; by default float32 on a CPU and float16 on Ascend.
         compile: True or ``step`` to run the networks as compiled graphs, ``trajectory`` for one graph of all steps; see
-            :func:`~mindone_tcd.compile_pipeline`. The first picture of a size then waits for the compiler.
-        record_paths: whether the images' records hold the paths of the model's and the LoRA's folder. By default they
-            hold only the names of the folders and digests of the weights.
-        hub: where hub ids are from: ``huggingface`` or ``modelscope``; by default what the environment variable
-            ``MINDONE_TCD_HUB`` names, and huggingface if it names none.
+            :func:`~mindone_tcd.compile_pipeline`. The first image of each size includes the compilation time.
+        record_paths: whether the images' records contain the paths of the model's and the LoRA's folder. By default,
+            they contain only the names of the folders and digests of the weights.
+        hub: the hub for hub ids: ``huggingface`` or ``modelscope``; by default the value of the environment variable
+            ``MINDONE_TCD_HUB``, or huggingface if it is not set.
 
     Raises:
-        UsageError: for whatever cannot work, before the weights are read.
+        UsageError: if an argument is invalid, before the weights are read.
 
     Example:
         >>> from mindone_tcd import load
@@ -56,7 +56,7 @@ def load(
         >>> pictures[0].save("circle.png")
     """
     if task not in TASKS:
-        raise UsageError(f"unknown task {task!r}; there is: {', '.join(TASKS)}")
+        raise UsageError(f"unknown task {task!r}; choose one of: {', '.join(TASKS)}")
     if dtype is not None and dtype not in DTYPES:
         raise UsageError(f"unknown dtype {dtype!r}; choose one of: {', '.join(DTYPES)}")
     form = form_of(compile)
@@ -69,7 +69,7 @@ def load(
 def load_planned(
     model: Model, chosen: Recipe, dtype: str | None, form: str | None = None, record_paths: bool = False
 ) -> TextToImage:
-    """:func:`load` for what :func:`~mindone_tcd.pipelines.plan.plan` has found already; errors as there."""
+    """Load what :func:`~mindone_tcd.pipelines.plan.plan` has found; errors are those of :func:`load`."""
     require_mindspore()
     import mindspore as ms
     from mindone.diffusers import DiffusionPipeline
@@ -81,7 +81,7 @@ def load_planned(
     if cpu.needed() and dtype == "bfloat16":
         raise UsageError("dtype bfloat16 does not run on a CPU; choose float32 or float16")
     dtype = dtype or ("float32" if cpu.needed() else "float16")
-    # Find the LoRA first: if it is missing, the error comes before the model is read.
+    # Finds the LoRA first, so that an error for a missing LoRA occurs before the model is read.
     lora_file = None if chosen.lora is None else files.find(chosen.lora, None, None, "LoRA")
     with errors_only("mindone"):
         pipe = DiffusionPipeline.from_pretrained(
@@ -98,5 +98,5 @@ def load_planned(
 
 def _adapter_name(lora: str) -> str:
     path = Path(lora)
-    # PEFT's names of adapters have no dots.
+    # PEFT does not allow dots in adapter names.
     return re.sub(r"\W+", "_", path.stem if path.suffix == ".safetensors" else path.name)

@@ -1,4 +1,4 @@
-"""Why a folder cannot be loaded: mindone's error names one file; this says what is there and what to pass."""
+"""Explain why a folder cannot be loaded: mindone's error names one file, this module what exists and what to pass."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .placed_keys import WITHOUT_LORA
 
 
 def explain(folder: Path, variant: str | None, given: Collection[str] = ()) -> None:
-    """Look for what is wrong with the weights of a model's or a whole pipeline's folder.
+    """Find the fault in the weights of a model's or a pipeline's folder.
 
     Args:
-        folder: a folder with ``model_index.json``, or that of one model.
-        variant: which was asked for, such as "fp16".
-        given: parts of the pipeline that do not come from the folder.
+        folder: a folder with ``model_index.json``, or the folder of one model.
+        variant: the requested variant, such as "fp16".
+        given: components of the pipeline that are not loaded from the folder.
 
     Raises:
-        UsageError: if something is missing, of another variant, or damaged. It names it and says what to do.
+        UsageError: if weights are missing, of another variant, or damaged; the message says which, and what to do.
     """
     if not (folder / "model_index.json").is_file():
         _explain_part(folder, variant)
@@ -40,15 +40,15 @@ def explain(folder: Path, variant: str | None, given: Collection[str] = ()) -> N
 
 
 def check_what_is_there(folder: Path, named: str, given: Collection[str] = ()) -> None:
-    """Check the files of a model's or a whole pipeline's folder before anything is loaded; what it lacks is not found.
+    """Check the files of a model's or a pipeline's folder before loading. Missing files are not reported here.
 
     Args:
-        folder: a folder with ``model_index.json``, or that of one model, scheduler or tokenizer.
-        named: the class that is asked for.
-        given: parts of the pipeline that do not come from the folder.
+        folder: a folder with ``model_index.json``, or the folder of one model, scheduler or tokenizer.
+        named: the requested class.
+        given: components of the pipeline that are not loaded from the folder.
 
     Raises:
-        UsageError: naming the file, and the field if it is one.
+        UsageError: if a file is invalid; the message names the file and, if applicable, the field.
     """
     index = folder / "model_index.json"
     if not index.is_file():
@@ -60,11 +60,11 @@ def check_what_is_there(folder: Path, named: str, given: Collection[str] = ()) -
 
 
 def say_where(folder: Path, error: Exception) -> None:
-    """Turn an error from somewhere inside a library into one that names the folder, and the part that was being loaded.
+    """Convert a library's error to a UsageError that names the folder and the component that was being loaded.
 
     Args:
-        folder: a folder that is here.
-        error: what loading it raised; a UsageError, and what is no matter of the folder's, are left alone.
+        folder: a local folder.
+        error: the error that loading raised. UsageErrors, and errors that are not caused by the folder, are ignored.
 
     Raises:
         UsageError: with the error as its cause.
@@ -78,12 +78,12 @@ def say_where(folder: Path, error: Exception) -> None:
         frame = frame.tb_next
     raise UsageError(
         f"{part}{folder} cannot be loaded ({type(error).__name__}: {first_line(error)}); "
-        "fetch or save the model again, or look for what is wrong among the options of this call"
+        "fetch or save the model again, or check the options of this call"
     ) from error
 
 
 def _variants(folder: Path) -> set[str | None]:
-    """The variants of which a model's folder has weights; None stands for files without one."""
+    """Return the variants of the weights in a model's folder; None stands for files without a variant."""
     matches = (WEIGHTS.fullmatch(path.name) for path in folder.glob("*.safetensors"))
     return {match["variant"] for match in matches if match}
 
@@ -92,7 +92,7 @@ def _explain_part(folder: Path, variant: str | None, fall_back: bool = False) ->
     _refuse_adapter(folder)
     check_weights(folder)
     found = _variants(folder)
-    # A pipeline takes a part that has no files of the variant without it.
+    # For a component without files of the variant, a pipeline uses the files without a variant.
     if variant in found or (fall_back and None in found):
         return
     if variant is not None:
@@ -104,7 +104,7 @@ def _explain_part(folder: Path, variant: str | None, fall_back: bool = False) ->
 
 def _refuse_adapter(folder: Path) -> None:
     if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
-        raise UsageError(f"{folder} holds an adapter and no model: it was saved with a LoRA in place; {WITHOUT_LORA}")
+        raise UsageError(f"{folder} holds an adapter and no model: it was saved with a LoRA loaded; {WITHOUT_LORA}")
 
 
 def _refuse_variant(folder: Path, variant: str, found: set[str | None]) -> None:

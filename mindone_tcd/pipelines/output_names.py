@@ -1,4 +1,4 @@
-"""Names of the files that a command writes: after the prompt, and never that of a file that is there."""
+"""Choose the names of the files that a command writes. They derive from the prompt and never match an existing file."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..errors import UsageError
 from .picture import Picture
 
 _MOST_BYTES = 80
-"""Of the part of a name that is made from the prompt; file systems take 255, or 143 where names are encrypted."""
+"""Maximum bytes of the prompt's part in a name. File systems allow 255, or 143 with encrypted names."""
 
 
 def default_name(prompt: str, seed: int) -> Path:
-    """A name after the prompt: its letters and digits, of whatever script, in lower case, with hyphens between."""
+    """Return a name from the prompt: its letters and digits, of any script, in lower case, joined by hyphens."""
     text = unicodedata.normalize("NFC", prompt).lower()
     words = "-".join("".join(c if _is_safe(c) else " " for c in text).split())
     short = words.encode()[:_MOST_BYTES].decode(errors="ignore").strip("-")
@@ -25,7 +25,7 @@ def default_name(prompt: str, seed: int) -> Path:
 
 
 def _is_safe(character: str) -> bool:
-    """Whether it is a letter, mark or digit that the file system's encoding has."""
+    """Return whether a character is a letter, mark or digit that the file system's encoding can represent."""
     if unicodedata.category(character)[0] not in "LMN":
         return False
     try:
@@ -36,39 +36,39 @@ def _is_safe(character: str) -> bool:
 
 
 def of_images(out: Path, count: int, with_grid: bool) -> list[Path]:
-    """The files of a run: ``out`` itself for one image, else ``out-1``, ``out-2``, …; and last ``out-grid``."""
+    """Return the files of a run: ``out`` itself for one image, else ``out-1``, ``out-2``, …; then ``out-grid``."""
     digits = len(str(count))
     ends = [""] if count == 1 else [f"-{k + 1:0{digits}d}" for k in range(count)]
     return [out.with_name(f"{out.stem}{end}{out.suffix}") for end in [*ends, *(["-grid"] if with_grid else [])]]
 
 
 def free(out: Path, files: Callable[[Path], list[Path]]) -> list[Path]:
-    """The files of ``out``, or of ``out-2``, ``out-3``, …: the first of which none is there.
+    """Return the first files among those of ``out``, ``out-2``, ``out-3``, … of which none exists.
 
     Args:
         out: a default name.
-        files: the files that a run writes, given such a name.
+        files: returns the files that a run writes for such a name.
     """
     names = itertools.chain([out], (out.with_name(f"{out.stem}-{k}{out.suffix}") for k in itertools.count(2)))
     return next(found for found in map(files, names) if not any(map(os.path.lexists, found)))
 
 
 def refuse_existing(paths: list[Path]) -> None:
-    """Make sure, before any work, that no file is there that was not to be replaced.
+    """Check, before any work, that no file exists that must not be overwritten.
 
     Raises:
-        UsageError: naming the first that is.
+        UsageError: if one exists; the message names the first.
     """
     for path in paths:
         if os.path.lexists(path):
-            raise UsageError(f"{path} is there already; give another name with --out, or add --overwrite")
+            raise UsageError(f"{path} already exists; choose another name with --out, or add --overwrite")
 
 
 def save_new(picture: Picture, path: Path, overwrite: bool) -> Path:
-    """Save an image; where another process took the name during the work, under the next name that is free.
+    """Save an image. If another process has created the file in the meantime, use the next free name.
 
     Returns:
-        the path of the file.
+        The path of the file.
     """
     while True:
         try:

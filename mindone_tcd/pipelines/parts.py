@@ -1,4 +1,4 @@
-"""The parts of a pipeline's folder, checked file by file, without MindSpore: fields, sizes, and whether they agree."""
+"""Check the components in a pipeline's folder, file by file, without MindSpore: fields, sizes and consistency."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _USUAL["text_encoder_2"] = "CLIPTextModelWithProjection"
 
 
 def read_config(path: Path, part: str, named: str | None = None) -> tuple[dict[str, Any], str | None]:
-    """A model's configuration, its fields checked.
+    """Read a model's configuration and check its fields.
 
     Args:
-        path: of the file.
-        part: the part's name in the pipeline, such as "unet".
-        named: the class that will be built; None to go by the configuration and the part's name.
+        path: the file.
+        part: the component's name in the pipeline, such as "unet".
+        named: the class that will be built; None to use the configuration and the component's name.
 
     Returns:
-        the configuration, and the class that it is of, if that is known.
+        The configuration, and its class if known.
 
     Raises:
-        UsageError: naming the file, if it cannot be read, and the first field of a wrong type.
+        UsageError: if the file cannot be read, or a field has a wrong type; the message names the file and the field.
     """
     config = read_json(path)
     own = class_of(config)
@@ -40,29 +40,30 @@ def read_config(path: Path, part: str, named: str | None = None) -> tuple[dict[s
 
 
 def read_scheduler(path: Path) -> dict[str, Any]:
-    """A scheduler's configuration, its fields checked.
+    """Read a scheduler's configuration and check its fields.
 
     Raises:
-        UsageError: naming the file, if it cannot be read or holds none of them, and the first field of a wrong type.
+        UsageError: if the file cannot be read, has no scheduler fields, or a field has a wrong type; the message names
+            the file and the field.
     """
     config = read_json(path)
-    # With none of its fields, a scheduler would begin with values of its own, which are not the model's.
+    # Without these fields, a scheduler would use its own defaults instead of the model's values.
     if not config.keys() & FIELDS["scheduler"].keys():
-        raise UsageError(f"{path} holds none of a scheduler's fields; fetch or save the model again")
+        raise UsageError(f"{path} has none of a scheduler's fields; fetch or save the model again")
     check_fields(config, "scheduler", path)
     return config
 
 
 def check_model(folder: Path, headers: Iterable[Header], named: str | None = None) -> None:
-    """Make sure that a model's configuration is one, and asks for no larger model than its weights can fill.
+    """Check that a model's configuration is valid, and does not ask for a larger model than its weights can fill.
 
     Args:
-        folder: of the model.
-        headers: of its weights.
+        folder: the model's folder.
+        headers: the headers of its weight files.
         named: the class that will be built.
 
     Raises:
-        UsageError: naming the file and the field.
+        UsageError: if not; the message names the file and the field.
     """
     path = folder / "config.json"
     config, kind = read_config(path, folder.name, named)
@@ -70,14 +71,14 @@ def check_model(folder: Path, headers: Iterable[Header], named: str | None = Non
 
 
 def check_what_is_there(folder: Path, named: str | None = None) -> None:
-    """Check the files of a part that its folder holds; what it lacks is found elsewhere.
+    """Check the files that a component's folder contains. Missing files are reported elsewhere.
 
     Args:
-        folder: of a model, a scheduler or a tokenizer.
-        named: the class that will be built, if it is known.
+        folder: the folder of a model, a scheduler or a tokenizer.
+        named: the class that will be built, if known.
 
     Raises:
-        UsageError: naming the file, and the field if it is one.
+        UsageError: if a file is invalid; the message names the file and, if applicable, the field.
     """
     if (folder / SCHEDULER).is_file():
         read_scheduler(folder / SCHEDULER)

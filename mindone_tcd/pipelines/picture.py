@@ -1,4 +1,4 @@
-"""An image and the record of how it was made; the record travels in the PNG file itself."""
+"""An image and its record. The record, stored in the PNG file, says how to generate the image again."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .png_record import KEY, MOST_TEXT
 from .request import Request
 
 _LEAST_FREE = 1 << 16
-"""Bytes that should be free before any work: about what a small image takes."""
+"""Bytes that must be available before any work: about the size of a small image."""
 
 _RECORD_BYTES = 1200
-"""Of one record without its prompts, at most, if its paths are of the usual length."""
+"""Maximum size of one record without its prompts, for paths of the usual length."""
 
 MOST_GRID_PIXELS = 1 << 28
-"""Of a whole grid: 16,384 x 16,384. It takes 0.8 GB of memory."""
+"""Maximum size of a grid: 16,384 x 16,384. It takes 0.8 GB of memory."""
 
 
 @dataclass(frozen=True)
@@ -32,34 +32,34 @@ class Picture:
 
     Attributes:
         image: a PIL image, RGB.
-        record: all that makes it again: prompt, seed, recipe, model, dtype, device and versions.
+        record: everything needed to generate it again: prompt, seed, recipe, model, dtype, device and versions.
     """
 
     image: Image.Image
     record: dict
 
     def save(self, path: str | Path, overwrite: bool = True) -> Path:
-        """Write a PNG that carries the record. The file appears whole or not at all.
+        """Write a PNG that contains the record. The file is written atomically.
 
         Args:
-            path: of the file, which ends in ``.png``.
-            overwrite: whether a file of that name is replaced, as PIL's ``save`` does.
+            path: the file; its name ends in ``.png``.
+            overwrite: whether an existing file is replaced, as in PIL's ``save``.
 
         Returns:
-            the path.
+            The path.
 
         Raises:
-            FileExistsError: if there is such a file and ``overwrite`` is False.
-            UsageError: if it cannot be written there.
+            FileExistsError: if the file exists and ``overwrite`` is False.
+            UsageError: if the file cannot be written.
         """
         path = Path(path)
-        _check_place(path)
+        _check_path(path)
         text = json.dumps(self.record, ensure_ascii=False)
-        text = re.sub("[\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", text)  # UTF-8 cannot hold them
+        text = re.sub("[\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", text)  # not encodable in UTF-8
         if len(text.encode()) > MOST_TEXT:
             raise UsageError(
-                f"cannot write {path}: its record has {len(text.encode())} bytes, at most {MOST_TEXT} can be read "
-                "again; make a grid of fewer images"
+                f"cannot write {path}: its record has {len(text.encode())} bytes, but at most {MOST_TEXT} can be read "
+                "again; create a grid of fewer images"
             )
         info = PngImagePlugin.PngInfo()
         info.add_itxt(KEY, text)
@@ -74,33 +74,33 @@ class Picture:
 
 
 def _cannot_write(path: Path, error: OSError) -> UsageError:
-    return UsageError(f"cannot write {path}: {error.strerror or error}; choose another name or place with --out")
+    return UsageError(f"cannot write {path}: {error.strerror or error}; choose another file with --out")
 
 
-def _check_place(path: Path) -> None:
-    if os.path.isdir(path):  # False, not an error, for a name that is too long
+def _check_path(path: Path) -> None:
+    if os.path.isdir(path):  # returns False, instead of an error, for a name that is too long
         raise UsageError(f"cannot write {path}: it is a folder; give the name of a file")
     if path.suffix.lower() != ".png":
         raise UsageError(f"cannot write {path}: images are PNG files; give a name that ends in .png")
     if not path.parent.is_dir():
-        raise UsageError(f"cannot write {path}: there is no folder {path.parent}; make it first or choose another")
+        raise UsageError(f"cannot write {path}: there is no folder {path.parent}; create it or choose another")
 
 
 def check_writable(path: Path) -> None:
-    """Make sure, before any work, that a PNG can be written to this path.
+    """Check, before any work, that a PNG can be written to this path.
 
     Raises:
-        UsageError: for a folder, another ending than .png, a folder that is not there, a name that is too long, and
-            wherever a file cannot be made.
+        UsageError: if the path is a folder, does not end in .png, is in a missing folder, has a name that is too long,
+            or no file can be created there.
     """
-    _check_place(path)
+    _check_path(path)
     try:
         target = path if path.exists() else path.parent
         if not os.access(target, os.W_OK):
             raise UsageError(
-                f"cannot write {path}: no permission to write to {target}; choose another place with --out"
+                f"cannot write {path}: no permission to write to {target}; choose another folder with --out"
             )
-        # Only an attempt tells of an unusual file system, or of one that has no space even for this.
+        # Only an attempt detects an unusual file system, or one without enough space.
         handle, name = hidden_file(path.parent)
         with os.fdopen(handle, "wb") as stream:
             try:
@@ -117,31 +117,31 @@ def _columns(count: int) -> int:
 
 
 def check_grid(request: Request) -> None:
-    """Make sure, before any work, that the grid of a request's images, and its record, are not too large.
+    """Check, before any work, that the grid of a request's images, and its record, are not too large.
 
     Raises:
-        UsageError: if it has more than ``MOST_GRID_PIXELS``, or the record more bytes than can be read again.
+        UsageError: if it has more than ``MOST_GRID_PIXELS``, or its record is too large to be read again.
     """
     count, width, height = len(request.seeds), request.width, request.height
     columns = _columns(count)
     pixels = columns * width * -(-count // columns) * height
     if pixels > MOST_GRID_PIXELS:
         raise UsageError(
-            f"a grid of {count} images of {width}x{height} has {pixels} pixels, at most {MOST_GRID_PIXELS} are "
-            "possible: make fewer or smaller images, or leave --grid out"
+            f"a grid of {count} images of {width}x{height} has {pixels} pixels, but at most {MOST_GRID_PIXELS} are "
+            "possible: generate fewer or smaller images, or leave out --grid"
         )
     prompts = json.dumps([request.prompt, request.negative_prompt], ensure_ascii=False)
     if count * (_RECORD_BYTES + len(prompts.encode())) > MOST_TEXT:
         raise UsageError(
-            f"the record of a grid of {count} images with these prompts has more than {MOST_TEXT} bytes: make fewer "
-            "images, shorten the prompt, or leave --grid out"
+            f"the record of a grid of {count} images with these prompts has more than {MOST_TEXT} bytes: generate "
+            "fewer images, shorten the prompt, or leave out --grid"
         )
 
 
 def grid(pictures: list[Picture], columns: int | None = None) -> Picture:
-    """Images of one size side by side, ``columns`` in a row (by default as near a square as it goes).
+    """Combine images of one size into a grid with ``columns`` per row (default: as square as possible).
 
-    Its record is ``{"grid": [the record of each]}``.
+    The grid's record is ``{"grid": [the record of each image]}``.
     """
     images = [picture.image for picture in pictures]
     columns = columns or _columns(len(images))

@@ -1,4 +1,4 @@
-"""Every key of a weights file has its place in the model, and every parameter of the model its key."""
+"""Check that every key of a weights file matches a parameter of the model, and every parameter a key."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 from ..errors import UsageError, some
 
 _BUFFERS = re.compile(r"(?:^|\.)(?:position_ids|num_batches_tracked|pos_embed\.pe)$")
-"""What torch writes to the file, and the model here computes by itself."""
+"""Keys that torch writes to the file, but that the model here computes itself."""
 
 _UNUSED = {"DPTForDepthEstimation": re.compile(r"neck\.fusion_stage\.layers\.0\.residual_layer1\.")}
-"""Parameters that never take part, by class: the published DPT files do without the first layer's residual."""
+"""Unused parameters, by class: the published DPT files have no residual in the first layer."""
 
 _WRONG_SHAPE = re.compile(r"size mismatch for (\S+): .*?shape (\(.*?\)) from checkpoint, .*? is (\(.*?\))")
 _OWN_NAMES = {"embedding_table": "weight", "gamma": "weight", "beta": "bias"}
@@ -21,30 +21,31 @@ _OF_A_LORA = re.compile(r"\.(?:base_layer|lora_A|lora_B)\.")
 _SHOWN = 5
 
 WITHOUT_LORA = (
-    "make the pipeline again and save it after unload_lora_weights(), or, to keep the LoRA's effect, after fuse_lora() "
-    "and then unload_lora_weights()"
+    "create the pipeline again and save it after unload_lora_weights(), or, to keep the LoRA's effect, after "
+    "fuse_lora() and then unload_lora_weights()"
 )
 """What to do about a folder that was saved while a LoRA was loaded."""
 
 
 def without_positions(keys: list[str] | None) -> list[str]:
-    """The keys that a motion module does not warn of: also ``pos_embed.pe``, which it computes by itself."""
+    """Return the keys that a motion module does not warn of: also ``pos_embed.pe``, which it computes itself."""
     return keys or [r"pos_embed\.pe$"]
 
 
 def check(model: Any, info: dict[str, list], where: str, strict: bool) -> None:
-    """Make sure that a model has got all its weights, and that none was left over.
+    """Check that a model has all its weights, and that no key was left over.
 
-    A model of transformers may be one tower of the model that the file is of; then the other towers are left over.
+    A model of transformers may be one tower of the file's model. In that case, the keys of the other towers are
+    ignored.
 
     Args:
-        model: as loaded.
+        model: the loaded model.
         info: mindone's ``loading_info``.
         where: the folder or hub id, for the message.
-        strict: False for a warning where keys are missing or unexpected; a wrong shape always is an error.
+        strict: False for a warning if keys are missing or unexpected. A wrong shape is always an error.
 
     Raises:
-        UsageError: listing what is missing, unexpected or of another shape.
+        UsageError: if keys are missing, unexpected or of another shape; the message lists them.
     """
     kind = type(model).__name__
     unused = _UNUSED.get(kind)
@@ -57,15 +58,15 @@ def check(model: Any, info: dict[str, list], where: str, strict: bool) -> None:
     if not (missing or unexpected or shapes):
         return
     if strict and any(_OF_A_LORA.search(key) for key in unexpected):
-        raise UsageError(f"the weights of {where} were saved with a LoRA in place; {WITHOUT_LORA}")
+        raise UsageError(f"the weights of {where} were saved with a LoRA loaded; {WITHOUT_LORA}")
     message = _message(where, kind, map(_in_the_file, missing), unexpected, shapes)
     if strict or shapes:
         raise UsageError(message + _remedy(bool(shapes)))
-    warnings.warn(message + "; missing ones are left at random", stacklevel=5)
+    warnings.warn(message + "; missing weights keep random values", stacklevel=5)
 
 
 def explain_shapes(error: RuntimeError, where: str, kind: str) -> None:
-    """Turn mindone's error for wrong shapes into a UsageError; another one is left alone.
+    """Convert mindone's error for wrong shapes to a UsageError. Other errors are ignored.
 
     Raises:
         UsageError: if the error lists parameters of another shape.
@@ -76,14 +77,14 @@ def explain_shapes(error: RuntimeError, where: str, kind: str) -> None:
 
 
 def _remedy(shapes: bool) -> str:
-    choice = "ignore_mismatched_sizes=True to leave such parts at random" if shapes else "strict=False for a warning"
-    return f"; fetch the weights and config.json again, both of the same model, or pass {choice}"
+    choice = "ignore_mismatched_sizes=True to keep random values there" if shapes else "strict=False for a warning"
+    return f"; fetch the weights and config.json again, both from the same model, or pass {choice}"
 
 
 def _message(where: str, kind: str, missing: Iterable[str], unexpected: Iterable[str], shapes: Iterable[str]) -> str:
     parts = (("missing", missing), ("unexpected", unexpected), ("of another shape", shapes))
-    told = [_listed(what, sorted(keys)) for what, keys in parts]
-    return f"the weights of {where} do not fit {kind}: {', '.join(text for text in told if text)}"
+    lists = [_listed(what, sorted(keys)) for what, keys in parts]
+    return f"the weights of {where} do not fit {kind}: {', '.join(text for text in lists if text)}"
 
 
 def _listed(what: str, keys: list[str]) -> str:
@@ -96,6 +97,6 @@ def _shape(key: str, found: Any, wanted: Any) -> str:
 
 
 def _in_the_file(key: str) -> str:
-    """A parameter's name as torch writes it."""
+    """Return a parameter's name in torch's spelling."""
     owner, dot, last = key.rpartition(".")
     return f"{owner}{dot}{_OWN_NAMES.get(last, last)}"

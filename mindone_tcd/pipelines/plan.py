@@ -1,4 +1,4 @@
-"""Which model and which recipe a call means, found out without loading anything."""
+"""Determine the model and the recipe of a call without loading anything."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def plan(model: str | Path, method: str, lora: str | Path | None) -> tuple[Model
 
     Args:
         model: ``shapes``, a folder, or a hub id.
-        method: a name, such as ``tcd``.
-        lora: a folder, a file or a hub id in place of the recipe's; ``none`` for no LoRA.
+        method: the name of a method, such as ``tcd``.
+        lora: a folder, a file or a hub id to use instead of the recipe's LoRA; ``none`` for no LoRA.
 
     Raises:
-        UsageError: for whatever cannot work.
+        UsageError: if an argument is invalid.
     """
     found = find_model(_name(model, "model"))
     chosen = recipe(method, found)
@@ -34,5 +34,5 @@ def plan(model: str | Path, method: str, lora: str | Path | None) -> tuple[Model
 
 def _name(value: object, argument: str) -> str:
     if not isinstance(value, str | os.PathLike):
-        raise UsageError(f"{argument} is {value!r}; expected a folder, a name or a hub id, as text or path")
+        raise UsageError(f"{argument} is {value!r}; expected a folder, a name or a hub id, as a string or path")
     return os.fspath(value)

@@ -1,6 +1,7 @@
-"""The record in a PNG file, read as what a stranger may have written: every size is bounded before it is used.
+"""Read the record in a PNG file from an untrusted source. Every size is checked against a limit before it is used.
 
-Only the chunks of the file are walked; no pixel is decoded. The bounds hold for the text chunks of others too.
+The reader walks only the chunks of the file and decodes no pixels. The limits also apply to text chunks of other
+programs.
 """
 
 from __future__ import annotations
@@ -22,34 +23,34 @@ KEY = "mindone-tcd"
 """The keyword of the text chunk that holds the record."""
 
 MOST_TEXT = 16 << 20
-"""Bytes of a record: some 10,000 records in a grid."""
+"""Maximum bytes of a record: about 10,000 records in a grid."""
 
 _MOST_DECOMPRESSED = 1 << 20
-"""Bytes of a text that is compressed, as this package writes none."""
+"""Maximum bytes of a decompressed text. This package does not write compressed texts."""
 
 MOST_SIDE = 1 << 17
-"""Pixels a side of a file that is read: a row of 16 images of the largest size."""
+"""Maximum pixels per side of a file to read: a row of 16 images of the largest size."""
 
 _MOST_CHUNKS = 1 << 16
 _MOST_TEXT_CHUNKS = 64
 _MOST_DEPTH = 8
 _MOST_DIGITS = 100
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_REMEDY = "give a PNG that mindone-tcd made"
+_REMEDY = "pass a PNG that mindone-tcd wrote"
 
 
 def read_record(path: str | Path) -> dict[str, Any]:
-    """The record in a PNG file.
+    """Read the record in a PNG file.
 
     Args:
-        path: of the file.
+        path: the file.
 
     Returns:
-        the record; the types and ranges of the fields that this version knows are checked.
+        The record. The types and ranges of the fields that this version knows are checked.
 
     Raises:
-        UsageError: if the file is missing, no PNG, damaged, carries no record or two, or one that is too large, no
-            JSON, or has values that no record has.
+        UsageError: if the file is missing, not a PNG or damaged, or has no record or several, or its record is too
+            large, not JSON, or has invalid values.
     """
     path = Path(path)
     with _opened(path) as stream:
@@ -57,21 +58,21 @@ def read_record(path: str | Path) -> dict[str, Any]:
         for keyword, text in _texts(path, stream):
             if keyword == KEY.encode():
                 if found is not None:
-                    raise UsageError(f"{path} carries several records; expected one: {_REMEDY}")
+                    raise UsageError(f"{path} has several records; expected one: {_REMEDY}")
                 found = text
     if found is None:
         raise UsageError(
-            f"{path} carries no record of how it was made: only PNGs that mindone-tcd wrote do, and a program that "
-            "saves one again may drop it"
+            f"{path} has no record of how it was generated: only PNGs that mindone-tcd wrote have one, and a program "
+            "that saves the file again may remove it"
         )
     return check_record(_parse(path, found), f"the record in {path}")
 
 
 def png_size(path: Path) -> tuple[int, int]:
-    """Width and height in pixels that a PNG file states.
+    """Return the width and height in pixels that a PNG file states.
 
     Raises:
-        UsageError: if it is no PNG, or states a size that no image has.
+        UsageError: if the file is not a PNG, or states an invalid size.
     """
     with _opened(path) as stream:
         return _header(path, stream)
@@ -79,7 +80,7 @@ def png_size(path: Path) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    if not os.path.isfile(path):  # False, not an error, for a name that is too long
+    if not os.path.isfile(path):  # returns False, instead of an error, for a name that is too long
         what = f"{path} is a folder" if os.path.isdir(path) else f"no file {path}"
         raise UsageError(f"{what}; {_REMEDY}")
     try:
@@ -96,22 +97,22 @@ def _refuse(path: Path, why: str) -> NoReturn:
 def _header(path: Path, stream: BinaryIO) -> tuple[int, int]:
     start = stream.read(33)
     if start[:8] != _SIGNATURE:
-        _refuse(path, "it is no PNG file")
+        _refuse(path, "it is not a PNG file")
     if len(start) < 33 or start[8:16] != struct.pack(">I4s", 13, b"IHDR") or _crc_is_wrong(start[12:]):
         _refuse(path, "its header is damaged")
     width, height = struct.unpack(">II", start[16:24])
     if not (0 < width <= MOST_SIDE and 0 < height <= MOST_SIDE):
-        _refuse(path, f"it states {width}x{height} pixels; at most {MOST_SIDE} a side are possible")
+        _refuse(path, f"it states {width}x{height} pixels; at most {MOST_SIDE} per side are possible")
     return width, height
 
 
 def _crc_is_wrong(chunk: bytes) -> bool:
-    """Whether a chunk, from its type to its checksum, is damaged."""
+    """Return whether a chunk, from its type to its checksum, is damaged."""
     return zlib.crc32(chunk[:-4]) != int.from_bytes(chunk[-4:], "big")
 
 
 def _texts(path: Path, stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    """Keywords and contents of the text chunks. The whole file is walked, and no other chunk is read."""
+    """Yield the keywords and contents of the text chunks. The reader walks the whole file, but reads no other chunk."""
     _header(path, stream)
     size, count = os.fstat(stream.fileno()).st_size, 0
     for _ in range(_MOST_CHUNKS):
@@ -140,14 +141,14 @@ def _texts(path: Path, stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _inflated(path: Path, kind: bytes, rest: bytes) -> bytes:
-    """What a text chunk says, from what follows its keyword; bounded where it is compressed."""
+    """Return the content of a text chunk from the bytes after its keyword. Decompression is limited."""
     if kind == b"tEXt":
         return rest
     compressed = True
     if kind == b"iTXt":  # flag, method, language, translated keyword
         compressed, fields = rest[:1] != b"\0", rest[2:].split(b"\0", 2)
         if len(fields) < 3:
-            _refuse(path, "a text chunk is cut off")
+            _refuse(path, "a text chunk is truncated")
         rest = b"\0" + fields[2]
     if not compressed:
         return rest[1:]
@@ -163,10 +164,10 @@ def _inflated(path: Path, kind: bytes, rest: bytes) -> bytes:
 
 def _parse(path: Path, text: bytes) -> Any:
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(items)
-        if len(made) != len(items):
-            raise ValueError("it has a name twice")
-        return made
+        fields = dict(items)
+        if len(fields) != len(items):
+            raise ValueError("it has a duplicate key")
+        return fields
 
     def integer(digits: str) -> int:
         if len(digits) > _MOST_DIGITS:
@@ -180,7 +181,7 @@ def _parse(path: Path, text: bytes) -> Any:
         return value
 
     def constant(name: str) -> NoReturn:
-        raise ValueError(f"{name} is no number of JSON")
+        raise ValueError(f"{name} is not a JSON number")
 
     try:
         record = json.loads(

@@ -1,4 +1,4 @@
-"""Which base model, LoRA, number of steps, guidance scale and eta belong together, as plain data."""
+"""The matching base models, LoRAs, numbers of steps, guidance scales and etas, as plain data."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from .folder import Model
 
 SHAPES = "shapes"
-"""The name of the model that ships in the package."""
+"""The name of the model in the package."""
 
 SHAPES_FOLDER = Path(__file__).resolve().parents[1] / "shapes" / "weights"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a few-step method is used. An unknown method is a :class:`UsageError` as soon as a recipe names it.
+    """The settings of a few-step method. An unknown method raises a :class:`UsageError`.
 
     Attributes:
         method: the name of a row in :data:`~mindone_tcd.schedulers.methods.METHODS`, such as ``tcd``.
         lora: a folder, a safetensors file or a hub id; None for a model that needs none.
         steps: number of inference steps.
-        guidance_scale: classifier-free guidance; 1 and below is none, and halves the cost.
-        eta: the share of fresh noise in each step, from 0 to 1; None for a method without eta, such as ``lcm``.
+        guidance_scale: classifier-free guidance; values up to 1 disable it and halve the cost.
+        eta: the stochasticity parameter, from 0 to 1; None for a method without eta, such as ``lcm``.
     """
 
     method: str
@@ -41,26 +41,26 @@ class Recipe:
 
 
 PIPELINES = ("StableDiffusionXLPipeline", "StableDiffusionPipeline", "LatentConsistencyModelPipeline")
-"""The pipelines that make images from text alone."""
+"""The pipelines that generate images from text alone."""
 
 
 def recipe(method: str, model: Model) -> Recipe:
-    """The recipe of a method for a model, still without LoRA.
+    """Return the recipe of a method for a model, without its LoRA.
 
     Args:
-        method: a name, such as ``tcd``.
-        model: as :func:`~mindone_tcd.pipelines.folder.find_model` describes it.
+        method: the name of a method, such as ``tcd``.
+        model: from :func:`~mindone_tcd.pipelines.folder.find_model`.
 
     Raises:
-        UsageError: for an unknown method, a pipeline that needs more than a prompt, and a latent consistency model
-            with a method that cannot use one.
+        UsageError: if the method is unknown, the pipeline needs more than a prompt, or the model is a latent
+            consistency model and the method cannot use one.
     """
     row = find_method(method)
     chosen = Recipe(row.name, None, steps=row.steps, guidance_scale=row.guidance_scale, eta=row.eta)
     if model.pipeline_class not in PIPELINES:
         raise UsageError(
-            f"{model.name} is a {model.pipeline_class}; this makes pictures from text alone, with one of "
-            f"{', '.join(PIPELINES)}: take the pipeline itself, by its name from mindone_tcd"
+            f"{model.name} is a {model.pipeline_class}; expected a text-to-image pipeline, one of "
+            f"{', '.join(PIPELINES)}: use the pipeline class itself, which you can import from mindone_tcd"
         )
     if not model.guidance_embedded:
         return chosen
@@ -71,10 +71,10 @@ def recipe(method: str, model: Model) -> Recipe:
 
 
 def lora_of(method: str, model: Model) -> str | None:
-    """The LoRA that a model needs for a method: a folder or a hub id; None if it needs none.
+    """Return the LoRA that a model needs for a method: a folder or a hub id; None if the model needs none.
 
     Raises:
-        UsageError: for an unknown method, and if no LoRA is known for such a model.
+        UsageError: if the method is unknown, or no LoRA is known for such a model.
     """
     row = find_method(method)
     if model.shipped:
@@ -85,6 +85,6 @@ def lora_of(method: str, model: Model) -> str | None:
     if lora is None or model.prediction_type not in (None, "epsilon"):
         raise UsageError(
             f"no {method} LoRA is known for {model.name} (a {model.pipeline_class}, cross_attention_dim "
-            f"{model.cross_attention_dim}, prediction_type {model.prediction_type}); name one with lora, or 'none'"
+            f"{model.cross_attention_dim}, prediction_type {model.prediction_type}); pass one as lora, or 'none'"
         )
     return lora

@@ -1,4 +1,4 @@
-"""The fields of a record: of which type each is, and within which bounds."""
+"""The fields of a record: their types and limits."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ Check = Callable[[Any, str], Any]
 
 
 def check_record(record: Any, where: str) -> dict[str, Any]:
-    """Check the fields that this version knows, where they are there; others are left alone.
+    """Check the fields that this version knows, if present. Other fields are ignored.
 
     Args:
-        record: what JSON gave.
-        where: what it is, for the messages: ``the record in a.png``.
+        record: the parsed JSON.
+        where: its origin, for error messages: ``the record in a.png``.
 
     Returns:
-        the record.
+        The record.
 
     Raises:
-        UsageError: if it is no object, or a field is of another type or beyond its bounds.
+        UsageError: if the record is not an object, or a field has another type or exceeds its limits.
     """
     if not isinstance(record, dict):
-        raise UsageError(f"{where} is {_shown(record)}; expected an object: give a PNG that mindone-tcd made")
+        raise UsageError(f"{where} is {_shown(record)}; expected an object: pass a PNG that mindone-tcd wrote")
     for name, check in {**_FIELDS, "grid": _grid}.items():
         if name in record:
             try:
@@ -41,7 +41,7 @@ def check_record(record: Any, where: str) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> str:
-    """A value for a message: in one line, and not too long."""
+    """Format a value for a message: on one line, truncated if it is long."""
     if isinstance(value, dict | list):
         return f"a list or object of {len(value)}"
     text = repr(value[:60] if isinstance(value, str) else value)
@@ -54,13 +54,13 @@ def _refuse(value: Any, name: str, expected: str) -> None:
 
 def _text(value: Any, name: str) -> None:
     if not isinstance(value, str) or len(value) > _MOST_CHARACTERS:
-        _refuse(value, name, f"a text of at most {_MOST_CHARACTERS} characters")
+        _refuse(value, name, f"a string of at most {_MOST_CHARACTERS} characters")
 
 
 def _whole(least: int, most: int) -> Check:
     def check(value: Any, name: str) -> None:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            _refuse(value, name, f"a whole number from {least} to {most}")
+            _refuse(value, name, f"an integer from {least} to {most}")
 
     return check
 
@@ -95,7 +95,7 @@ def _or_none(check: Check) -> Check:
 
 def _seed(value: Any, name: str) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_SEED:
-        _refuse(value, name, "a whole number of 0 or more, of at most 100 digits")
+        _refuse(value, name, "an integer from 0, of at most 100 digits")
 
 
 def _seeds(value: Any, name: str) -> None:
@@ -112,10 +112,10 @@ def _sha256(value: Any, name: str) -> None:
 
 def _texts(value: Any, name: str) -> None:
     if not isinstance(value, dict) or len(value) > 100:
-        _refuse(value, name, "an object of at most 100 texts")
+        _refuse(value, name, "an object of at most 100 strings")
     for key, text in value.items():
         if not isinstance(text, str) or len(key) + len(text) > 200:
-            _refuse(text, f"an entry of {name}", "a text of at most 200 characters")
+            _refuse(text, f"an entry of {name}", "a string of at most 200 characters")
 
 
 def _form(value: Any, name: str) -> None:
@@ -134,7 +134,7 @@ def _grid(value: Any, name: str) -> None:
 
 _SIDE = _whole(1, MOST_PIXELS_A_SIDE)
 SOURCES = ("package", "folder", "hub")
-"""Where a model or LoRA is from: it ships, lies in a folder (or a file) of the user, or has an id on the hub."""
+"""Where a model or LoRA comes from: the package, a folder (or a file) of the user, or a hub."""
 
 _FIELDS: dict[str, Check] = {
     "prompt": _text,
@@ -164,18 +164,20 @@ _FIELDS: dict[str, Check] = {
 
 
 def visible(text: str, keep: str = "") -> str:
-    r"""``text`` with what a terminal would not show, or would obey, written as ``\u001b``: control characters, escape
-    sequences, direction overrides, lone surrogates and unassigned characters. A JSON text stays the same JSON.
+    r"""Return ``text`` with characters that a terminal would hide or interpret written as ``\u001b``.
+
+    These are control characters, escape sequences, direction overrides, lone surrogates and unassigned characters. A
+    JSON text stays the same JSON.
 
     Args:
-        text: to be printed.
-        keep: control characters that stay.
+        text: the text to print.
+        keep: control characters to keep.
     """
     return re.sub("[^ -~]", lambda match: match[0] if match[0] in keep else _escaped(match[0]), text)
 
 
 def _escaped(character: str) -> str:
-    # Joiners are needed in some scripts and emoji; spaces of other widths are no danger.
+    # Some scripts and emoji need joiners. Spaces of other widths are harmless.
     if character.isprintable() or character in "\u200c\u200d" or unicodedata.category(character) == "Zs":
         return character
     units = character.encode("utf-16-be", "surrogatepass")

@@ -1,6 +1,6 @@
-"""What a record says of where a model and its LoRA come from: a name and a digest of the weights; paths on request.
+"""The record fields for the origin of a model and its LoRA: a name and a digest of the weights; paths on request.
 
-A path tells who made an image and on which machine, so none is written unless the user asks for it.
+A path reveals the user's name and machine, so records contain no path unless the user asks for it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from .weights import Weights
 
 
 def model_fields(model: Model, weights: Weights | None, paths: bool) -> dict[str, Any]:
-    """The fields ``model`` (the name), ``model_from``, ``model_sha256``, and ``model_path`` for a folder.
+    """Return ``model`` (the name), ``model_from``, ``model_sha256``, and ``model_path`` for a folder.
 
     Args:
-        model: which it is.
+        model: the model.
         weights: its weights, None if unknown.
-        paths: whether the path of a folder is told.
+        paths: whether to include the path of a folder.
     """
     digest = weights and weights.sha256()
     if model.shipped:
@@ -32,14 +32,13 @@ def model_fields(model: Model, weights: Weights | None, paths: bool) -> dict[str
 
 
 def lora_fields(model: Model, recipe: Recipe, weights: Weights | None, paths: bool) -> dict[str, Any]:
-    """The fields ``lora`` (the name, ``shipped``, or None), ``lora_from``, ``lora_sha256``, and ``lora_path`` for a
-    file or folder.
+    """Return ``lora`` (name, ``shipped``, None), ``lora_from``, ``lora_sha256``; for files and folders ``lora_path``.
 
     Args:
-        model: for which it is.
-        recipe: which names it.
+        model: the LoRA's model.
+        recipe: the recipe that names the LoRA.
         weights: its weights, None if unknown.
-        paths: whether the path of a file or folder is told.
+        paths: whether to include the path of a file or folder.
     """
     if recipe.lora is None:
         return {"lora": None, "lora_from": None, "lora_sha256": None}

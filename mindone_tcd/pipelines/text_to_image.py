@@ -1,4 +1,4 @@
-"""Prompt in, pictures out: a mindone pipeline with its recipe."""
+"""Text to image: a mindone pipeline with its recipe."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .weights import weights_of_lora, weights_of_model
 
 
 class TextToImage:
-    """A loaded pipeline that is called with a prompt; made by :func:`mindone_tcd.load`.
+    """A loaded pipeline; created by :func:`mindone_tcd.load`, and called with a prompt.
 
     Attributes:
-        pipeline: the mindone pipeline itself, for all that this short form leaves out.
-        model: which model it is.
+        pipeline: the mindone pipeline itself, for everything that this class does not cover.
+        model: the model.
         recipe: the method with its defaults for steps, guidance scale and eta.
-        dtype: the name of the dtype that it computes in.
-        record_paths: whether the records hold the paths of the model's and the LoRA's folder.
+        dtype: the name of the computation dtype.
+        record_paths: whether the records contain the paths of the model's and the LoRA's folder.
     """
 
     def __init__(
@@ -57,26 +57,26 @@ class TextToImage:
         size: int | tuple[int, int] | None = None,
         batch_size: int = 4,
     ) -> list[Picture]:
-        """Make pictures.
+        """Generate images.
 
         Args:
-            prompt: what they are to show.
-            negative_prompt: what they are not to show; heeded with a guidance scale above 1 only, and not by UNets that
-                take the guidance scale themselves.
-            seed: of the first picture, 0 or more; the next ones have the numbers that follow.
-            count: how many.
+            prompt: what the images should show.
+            negative_prompt: what they should not show; only used with a guidance scale above 1, and not used by UNets
+                with guidance embedding.
+            seed: the seed of the first image, 0 or more; the following images have the following numbers.
+            count: the number of images.
             steps: number of inference steps, from 1 to the method's ``max_steps``; None for the recipe's.
-            guidance_scale: None for the recipe's; above 1 the UNet sees a batch twice as large.
-            eta: the share of fresh noise in each step, 0 to 1; None for the recipe's.
+            guidance_scale: None for the recipe's; above 1, the UNet processes a batch of twice the size.
+            eta: the stochasticity parameter, 0 to 1; None for the recipe's.
             size: pixels, or (width, height); None for the model's.
-            batch_size: how many pictures are computed at once. Each has its own stream of noise, so that a picture
-                made alone and in a batch differ only by rounding.
+            batch_size: how many images are computed at once. Each image has its own noise stream, so an image generated
+                alone and in a batch differs only by rounding.
 
         Returns:
-            ``count`` pictures with their records.
+            ``count`` images with their records.
 
         Raises:
-            UsageError: for a value that cannot work, before any work is done.
+            UsageError: if a value is invalid, before any work.
         """
         request = make_request(
             self.model,
@@ -93,14 +93,14 @@ class TextToImage:
         return [picture for batch in self.batches(request, batch_size) for picture in batch]
 
     def batches(self, request: Request, batch_size: int = 4) -> Iterator[list[Picture]]:
-        """The pictures of a checked request as they get ready, ``batch_size`` at a time."""
+        """Yield the images of a checked request as they are finished, ``batch_size`` at a time."""
         batch_size = whole_number(batch_size, "batch_size", 1)
         for start in range(0, len(request.seeds), batch_size):
             yield self.make_batch(request, request.seeds[start : start + batch_size])
 
     @one_at_a_time
     def make_batch(self, request: Request, seeds: tuple[int, ...]) -> list[Picture]:
-        """The pictures of these seeds, computed together."""
+        """Generate the images of these seeds in one batch."""
         options: dict[str, Any] = {} if request.eta is None else {"eta": request.eta}
         if request.negative_prompt and heeds_negative_prompt(self.model, request.guidance_scale):
             options["negative_prompt"] = text_for(self.model, request.negative_prompt)
@@ -133,7 +133,7 @@ class TextToImage:
         }
 
     def sources(self) -> dict[str, Any]:
-        """The fields of a record that say which method, model and LoRA this is, with digests of the weights."""
+        """Return the record fields for the method, model and LoRA, with digests of the weights."""
         return {
             **model_fields(self.model, self._weights, self.record_paths),
             "method": self.recipe.method,

@@ -1,8 +1,8 @@
-"""Which weights a model or LoRA has: a SHA-256 over its safetensors files, for the record of an image.
+"""Identify the weights of a model or LoRA by a SHA-256 digest of its safetensors files, for an image's record.
 
-The digest of a LoRA is that of its file. The digest of a model covers the names and contents of the weights of all its
-parts: in each folder that ``model_index.json`` names, the files without a variant, or all of them where each has one.
-It covers no configuration, no tokenizer and no scheduler.
+A LoRA's digest is that of its file. A model's digest covers the names and contents of the weight files of all its
+components. In each folder that ``model_index.json`` names, these are the files without a variant, or all files if each
+has a variant. It does not cover configurations, tokenizers and the scheduler.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from ..errors import UsageError
 from .folder import Model, lora_file, part_folders
 
 State = tuple[int, int, int]
-"""Size in bytes, time of the last change in nanoseconds, and number in the file system."""
+"""Size in bytes, modification time in nanoseconds, and inode number."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Safetensors files as they were when a pipeline was loaded from them.
+    """The safetensors files of a pipeline at the time of loading.
 
     Attributes:
-        files: path by name; the names go into the digest.
-        states: of the files, in the same order.
+        files: path by name; the digest covers the names.
+        states: the states of the files, in the same order.
     """
 
     files: Mapping[str, Path]
     states: tuple[State, ...]
 
     def sha256(self) -> str | None:
-        """64 hexadecimal digits; None if a file was changed or removed since, so that nobody can tell any more.
+        """Return 64 hexadecimal digits; None if a file has changed or was removed since, so that the digest is unknown.
 
-        The files are read once a process.
+        Each file is read once per process.
         """
         try:
             if tuple(map(_state, self.files.values())) != self.states:
@@ -55,7 +55,7 @@ class Weights:
 
 
 def weights_of_model(model: Model) -> Weights | None:
-    """The weights of a model as they are now; None for a model of the hub that is not whole on this machine."""
+    """Return the current weights of a model; None for a hub model that is not completely cached."""
     folder = Path(model.location) if model.local else _folder_of_hub(model.location)
     if folder is None:
         return None
@@ -67,10 +67,10 @@ def weights_of_model(model: Model) -> Weights | None:
 
 
 def weights_of_lora(lora: str | Path) -> Weights | None:
-    """The weights of a LoRA as they are now; None for a hub id.
+    """Return the current weights of a LoRA; None for a hub id.
 
     Args:
-        lora: a file, the folder of one, or a hub id.
+        lora: a file, its folder, or a hub id.
 
     Raises:
         UsageError: if the folder holds no safetensors file, or several.
@@ -82,7 +82,7 @@ def weights_of_lora(lora: str | Path) -> Weights | None:
 
 
 def _files(part: Path) -> list[Path]:
-    """The weights that are loaded: a name such as ``model.fp16.safetensors`` is that of a variant."""
+    """Return the weight files that loading reads. A name such as ``model.fp16.safetensors`` has a variant."""
     files = sorted(part.glob("*.safetensors"))
     return [path for path in files if "." not in path.stem] or files
 
@@ -101,7 +101,7 @@ def _state(path: Path) -> State:
 
 @functools.lru_cache(maxsize=1024)
 def _sha256(path: Path, state: State) -> str:
-    """Of a file's content. ``state`` is there for the cache: a file that has changed is read again."""
+    """Return the digest of a file's content. ``state`` is a cache key: a changed file is read again."""
     digest, block = hashlib.sha256(), memoryview(bytearray(1 << 20))
     with path.open("rb", buffering=0) as stream:
         while length := stream.readinto(block):
@@ -110,7 +110,7 @@ def _sha256(path: Path, state: State) -> str:
 
 
 def _folder_of_hub(name: str) -> Path | None:
-    """Where huggingface_hub keeps a repository on this machine; nothing is fetched."""
+    """Return the cache folder of a repository in huggingface_hub's cache. Nothing is downloaded."""
     import huggingface_hub
 
     found = huggingface_hub.try_to_load_from_cache(name, "model_index.json")

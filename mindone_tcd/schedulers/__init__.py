@@ -1,7 +1,7 @@
 """Samplers for 1 to 8 steps.
 
-Names load when they are first used, because MindSpore and mindone take seconds to import. `methods.py` lists the samplers
-and needs neither.
+Names load when they are first used, because MindSpore and mindone take seconds to import. `methods.py` lists the
+samplers and needs neither.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Does this machine make the pictures that it should? Known results of the shipped model, and a report to send."""
+"""Check that this machine reproduces known images of the shipped model, and report the result."""

@@ -1,6 +1,6 @@
-"""Ways to use the shipped model whose pictures are known: made by diffusers on torch, stored in `pictures.npz`.
+"""Calls of the shipped model with known images, which diffusers on torch generated; stored in `pictures.npz`.
 
-`tools/reference/pictures.py` makes the file: float32, noise from PCG64, of each picture every fourth pixel.
+`tools/reference/pictures.py` creates the file: every fourth pixel of each image as float32, with noise from PCG64.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ CASES: dict[str, dict[str, Any]] = {
     "lcm-4": {"method": "lcm", "steps": 4, "guidance": 0.0},
     "lcm-2-guidance-2": {"method": "lcm", "steps": 2, "guidance": 2.0},
 }
-"""Scheduler and LoRA, steps, eta and guidance scale; above 1 there is a negative prompt."""
+"""Scheduler and LoRA, steps, eta and guidance scale. With a guidance scale above 1, there is a negative prompt."""
 
 
 def known() -> dict[str, np.ndarray]:
-    """The pictures of each case: float32 (2, 32, 32, 3) in [0, 1]."""
+    """Return the known images of each case: float32 (2, 32, 32, 3) in [0, 1]."""
     with np.load(FILE) as stored:
         return dict(stored)
 
 
-def kept(pictures: np.ndarray) -> np.ndarray:
-    """The part of pictures (n, height, width, 3) that is stored."""
+def stored_pixels(pictures: np.ndarray) -> np.ndarray:
+    """Return the pixels of images (n, height, width, 3) that are stored."""
     return pictures[:, ::4, ::4]
 
 
 def streams() -> list[np.random.Generator]:
-    """The noise of a case, one stream for each picture."""
+    """Return the noise generators of a case, one per image."""
     return [generator(seed) for seed in SEEDS]
 
 
 def arguments(case: dict[str, Any]) -> dict[str, Any]:
-    """What a pipeline, of mindone or diffusers, is called with, but for the noise."""
+    """Return the arguments of a pipeline call, of mindone or diffusers, except for the noise."""
     return {
         "prompt": PROMPTS,
         "negative_prompt": [NEGATIVE] * 2 if case["guidance"] > 1 else None,

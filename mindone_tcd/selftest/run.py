@@ -1,4 +1,4 @@
-"""The selftest: known pictures made again, eagerly and compiled, on whatever device this is."""
+"""The selftest: generate known images again, eagerly and compiled, on any device."""
 
 from __future__ import annotations
 
@@ -12,27 +12,29 @@ import numpy as np
 
 from ..environment import versions
 from ..errors import first_line
-from .cases import CASES, arguments, kept, known, streams
+from .cases import CASES, arguments, known, stored_pixels, streams
 
 CHECKED = ("tcd-4", "tcd-3-eta-0-guidance-3", "lcm-4")
 
 ALLOWED = {"float32": (1e-3, 1e-4), "float16": (1e-1, 1e-2), "bfloat16": (5e-1, 5e-2)}
-"""Largest and mean difference of pixels in [0, 1] from the known ones. On a CPU float32 gives some 1e-5 and 1e-6: the
-rest is room for devices that round products to fewer bits. A wrong constant, weight or draw gives a mean above 1e-1."""
+"""The largest and the mean difference allowed between pixels in [0, 1] and the known ones. On a CPU, float32 differs by
+about 1e-5 and 1e-6. The margin is for devices that round products to fewer bits. A wrong constant, weight or noise
+value gives a mean above 1e-1.
+"""
 
 
 def selftest(dtype: str | None = None, say: Callable[[str], None] = print) -> bool:
-    """Make the known pictures of the shipped model and compare them.
+    """Generate the known images of the shipped model and compare them.
 
     Args:
-        dtype: as of :func:`mindone_tcd.load`.
-        say: takes the lines of the report.
+        dtype: see :func:`mindone_tcd.load`.
+        say: prints one line of the report.
 
     Returns:
-        Whether every comparison could be made and was within ``ALLOWED``.
+        Whether every comparison ran and was within ``ALLOWED``.
 
     Raises:
-        UsageError: for a dtype that does not run here.
+        UsageError: if the dtype does not run on this device.
     """
     from .. import cpu
     from ..compiled import compile_pipeline, uncompile_pipeline
@@ -40,9 +42,9 @@ def selftest(dtype: str | None = None, say: Callable[[str], None] = print) -> bo
 
     started = time.perf_counter()
     method = CASES[CHECKED[0]]["method"]
-    paints: dict[str, Any] = {method: load(method=method, dtype=dtype)}
+    loaded: dict[str, Any] = {method: load(method=method, dtype=dtype)}
     loading = time.perf_counter() - started
-    dtype = paints[method].dtype
+    dtype = loaded[method].dtype
     largest, mean = ALLOWED[dtype]
     say(", ".join(f"{name} {version}" for name, version in versions().items()))
     kernels = ", native kernels" if cpu.enabled() and cpu.native_kernels() else ""
@@ -54,13 +56,13 @@ def selftest(dtype: str | None = None, say: Callable[[str], None] = print) -> bo
     for name in CHECKED:
         method = CASES[name]["method"]
         try:
-            if method not in paints:
-                paints[method] = load(method=method, dtype=dtype)
+            if method not in loaded:
+                loaded[method] = load(method=method, dtype=dtype)
         except Exception as error:
             say(f"{name:24}loading failed: {first_line(error)}")
             failures += 2
             continue
-        pipe = paints[method].pipeline
+        pipe = loaded[method].pipeline
         pipe.set_progress_bar_config(disable=True)
         for form in ("eager", "compiled"):
             (compile_pipeline if form == "compiled" else uncompile_pipeline)(pipe)
@@ -70,19 +72,19 @@ def selftest(dtype: str | None = None, say: Callable[[str], None] = print) -> bo
                 say(f"{name:24}{form:10}failed: {first_line(error)}")
                 failures += 1
                 continue
-            away = np.abs(kept(found).astype(np.float64) - pictures[name])
+            away = np.abs(stored_pixels(found).astype(np.float64) - pictures[name])
             good = bool(away.max() <= largest and away.mean() <= mean and same)
-            verdict = "" if good else "  DIFFERS" if same else "  ANOTHER PICTURE THE SECOND TIME"
+            verdict = "" if good else "  DIFFERS" if same else "  SECOND RUN DIFFERS"
             say(f"{name:24}{form:10}{away.max():9.1e}{away.mean():9.1e}{first:10.2f}{again:10.2f}{verdict}")
             failures += not good
         uncompile_pipeline(pipe)
     count = 2 * len(CHECKED)
-    say(f"\n{count - failures} of {count} as they should be")
+    say(f"\n{count - failures} of {count} passed")
     return failures == 0
 
 
 def _twice(pipe: Any, case: dict[str, Any]) -> tuple[np.ndarray, float, float, bool]:
-    """The pictures, seconds of the first and second making, and whether both were the same."""
+    """Return the images, the seconds of the first and the second run, and whether both runs gave the same images."""
     made, seconds = [], []
     for _ in range(2):
         started = time.perf_counter()

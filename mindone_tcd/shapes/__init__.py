@@ -1,1 +1,1 @@
-"""The small trained model that ships: the world it draws, the judge of its pictures, and its weights."""
+"""The small trained model that ships with the package: its scenes, the judge of its images, and its weights."""

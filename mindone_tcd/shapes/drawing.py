@@ -1,4 +1,4 @@
-"""Drawing a scene: each shape is a signed distance function, its edge one pixel of anti-aliasing wide."""
+"""Draw a scene. Each shape is a signed distance function with an anti-aliased edge one pixel wide."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from .grammar import COLOURS, Scene
 
 COLOUR_JITTER = 0.025
-"""Standard deviation of a drawn colour around its name's value, on a scale of 0 to 1."""
+"""Standard deviation of a drawn color around its name's value, on a scale of 0 to 1."""
 
 
 def distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Signed distance (approximate, negative inside) to a shape of radius about 1 around the origin, y down.
+    """Return the signed distance (approximate, negative inside) to a shape of radius about 1 around the origin, y down.
 
     Args:
-        shape: a name of ``SHAPES``.
+        shape: a name in ``SHAPES``.
         x: horizontal coordinates in radii.
         y: vertical coordinates in radii, broadcast with ``x``.
     """
@@ -50,7 +50,7 @@ def distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _heart(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    # Two circles of radius √2/4 around (±1/4, 3/4), joined to the tip at the origin by lines of 45 degrees.
+    # Two circles of radius √2/4 around (±1/4, 3/4), connected to the tip at the origin by lines at 45 degrees.
     lobe = np.sqrt((x - 0.25) ** 2 + (y - 0.75) ** 2) - math.sqrt(2) / 4
     along = np.maximum(x + y, 0) / 2
     edge = np.minimum(x**2 + (y - 1) ** 2, (x - along) ** 2 + (y - along) ** 2)
@@ -59,7 +59,7 @@ def _heart(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def coverage(shape: str, x: float, y: float, radius: float, size: int) -> np.ndarray:
-    """How much of each pixel of a ``size`` × ``size`` picture the shape covers: float32 in [0, 1]."""
+    """Return how much of each pixel of a ``size`` × ``size`` image the shape covers: float32 in [0, 1]."""
     grid = ((np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1).astype(np.float32)
     scaled = distance(shape, (grid[None, :] - x) / radius, (grid[:, None] - y) / radius)
     return np.clip(0.5 - scaled * (radius * size / 2), 0, 1).astype(np.float32)
@@ -69,9 +69,9 @@ def draw(scene: Scene, size: int = 128, rng: np.random.Generator | None = None) 
     """Draw a scene.
 
     Args:
-        scene: what to draw.
+        scene: the scene.
         size: width and height in pixels.
-        rng: where given, each colour varies a little around its name's value.
+        rng: if given, each color varies a little around its name's value.
 
     Returns:
         float32 of shape (size, size, 3), values in [0, 1].

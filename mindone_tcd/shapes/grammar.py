@@ -1,7 +1,7 @@
-"""The small world that the shipped model draws: its scenes, their captions, and which scenes training never saw.
+"""The scenes that the shipped model can generate, their captions, and which scenes training never uses.
 
-A :class:`Scene` says what is on a picture. :func:`caption` writes it as an English phrase, :func:`parse` reads such a
-phrase back, and :func:`held_out` tells whether a (shape, colour, background) combination is kept from training.
+A :class:`Scene` describes an image. :func:`caption` turns it into an English phrase, :func:`parse` parses such a
+phrase, and :func:`held_out` says whether a (shape, color, background) combination is excluded from training.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "gray": (130, 130, 130),
     "brown": (115, 65, 30),
 }
-"""Colour names and their sRGB values (0 to 255)."""
+"""Color names and their sRGB values (0 to 255)."""
 
 SHAPES: tuple[str, ...] = ("circle", "square", "triangle", "star", "ring", "cross", "heart", "diamond", "moon")
 
 SIZES: dict[str, tuple[float, float]] = {"small": (0.26, 0.36), "medium": (0.42, 0.54), "large": (0.62, 0.78)}
-"""Size words and the range of radii they stand for (the picture spans -1 to 1)."""
+"""Size words and their ranges of radii (the image spans -1 to 1)."""
 
 POSITIONS: dict[str, tuple[int, int]] = {
     "center": (0, 0),
@@ -52,7 +52,7 @@ RELATIONS: dict[str, tuple[int, int]] = {
     "above": (0, -1),
     "below": (0, 1),
 }
-"""How the first object stands to the second, and the direction from the centre to the first."""
+"""Relations of the first object to the second, and the direction from the center to the first."""
 
 FILLER: tuple[str, ...] = ("a", "an", "the", "of", "on", "in", "to", "and", "at", "with", "is", "picture", "image",
                            "background", "corner", ",", ".")  # fmt: skip
@@ -64,14 +64,14 @@ VOCABULARY: tuple[str, ...] = tuple(
         [*FILLER, *COLOURS, *SHAPES, *SIZES, *(w for p in POSITIONS for w in p.split()), "above", "below", *_UNTRAINED]
     )
 )
-"""The words that are one token each. Training's captions have fewer: :data:`mindone_tcd.shapes.prompts.TRAINED`."""
+"""The words that are one token each. Training captions use a subset: :data:`mindone_tcd.shapes.prompts.TRAINED`."""
 
 HELD_OUT_SHARE = 0.15
 
 
 @dataclass(frozen=True)
 class Thing:
-    """One object: what it is, and where. Lengths are in half pictures, so the picture spans -1 to 1 (y down)."""
+    """One object: its shape, color and position. Lengths are in half images, so the image spans -1 to 1 (y down)."""
 
     shape: str
     colour: str
@@ -82,14 +82,14 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """What a picture shows.
+    """The content of an image.
 
     Attributes:
-        background: a colour name.
+        background: a color name.
         things: one or two objects; the first is the caption's subject.
-        size: the size word of a single object, or None where the caption does not say it.
+        size: the size word of a single object; None if the caption has none.
         position: the position word of a single object, or None.
-        relation: how the first of two objects stands to the second, else None.
+        relation: the relation of the first of two objects to the second, else None.
     """
 
     background: str
@@ -100,18 +100,18 @@ class Scene:
 
 
 def held_out(shape: str, colour: str, background: str) -> bool:
-    """Whether training never draws this combination (about 15 % of the 1,188), decided by a hash of the words."""
+    """Return whether training excludes this combination (about 15 % of the 1,188), decided by a hash of the words."""
     digest = hashlib.sha256(f"{shape}/{colour}/{background}".encode()).digest()
     return int.from_bytes(digest[:4], "big") / 2**32 < HELD_OUT_SHARE
 
 
 def random_scene(rng: np.random.Generator, two: float = 0.2, unseen: bool | None = False) -> Scene:
-    """Draw a scene.
+    """Return a random scene.
 
     Args:
-        rng: the source of chance.
+        rng: the random generator.
         two: the share of scenes with two objects.
-        unseen: False for training's combinations, True for held-out ones only, None for all.
+        unseen: False for combinations used in training, True for held-out combinations only, None for all.
     """
     names = list(COLOURS)
     while True:
@@ -123,8 +123,8 @@ def random_scene(rng: np.random.Generator, two: float = 0.2, unseen: bool | None
         if pair and first == second and shapes[0] == shapes[1]:
             continue
         combinations = [(shapes[0], first), (shapes[1], second)][: 2 if pair else 1]
-        kept = [held_out(str(s), str(c), str(background)) for s, c in combinations]
-        if unseen is None or (all(kept) if unseen else not any(kept)):
+        excluded = [held_out(str(s), str(c), str(background)) for s, c in combinations]
+        if unseen is None or (all(excluded) if unseen else not any(excluded)):
             break
     if pair:
         relation = str(rng.choice(list(RELATIONS)))
@@ -148,13 +148,13 @@ def random_scene(rng: np.random.Generator, two: float = 0.2, unseen: bool | None
 def caption(
     scene: Scene, rng: np.random.Generator | None = None, say_size: bool = True, say_position: bool = True
 ) -> str:
-    """The scene as a phrase.
+    """Return the scene as a phrase.
 
     Args:
-        scene: what to describe.
-        rng: where given, one of several wordings is chosen by chance; else the plainest.
-        say_size: name the size, if the scene has one.
-        say_position: name the position, if the scene has one.
+        scene: the scene.
+        rng: if given, it selects one of several wordings; else the plainest wording is used.
+        say_size: state the size, if the scene has one.
+        say_position: state the position, if the scene has one.
     """
     first = scene.things[0]
     words = f"{first.colour} {first.shape}"
@@ -178,12 +178,12 @@ def caption(
 
 
 def split_words(prompt: str) -> list[str]:
-    """The prompt's words in lower case; a comma or full stop is a word of its own."""
+    """Return the prompt's words in lower case; a comma or full stop is a separate word."""
     return re.findall(r"[^\s,.]+|[,.]", prompt.lower())
 
 
 def parse(prompt: str) -> Scene | None:
-    """Read a caption back, or return None where it is not of the grammar. Places are left at their defaults."""
+    """Parse a caption; return None if it does not match the grammar. Coordinates and radii keep their defaults."""
     text = " ".join(w for w in split_words(prompt) if w not in (",", ".", "a", "an"))
     colour, shape = "|".join(COLOURS), "|".join(SHAPES)
     single = (

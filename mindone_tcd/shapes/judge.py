@@ -1,11 +1,11 @@
-"""A judge that looks at a picture and says what is on it, without a neural network.
+"""Judge what an image shows, without a neural network.
 
-It takes the background from the picture's frame, cuts out what differs from it, and holds each of the nine shapes
-against each cut-out: the name is the shape whose drawing overlaps best, and below ``MIN_OVERLAP`` it has no name.
-A smeared or broken shape is no shape then, where a classifier would have to choose one.
+The judge takes the background color from the image's border and segments the regions that differ from it. It compares
+each region with a rendering of each of the nine shapes. The region gets the name of the shape with the best overlap, or
+no name below ``MIN_OVERLAP``. So a smeared or broken shape gets no name, whereas a classifier would have to choose one.
 
-:attr:`Verdict.right` is lax: an overlap of 0.8 still looks wrong to a person. :attr:`Verdict.clean` asks for an overlap
-of 0.9, and for an image without ghosts, with fills of one color and with round circles.
+:attr:`Verdict.right` is lax: a shape with an overlap of 0.8 still looks wrong to a person. :attr:`Verdict.clean` needs
+an overlap of 0.9, no ghosts, fills of one color and round circles.
 """
 
 from __future__ import annotations
@@ -20,47 +20,47 @@ from .drawing import coverage, distance
 from .grammar import COLOURS, POSITIONS, RELATIONS, SHAPES, SIZES, Scene
 
 MIN_OVERLAP = 0.80
-"""Least intersection over union with a shape's drawing at which a cut-out bears the shape's name."""
+"""Minimum intersection over union with a rendered shape at which a region gets the shape's name."""
 STRICT_OVERLAP = 0.90
-"""Least intersection over union at which a shape also looks clean."""
+"""Minimum intersection over union at which a shape also looks clean."""
 MIN_AREA = 0.004
-"""Smaller specks (as a share of the image) are no things; see ``MIN_GHOST_AREA``."""
+"""Smaller regions (as a share of the image) do not count as things; see ``MIN_GHOST_AREA``."""
 MIN_GHOST_AREA = 0.002
-"""A region this large (as a share of the image) that belongs to no thing is a ghost."""
+"""A region of at least this size (as a share of the image) that belongs to no thing is a ghost."""
 MIN_THING_DISTANCE = 0.18
 """A thing differs from the background by more than this distance in RGB (each channel 0 to 1)."""
 MIN_GHOST_DISTANCE = 0.10
-"""A ghost does so by more than this. Reconstructions of the shipped autoencoder stay below 0.09 away from the rims."""
+"""A ghost differs by more than this. Away from the rims, reconstructions of the shipped VAE stay below 0.09."""
 RIM = 3
-"""How many pixels around a thing belong to its rim and are no ghost."""
+"""Width in pixels of the rim around a thing in which nothing counts as a ghost."""
 MIN_TONE_DISTANCE = 0.15
-"""Least distance in RGB of the two colors of a two-tone fill; named colors are at least 0.36 apart."""
+"""Minimum distance in RGB of the two colors of a two-tone fill; named colors differ by at least 0.36."""
 MIN_TONE_SHARE = 0.10
-"""Least share of a thing's inside that each of the two colors covers."""
+"""Minimum share of a thing's interior that each of the two colors covers."""
 MAX_FLAT_STEP = 0.04
-"""A pixel of a fill differs by less than this distance in RGB from the pixels beside it; a pixel of an edge by more."""
+"""Maximum distance in RGB between a pixel of a fill and its neighbors; pixels of an edge differ by more."""
 MIN_ROUNDNESS = 0.97
-"""Least roundness at which a circle is round. An ellipse reaches it up to an aspect of about 1.3."""
+"""Minimum roundness of a round circle. An ellipse reaches it up to an aspect ratio of about 1.3."""
 STRICT_ROUNDNESS = 0.99
-"""Least roundness at which a circle also looks round. Reconstructions of the shipped autoencoder reach 0.998."""
+"""Minimum roundness at which a circle also looks round. Reconstructions of the shipped VAE reach 0.998."""
 MAX_COLOUR_DISTANCE = 0.30
-"""Beyond this distance in RGB (each channel 0 to 1) from every named colour, a colour has no name."""
+"""A color farther than this in RGB (each channel 0 to 1) from every named color has no name."""
 
 _PALETTE = np.array(list(COLOURS.values())) / 255
 
 
 @dataclass(frozen=True)
 class Found:
-    """One thing on an image; lengths in half images as in :class:`~mindone_tcd.shapes.grammar.Thing`.
+    """One thing in an image. Lengths are in half images, as in :class:`~mindone_tcd.shapes.grammar.Thing`.
 
     Attributes:
-        shape: the shape that overlaps best, or None where it overlaps by less than ``MIN_OVERLAP``.
+        shape: the shape with the best overlap; None if that overlap is below ``MIN_OVERLAP``.
         colour: the name of the fill's color, or None.
-        x, y, radius: where the best drawing lies, and how large it is.
+        x, y, radius: position and size of the best-matching rendering.
         overlaps: intersection over union with each of ``SHAPES``, in [0, 1].
         rgb: the fill's median color, in [0, 1].
         two_tone: whether two colors fill it.
-        roundness: 4π · area / perimeter² of the outline, over that of a drawn circle of the same radius.
+        roundness: 4π · area / perimeter² of the outline, relative to a rendered circle of the same radius.
     """
 
     shape: str | None
@@ -76,13 +76,13 @@ class Found:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the judge sees.
+    """What the judge detects in an image.
 
     Attributes:
         background: the background's color name, or None.
-        things: largest first.
+        things: the things, largest first.
         rgb: the background's color, in [0, 1].
-        ghosts: how many regions that belong to no thing differ from the background.
+        ghosts: the number of regions that differ from the background and belong to no thing.
     """
 
     background: str | None
@@ -96,14 +96,14 @@ class Verdict:
     """Which parts of a caption an image shows, and how cleanly.
 
     Attributes:
-        overlap: the least intersection over union of a thing with the shape that is asked for, in [0, 1]; 0 where the
-            number of things is wrong or another shape overlaps better.
-        colour, background: whether the colors of the things and of the background are the ones asked for.
-        size, position, relation: the same, where the caption names them, else None.
-        ghosts: objects that nobody asked for: things beyond the number in the caption, and fainter or smaller regions.
-        two_tone: whether a thing has a fill of two colors.
-        roundness: the least roundness of the circles asked for, where 1 is a drawn circle; 0 where the number of things
-            is wrong; None where the caption asks for no circle.
+        overlap: the minimum intersection over union of a thing with its expected shape, in [0, 1]; 0 if the number of
+            things is wrong or another shape overlaps better.
+        colour, background: whether the colors of the things and of the background are as expected.
+        size, position, relation: the same, if the caption names them, else None.
+        ghosts: the number of unexpected objects: things beyond the caption's number, and fainter or smaller regions.
+        two_tone: whether any thing has a fill of two colors.
+        roundness: the minimum roundness of the expected circles, where 1 is a rendered circle; 0 if the number of
+            things is wrong; None if the caption has no circle.
     """
 
     overlap: float
@@ -118,35 +118,35 @@ class Verdict:
 
     @property
     def shape(self) -> bool:
-        """Whether each thing bears the name of the shape asked for."""
+        """Whether each thing has the expected shape."""
         return self.overlap >= MIN_OVERLAP
 
     @property
     def right(self) -> bool:
-        """Shape, color, background and relation are as asked, with an overlap of ``MIN_OVERLAP``."""
+        """Whether shape, color, background and relation are as expected, with an overlap of ``MIN_OVERLAP``."""
         return self.right_at(MIN_OVERLAP)
 
     def right_at(self, threshold: float) -> bool:
-        """The same with another least overlap, in (0, 1]."""
+        """Return the same as :attr:`right` for another minimum overlap, in (0, 1]."""
         if not 0 < threshold <= 1:
-            raise ValueError(f"the least overlap must be above 0 and at most 1, not {threshold}")
+            raise ValueError(f"threshold is {threshold}; expected a minimum overlap above 0 and at most 1")
         return self.overlap >= threshold and self.colour and self.background and self.relation is not False
 
     @property
     def round(self) -> bool | None:
-        """Whether the circles asked for are round within 3 %; None where the caption asks for none."""
+        """Whether the expected circles are round within 3 %; None if the caption has none."""
         return None if self.roundness is None else self.roundness >= MIN_ROUNDNESS
 
     @property
     def clean(self) -> bool:
-        """Right at ``STRICT_OVERLAP``, no ghosts, no two-tone fills, and circles of ``STRICT_ROUNDNESS``."""
+        """Whether the image is right at ``STRICT_OVERLAP``, without ghosts and two-tone fills, with round circles."""
         smooth = self.roundness is None or self.roundness >= STRICT_ROUNDNESS
         return self.right_at(STRICT_OVERLAP) and not self.ghosts and not self.two_tone and smooth
 
 
 @lru_cache(maxsize=1)
 def _proportions() -> dict[str, tuple[float, float, float]]:
-    """For each shape of radius 1: its area and the centre of its area."""
+    """Return, for each shape of radius 1, its area and the center of its area."""
     y, x = np.mgrid[-1.2:1.2:401j, -1.2:1.2:401j]
     cell = (2.4 / 400) ** 2
     out = {}
@@ -163,7 +163,7 @@ def _colour_name(rgb: np.ndarray) -> str | None:
 
 def _overlap(mask: np.ndarray, shape: str, x: float, y: float, radius: float) -> float:
     size = mask.shape[0]
-    # No shape reaches 1.2 radii from its middle, so nothing is drawn outside this window.
+    # No shape extends beyond 1.2 radii from its center, so the rendering covers only this window.
     first, last = ((np.array([x, y]) + reach * radius + 1) * size / 2 for reach in (-1.2, 1.2))
     (left, top), (right, bottom) = np.clip(np.floor([first, last + 1]), 0, size).astype(int)
     grid = ((np.arange(size) + 0.5) / size * 2 - 1).astype(np.float32)
@@ -173,7 +173,7 @@ def _overlap(mask: np.ndarray, shape: str, x: float, y: float, radius: float) ->
 
 
 def _fit(mask: np.ndarray, shape: str) -> tuple[float, float, float, float]:
-    """The best overlap of a shape with a cut-out, and where: (overlap, x, y, radius)."""
+    """Fit a shape to a region; return (overlap, x, y, radius) of the best fit."""
     size = mask.shape[0]
     rows, columns = np.nonzero(mask)
     area, cx, cy = _proportions()[shape]
@@ -192,7 +192,7 @@ def _fit(mask: np.ndarray, shape: str) -> tuple[float, float, float, float]:
 
 @dataclass(frozen=True)
 class _CutOut:
-    """One thing: where it differs from the background at all, where by at least half its own color, and that half."""
+    """A thing: the region that differs from the background, the part that differs by half its color, and that level."""
 
     region: np.ndarray
     mask: np.ndarray
@@ -200,7 +200,7 @@ class _CutOut:
 
 
 def _cut_out(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[_CutOut]]:
-    """The background's color, each pixel's distance to it, and a cut-out for each thing, largest first."""
+    """Return the background's color, each pixel's distance to it, and the segmented things, largest first."""
     frame = np.concatenate([picture[:2].reshape(-1, 3), picture[-2:].reshape(-1, 3)])
     frame = np.concatenate([frame, picture[:, :2].reshape(-1, 3), picture[:, -2:].reshape(-1, 3)])
     ground = np.median(frame, axis=0)
@@ -211,20 +211,20 @@ def _cut_out(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[_CutOut]
         if areas[k] < MIN_AREA * away.size:
             break
         region = labels == k + 1
-        # A thing ends where its color is half background.
+        # The outline is where the color is half background.
         level = 0.5 * float(np.median(away[region]))
         found.append(_CutOut(region, region & (away > level), level))
     return ground, away, found
 
 
 def _regions(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Connected regions, labeled from 1, and their areas in pixels."""
+    """Return the connected regions, labeled from 1, and their areas in pixels."""
     labels, count = ndimage.label(mask)
     return labels, np.bincount(labels.ravel(), minlength=count + 1)[1:]
 
 
 def _ghosts(away: np.ndarray, cut_outs: list[_CutOut]) -> int:
-    """How many regions beside the things, and beside their rims, differ from the background."""
+    """Count the regions outside the things and their rims that differ from the background."""
     other = away > MIN_GHOST_DISTANCE
     if cut_outs:
         things = np.any([cut.region for cut in cut_outs], axis=0)
@@ -233,7 +233,7 @@ def _ghosts(away: np.ndarray, cut_outs: list[_CutOut]) -> int:
 
 
 def _is_two_tone(picture: np.ndarray, region: np.ndarray) -> bool:
-    """Whether two colors fill a region. Edges, sharp or blurred, are no color of their own."""
+    """Return whether two colors fill a region. Edge pixels, sharp or blurred, do not count."""
     rows, columns = (slice(where.min(), where.max() + 1) for where in np.nonzero(region))
     picture, region = picture[rows, columns], region[rows, columns]
     inner = ndimage.binary_erosion(region, iterations=2)
@@ -244,7 +244,7 @@ def _is_two_tone(picture: np.ndarray, region: np.ndarray) -> bool:
     least = MIN_TONE_SHARE * np.count_nonzero(inner)
     if len(fill) < 2 * least:
         return False
-    # Two means, started at the color that is farthest from the median and at the color that is farthest from that.
+    # 2-means, initialized with the color farthest from the median and the color farthest from that one.
     first = fill[np.linalg.norm(fill - np.median(fill, axis=0), axis=1).argmax()]
     tones = [first, fill[np.linalg.norm(fill - first, axis=1).argmax()]]
     for _ in range(10):
@@ -257,10 +257,11 @@ def _is_two_tone(picture: np.ndarray, region: np.ndarray) -> bool:
 
 
 def _circularity(values: np.ndarray, level: float, x: float, y: float, radius: float) -> float:
-    """4π · area / perimeter² of the outline of ``values`` at a level, seen from a point (all in pixels).
+    """Return 4π · area / perimeter² of the outline of ``values`` at a level around a point (all in pixels).
 
-    The outline is a polygon whose corners lie where rays from the point leave the level for the last time, by linear
-    interpolation between samples that are a quarter of a pixel apart; corners are about one pixel apart.
+    The outline is a polygon. Its vertices are the outermost points on rays from the given point where the values cross
+    the level, found by linear interpolation between samples a quarter of a pixel apart. Vertices are about one pixel
+    apart.
     """
     angles = np.arange(max(24, round(2 * np.pi * radius))) * (2 * np.pi / max(24, round(2 * np.pi * radius)))
     reach = np.arange(0, 2 * radius + 4, 0.25)
@@ -283,7 +284,7 @@ def _circularity(values: np.ndarray, level: float, x: float, y: float, radius: f
 def _roundness(away: np.ndarray, cut: _CutOut) -> float:
     rows, columns = np.nonzero(cut.mask)
     radius = float(np.sqrt(len(rows) / np.pi))
-    # Other things, and the hole of a ring, are not this outline's.
+    # Excludes other things and the hole of a ring.
     own = np.where(ndimage.binary_dilation(cut.region, iterations=2), away, 0)
     found = _circularity(own, cut.level, columns.mean(), rows.mean(), radius)
     return found / _drawn_circularity(round(radius, 1))
@@ -291,15 +292,15 @@ def _roundness(away: np.ndarray, cut: _CutOut) -> float:
 
 @lru_cache(maxsize=512)
 def _drawn_circularity(radius: float) -> float:
-    """What a drawn circle of a radius in pixels measures."""
+    """Return the measured circularity of a rendered circle with a radius in pixels."""
     size = 2 * int(radius) + 8
-    # The circle of radius 1 has a radius of 0.95; the middle lies between pixels.
+    # The circle of radius 1 has a radius of 0.95; the center lies between pixels.
     drawn = coverage("circle", 0, 0, radius / 0.95 * 2 / size, size)
     return _circularity(drawn, 0.5, (size - 1) / 2, (size - 1) / 2, radius)
 
 
 def read(picture: np.ndarray) -> Reading:
-    """Say what is on an image.
+    """Detect what an image shows.
 
     Args:
         picture: (H, H, 3), values in [0, 1].
@@ -310,12 +311,12 @@ def read(picture: np.ndarray) -> Reading:
 def _square(picture: np.ndarray) -> np.ndarray:
     picture = np.asarray(picture, np.float32)
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.shape[0] != picture.shape[1]:
-        raise ValueError(f"the judge reads square RGB pictures (H, H, 3), not an array of shape {picture.shape}")
+        raise ValueError(f"the image has the shape {picture.shape}; expected a square RGB image (H, H, 3)")
     return picture
 
 
 def _read(picture: np.ndarray) -> tuple[Reading, np.ndarray, list[np.ndarray]]:
-    """The reading, and what it was made from: the background's color and a mask for each thing."""
+    """Return the reading, the background's color, and a mask for each thing."""
     ground, away, cut_outs = _cut_out(picture)
     things = []
     for cut in cut_outs:
@@ -349,17 +350,17 @@ def _position_name(thing: Found) -> str:
 
 
 def judge(picture: np.ndarray, scene: Scene) -> Verdict:
-    """Hold an image against the scene that its caption describes (places beyond the words do not count).
+    """Compare an image with the scene that its caption describes. Only positions that the caption names count.
 
     Args:
         picture: (H, H, 3), values in [0, 1].
-        scene: what the caption asks for, e.g. from :func:`~mindone_tcd.shapes.grammar.parse`.
+        scene: the expected scene, for example from :func:`~mindone_tcd.shapes.grammar.parse`.
     """
     return verdict_of(read(picture), scene)
 
 
 def verdict_of(seen: Reading, scene: Scene) -> Verdict:
-    """The same for an image that :func:`read` has read already."""
+    """Return the verdict for an image that :func:`read` has already read."""
     things = list(seen.things)
     relation = None
     if len(scene.things) == 2 and len(things) == 2:
@@ -447,10 +448,11 @@ def _overlap_as(thing: Found, shape: str) -> float:
 
 
 def features(picture: np.ndarray) -> np.ndarray:
-    """23 numbers that describe an image, for :func:`frechet_distance`.
+    """Return 23 numbers that describe an image, for :func:`frechet_distance`.
 
-    Colors of the ground and of the largest thing (6), its place and radius (3), its overlap with each shape (9), how
-    many things there are (1), how uneven the ground and the thing are (2), and how wide the thing's rim is (2).
+    Colors of the background and of the largest thing (6), its position and radius (3), its overlap with each shape (9),
+    the number of things (1), the unevenness of the background and of the thing (2), and the width of the thing's
+    rim (2).
 
     Args:
         picture: (H, H, 3), values in [0, 1].
@@ -459,7 +461,7 @@ def features(picture: np.ndarray) -> np.ndarray:
 
 
 def read_with_features(picture: np.ndarray) -> tuple[Reading, np.ndarray]:
-    """What :func:`read` and :func:`features` give, in the time of one of them."""
+    """Return the results of :func:`read` and :func:`features`, for the cost of one of them."""
     picture = _square(picture)
     seen, ground, masks = _read(picture)
     if not seen.things:
@@ -477,10 +479,10 @@ def read_with_features(picture: np.ndarray) -> tuple[Reading, np.ndarray]:
 
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Fréchet distance between two sets of features, each taken as a Gaussian (Heusel et al. 2017, eq. 6).
+    """Return the Fréchet distance between two sets of features, each treated as a Gaussian (Heusel et al. 2017, eq. 6).
 
     Args:
-        a: (N, F), the reference; its deviations set each feature's unit (0.02 at the least).
+        a: (N, F), the reference; its standard deviations, at least 0.02, are the units of the features.
         b: (M, F).
     """
     unit = np.maximum(a.std(0), 0.02)

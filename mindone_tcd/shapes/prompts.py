@@ -1,8 +1,8 @@
-"""Prompts for the shipped model: what users write, in the words that its text encoders were trained on.
+"""Translate users' prompts into the words that the shipped model's text encoders were trained on.
 
-The model learned the captions of :mod:`~mindone_tcd.shapes.grammar` and nothing else: to it, a word outside them is
-noise. :func:`to_trained` replaces synonyms, drops what carries no meaning, and reads Chinese prompts of the same
-grammar. The tables come first, so that a word can be added without reading the code.
+The model was trained only on the captions of :mod:`~mindone_tcd.shapes.grammar`. To it, any other word is noise.
+:func:`to_trained` replaces synonyms, drops words without meaning, and translates Chinese prompts of the same grammar.
+To add a word, edit only the tables at the top.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TRAINED: frozenset[str] = frozenset(
     [*COLOURS, *SHAPES, *SIZES, "a", "an", "the", "in", "on", "background", ","]
     + [word for phrase in [*POSITIONS, *RELATIONS] for word in phrase.split()]
 )
-"""The words of training's captions."""
+"""The words of the training captions."""
 
 SYNONYMS: dict[str, str] = {
     # colors
@@ -79,7 +79,7 @@ PHRASES: tuple[tuple[str, str], ...] = (
     (r"\b(?:with|against|over|before|in front of) (?=(?:an? |the )?[\w-]+ background)", "on "),
     (r"\b(?:with|against) background ([\w-]+)", r"on a \1 background"),
 )
-"""Regular expressions for several words at once, in this order, before :data:`SYNONYMS`."""
+"""Regular expressions for phrases of several words, applied in this order, before :data:`SYNONYMS`."""
 
 CHINESE: dict[str, dict[str, str]] = {
     "color": {
@@ -130,13 +130,13 @@ CHINESE: dict[str, dict[str, str]] = {
         "图片 图 图像 图画 照片 画面 画面中 图中 画中 当中 之中"
     },
 }
-"""Chinese words of each kind, by the trained word that they mean. In a text the longest word counts."""
+"""Chinese words by kind and by the trained word that they mean. In a text, the longest match counts."""
 
 TRADITIONAL = str.maketrans(
     "紅綠藍黃棕圓環愛鑽塊邊側個隻顆張畫圖當間為處顏裡裏內放輪彎裝號點狀請於橘無",
     "红绿蓝黄棕圆环爱钻块边侧个只颗张画图当间为处颜里里内放轮弯装号点状请于橘无",
 )
-"""Traditional characters and the simplified ones of :data:`CHINESE`."""
+"""Traditional characters and the simplified characters that :data:`CHINESE` uses."""
 
 _ENGLISH_KINDS: dict[str, str] = {
     **dict.fromkeys(COLOURS, "color"),
@@ -162,9 +162,9 @@ class Trained(NamedTuple):
     """A prompt for the shipped model.
 
     Attributes:
-        text: the prompt in trained words; of an English prompt what is unknown stays in it.
-        unknown: the words that the model never saw, as the user wrote them, in their order and once each.
-        missing: what a caption names and the prompt does not: of "shape", "background", "relation" (of two shapes).
+        text: the prompt in trained words. Unknown words of an English prompt stay in it.
+        unknown: the words that the model was not trained on, as the user wrote them, in order and without duplicates.
+        missing: what every caption has and the prompt lacks: "shape", "background", "relation" (of two shapes).
     """
 
     text: str
@@ -173,12 +173,12 @@ class Trained(NamedTuple):
 
 
 def to_trained(prompt: str) -> Trained:
-    """A prompt in the words that the shipped model was trained on.
+    """Translate a prompt into the words that the shipped model was trained on.
 
-    Captions of the grammar map to themselves.
+    Captions of the grammar do not change.
 
     Args:
-        prompt: English, Chinese (simplified or traditional), or both mixed.
+        prompt: English, Chinese (simplified or traditional), or a mixture.
 
     Example:
         >>> to_trained("a big grey disc on blue").text
@@ -202,7 +202,7 @@ def _english(prompt: str) -> Trained:
 
 
 def _background_last(text: str) -> str:
-    """ "blue background with a red circle" has the background first, where no caption has it."""
+    """Move a background at the start ("blue background with a red circle") to the end, where captions have it."""
     match = re.fullmatch(
         r"(?:on )?((?:an? |the )?[\w-]+ background)(?: with| showing| containing|,) ((?:an? |the )?[^,]*)", text
     )
@@ -272,7 +272,7 @@ def _tokens(prompt: str) -> list[_Token]:
             word = match[0] if kind == "word" else _trained_word(match[0])
             token = _Token(*_WORDS.get(word, ("unknown", written)), written)
         if token.written == "中" and tokens and tokens[-1].kind == "background":
-            token = _Token("filler", "", written)  # 「蓝色背景中的…」; elsewhere it is a size
+            token = _Token("filler", "", written)  # 「蓝色背景中的…」; in other positions it is a size
         if token.kind == "unknown" and tokens and tokens[-1].kind == "unknown" and kind == "other":
             token = _Token("unknown", tokens[-1].word + written, tokens[-1].written + written)
             tokens.pop()
@@ -281,7 +281,7 @@ def _tokens(prompt: str) -> list[_Token]:
 
 
 class _Object:
-    """A shape with what is said of it, and the places of its words in the text."""
+    """A shape with its attributes, and the index of its word in the text."""
 
     def __init__(self, shape: str, at: int) -> None:
         self.shape, self.at = shape, at
@@ -324,7 +324,7 @@ def _chinese(prompt: str) -> Trained:
 
 
 def _take_background(tokens: list[_Token], used: set[int]) -> str:
-    """The background's color: before the word, or after it (背景是蓝色) where nothing stands before it."""
+    """Return the background's color: before the word, or after it (背景是蓝色) if there is none before it."""
     for at in (i for i, token in enumerate(tokens) if token.kind == "background"):
         for way in (-1, 1):
             i = at + way
@@ -337,7 +337,7 @@ def _take_background(tokens: list[_Token], used: set[int]) -> str:
 
 
 def _take_attributes(tokens: list[_Token], used: set[int], objects: Iterable[_Object]) -> None:
-    """Colors and sizes belong to the shape that follows; where it has none, to the one before (圆形是红色的)."""
+    """Assign to each shape the color and the size before it; if there is none, the one after it (圆形是红色的)."""
     objects = list(objects)
     starts = [0, *(thing.at + 1 for thing in objects)]
     for kind, attribute in (("color", "color"), ("size", "size")):
@@ -355,9 +355,10 @@ def _take_attributes(tokens: list[_Token], used: set[int], objects: Iterable[_Ob
 
 
 def _take_relation(tokens: list[_Token], used: set[int], objects: Sequence[_Object]) -> tuple[str, bool]:
-    """How the first of two objects stands to the second, and whether they are to change places in the caption.
+    """Return the relation of the first of two objects to the second, and whether the caption must swap them.
 
-    In 「甲在乙上方」 the place follows both; in 「乙上方的甲」 it stands between them, and the second is the subject.
+    In 「甲在乙上方」 the position word follows both objects. In 「乙上方的甲」 it is between them, and the second
+    object is the subject.
     """
     if len(objects) != 2:
         return "", False
@@ -383,5 +384,5 @@ def _caption(objects: Sequence[_Object], relation: str, position: str, backgroun
         text += f" in the {position}"
     if background:
         text += f" on a {background} background"
-    # As in training's captions, where "a" stands before every other color.
+    # As in the training captions, only the first article can be "an".
     return f"{'an' if text[0] in 'aeiou' else 'a'} {text}"

@@ -1,8 +1,8 @@
-"""Stand-ins: tiny models with random values, in the exact file layout of the real ones.
+"""Tiny random models in the exact file layout of the real models.
 
-They show no picture worth seeing. They prove that a script, a file layout and a pipeline work, in seconds and with no
-network: every folder, file, key and configuration entry is what diffusers writes for the real model; only widths are
-small (pictures of 64 × 64 pixels) and values random.
+Their images are noise. They show that a script, a file layout and a pipeline work, in seconds and without a network.
+Every folder, file, key and configuration entry is what diffusers writes for the real model. Only the widths are small
+(images of 64 × 64 pixels), and the values are random.
 
     >>> from mindone_tcd.standins import make
     >>> folder = make("sdxl", "work/sdxl")

@@ -1,4 +1,4 @@
-"""Writing a stand-in's folder: the layout that diffusers wrote, filled with values drawn by NumPy."""
+"""Write the folder of a tiny random model: the layout that diffusers wrote, with values from NumPy's generator."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..pipelines.recipes import SHAPES_FOLDER
 from .values import values
 
 LAYOUTS = Path(__file__).parent / "layouts"
-"""One file for each: its JSON files, and its weights' keys, dtypes and shapes (by `tools/reference/standins.py`)."""
+"""One file per model with its JSON files and its weights' keys, dtypes and shapes (`tools/reference/standins.py`)."""
 
 NAMES = {
     "sdxl": "Stable Diffusion XL base, a whole pipeline",
@@ -39,33 +39,33 @@ NAMES = {
     "lora-sd15": "a LoRA for sd15's UNet, rank 4",
     "lora-sd21": "a LoRA for sd21's UNet, rank 4",
 }
-"""What there is, and of what it has the layout."""
+"""The available models, and the real models whose layout they have."""
 
 _DTYPES = {"F32": np.float32, "F16": np.float16, "I64": np.int64}
 
 
 def make(name: str, folder: str | Path, *, seed: int = 0, variant: str | None = None) -> Path:
-    """Write a stand-in.
+    """Write a tiny random model.
 
     Args:
         name: one of :data:`NAMES`.
-        folder: where; it is made if need be, and must be empty.
+        folder: the folder to write to; it is created if necessary, and must be empty.
         seed: another number gives another model of the same layout, such as a second ControlNet.
         variant: `fp16` for weights in float16, in files named `….fp16.safetensors`; None for float32.
 
     Returns:
-        `folder`, as a path that ``from_pretrained`` (for LoRAs and IP-Adapters their ``load_…``) takes.
+        `folder`, as a path for ``from_pretrained`` (for LoRAs and IP-Adapters: for their ``load_…`` methods).
 
     Raises:
-        UsageError: for an unknown name or variant, and a folder that is not empty.
+        UsageError: if the name or variant is unknown, or the folder is not empty.
     """
     if name not in NAMES:
-        raise UsageError(f"no stand-in {name!r}; there is: {', '.join(NAMES)}")
+        raise UsageError(f"no tiny model {name!r}; choose one of: {', '.join(NAMES)}")
     if variant not in (None, "fp16"):
         raise UsageError(f"unknown variant {variant!r}; expected 'fp16' or None")
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} is not an empty folder; give another, or remove what is there")
+        raise UsageError(f"{folder} is not an empty folder; choose another folder, or remove its content")
     layout = json.loads(gzip.decompress((LAYOUTS / f"{name}.json.gz").read_bytes()))
     for part, text in layout["text"].items():
         _place(folder, part).write_text(text, encoding="utf-8")
@@ -84,13 +84,13 @@ def make(name: str, folder: str | Path, *, seed: int = 0, variant: str | None = 
 
 
 def on_the_spot(name: str, *, seed: int = 0) -> str:
-    """Write a stand-in to a temporary folder, which lasts as long as the process, and say so.
+    """Write a tiny random model to a temporary folder, which exists until the process ends, and print a notice.
 
     Returns:
-        the folder, as a string that ``from_pretrained`` takes.
+        The folder, as a string for ``from_pretrained``.
     """
     folder = temporary_folder(name)
-    print(f"stand-in: {NAMES.get(name, name)}; tiny and random, so no picture to look at", flush=True)
+    print(f"tiny random model: {NAMES.get(name, name)}; its images are noise", flush=True)
     return str(make(name, folder, seed=seed))
 
 

@@ -1,4 +1,4 @@
-"""Random weights that keep activations in a sane range, each tensor a function of its name alone."""
+"""Random weights that keep activations in a moderate range. Each tensor is a function of its name."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy as np
 
 _EMBEDDINGS = ("token_embedding.weight", "position_embedding.weight", "position_embeddings")
 _GAINS = {"lora_B": 0.3, "up": 0.3, "conv_out": 0.3}
-"""A LoRA is a change, not another model; and a picture should mostly lie inside [0, 1]: clipping hides differences."""
+"""Small gains: a LoRA only modifies a model, and clipping of images outside [0, 1] would hide differences."""
 
 
 def values(name: str, key: str, shape: tuple[int, ...]) -> np.ndarray:
-    """The values of one tensor.
+    """Return the values of one tensor.
 
-    Norms scale by about 1 and biases are small. Matrices and kernels get the deviation 1/√fan-in, so that what a model
-    would be zero-initialised with (the convolutions of a ControlNet, the output of a motion module) matters too.
+    Norm scales are about 1 and biases are small. Matrices and kernels have the standard deviation 1/√fan-in. So layers
+    that real models initialize with zeros (a ControlNet's convolutions, a motion module's output) matter too.
 
     Args:
-        name: of the tensor among all stand-ins; the same name gives the same values everywhere.
-        key: in its file, which says what kind of tensor it is.
-        shape: of the result.
+        name: the tensor's unique name among all tiny models; the same name gives the same values everywhere.
+        key: the tensor's key in its file, which determines its kind.
+        shape: the shape of the result.
 
     Returns:
         float64 array.
@@ -44,7 +44,7 @@ def _fan_in(shape: tuple[int, ...]) -> int:
 
 
 def _sinusoids(shape: tuple[int, ...]) -> np.ndarray:
-    """Transformer position codes, (1, length, width): even columns sine, odd ones cosine, periods up to 20000π."""
+    """Return sinusoidal position codes, (1, length, width): sine in even columns, cosine in odd ones."""
     _, length, width = shape
     angles = np.arange(length)[:, None] * np.exp(np.arange(0, width, 2) * (-np.log(10000.0) / width))
     return np.stack([np.sin(angles), np.cos(angles)], -1).reshape(shape)

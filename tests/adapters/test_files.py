@@ -39,7 +39,7 @@ def test_eight_bit_floats_are_refused(tmp_path):
     header = json.dumps({"x": {"dtype": "F8_E4M3", "shape": [4], "data_offsets": [0, 4]}}).encode()
     path = tmp_path / "x.safetensors"
     path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
-    with pytest.raises(UsageError, match="'x' is of dtype F8_E4M3; expected float32, float16 or bfloat16"):
+    with pytest.raises(UsageError, match="'x' has the dtype F8_E4M3; expected float32, float16 or bfloat16"):
         read_safetensors(path)
 
 
@@ -53,7 +53,7 @@ def test_folders_and_files(tmp_path):
     assert find(inner, None, None, "LoRA").name == "one.safetensors"
     with pytest.raises(UsageError, match="has no folder outer; expected the LoRA there"):
         find(tmp_path, None, "outer", "LoRA")
-    with pytest.raises(UsageError, match=r"is a file, so weight_name='two\.safetensors' names another"):
+    with pytest.raises(UsageError, match=r"is a file, but weight_name='two\.safetensors' names another"):
         find(inner / "one.safetensors", "two.safetensors", None, "LoRA")
     with pytest.raises(UsageError, match="no LoRA None: expected a folder"):
         find(None, None, None, "LoRA")
@@ -99,7 +99,7 @@ def test_the_file_of_a_repository_on_the_hub(monkeypatch, tmp_path, listing, sub
     assert asked == [("owner/name", wanted, subfolder)]
     info.siblings = []
     with pytest.raises(
-        UsageError, match=r"owner/name holds 0 safetensors files \(none\); name the LoRA's with weight_n"
+        UsageError, match=r"owner/name holds 0 safetensors files \(none\); pass the name of the LoRA's file as weight_n"
     ):
         find("owner/name", None, subfolder, "LoRA")
 
@@ -129,6 +129,6 @@ def test_which_distillation(metadata, names, method):
 def test_several_files_in_a_folder(what, tmp_path):
     for name in ("one", "two"):
         (tmp_path / f"{name}.safetensors").write_bytes(b"")
-    expected = rf"2 safetensors files; name the {what}'s file with weight_name: one\.safetensors, two\.safetensors$"
+    expected = rf"; pass the name of the {what}'s file as weight_name: one\.safetensors, two\.safetensors$"
     with pytest.raises(UsageError, match=expected):
         find(tmp_path, None, None, what)

@@ -137,7 +137,7 @@ def test_missing_tensors(refused):
     file = ip_cases.draw(ip_cases.plus(tiny.SD), "x")
     del file["image_proj.layers.3.1.3.weight"]
     refused(r"as IP-Adapter Plus: image_proj\.layers\.3\.1\.3\.weight is missing", file)
-    refused("is of an unknown kind: its image_proj has norm.bias", {
+    refused("is an IP-Adapter of an unknown kind: its image_proj has norm.bias", {
         key: value for key, value in good().items() if key not in ("image_proj.proj.weight", "image_proj.norm.weight")
     })  # fmt: skip
 
@@ -146,7 +146,7 @@ def test_missing_tensors(refused):
 def test_integers(refused, key):
     file = good()
     file[key] = file[key].view(np.int32)
-    refused(rf"{key}' is of dtype I32; expected float32", file)
+    refused(rf"{key}' has the dtype I32; expected float32", file)
 
 
 def test_an_error_of_mindone_half_way_is_taken_back(pipeline, monkeypatch, tmp_path):
@@ -177,7 +177,7 @@ def test_keys_that_are_very_long_or_of_several_lines(refused):
 
 def test_another_base_models_file(refused):
     refused(
-        r"proj\.weight has the shape \(256, 32\) where \(128, 32\) is needed.* in all\); expected .*width 32\)",
+        r"proj\.weight has the shape \(256, 32\), but \(128, 32\) is needed.* in all\); expected .*width 32\)",
         shapes=ip_cases.plain(tiny.XL),
     )
 
@@ -187,7 +187,7 @@ def test_keys_too_many(refused, pipeline, tmp_path):
     refused(r"2 keys that the IP-Adapter of StableDiffusionPipeline does not have: epoch, ip_adapter\.99", file)
     fresh = pipeline(tiny.SD)
     options = {"subfolder": "sdxl_models", "weight_name": "ip-adapter_0.safetensors"}
-    with pytest.warns(UserWarning, match="left out: .*2 keys"):
+    with pytest.warns(UserWarning, match="skipped .*2 keys"):
         fresh.load_ip_adapter(str(tmp_path), strict=False, **options)
     assert fresh.unet.config.encoder_hid_dim_type == "ip_image_proj"
 
@@ -202,8 +202,8 @@ def test_face_id_with_a_lora_that_lacks_a_part(refused):
 
 
 def test_no_ip_adapter_at_all(refused):
-    refused(r"is no IP-Adapter: it holds no 'image_proj\.' tensors, but unet\.a", {"unet.a": np.zeros(1, np.float32)})
-    refused("a dict is no IP-Adapter", source={"image_proj": {}}, weight_name=None, subfolder=None)
+    refused(r"holds no 'image_proj\.' tensors, but unet\.a", {"unet.a": np.zeros(1, np.float32)})
+    refused("a dict is not an IP-Adapter", source={"image_proj": {}}, weight_name=None, subfolder=None)
 
 
 def test_the_second_of_two_is_bad(refused, tmp_path):
@@ -227,8 +227,8 @@ def test_files(refused, tmp_path):
 
 def test_the_image_encoder(refused, tmp_path, pipeline):
     folder = tmp_path / "sdxl_models" / "image_encoder"
-    refused("sdxl_models/elsewhere is not there or has no config.json", image_encoder_folder="elsewhere")
-    refused("models/image_encoder is not there", image_encoder_folder="models/image_encoder")
+    refused("sdxl_models/elsewhere does not exist or has no config.json", image_encoder_folder="elsewhere")
+    refused("models/image_encoder does not exist", image_encoder_folder="models/image_encoder")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"projection_dim": 40}))
     refused(r"needs image features of width 32 .* this image encoder's projection_dim is 40")

@@ -1,4 +1,4 @@
-"""Placing the keys of LoRA files: the real modules of SDXL and SD 1.5, every layout, alphas, and what has no place."""
+"""Match the keys of LoRA files: real modules of SDXL and SD 1.5, every layout, alphas, and unmatched keys."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import model_modules as mm
 import numpy as np
 import pytest
 
-from mindone_tcd.adapters.lora_keys import Names, Place, Unplaced
+from mindone_tcd.adapters.lora_keys import MatchedKey, Names, UnmatchedKey
 from mindone_tcd.adapters.lora_plan import describe, make_plan
 from mindone_tcd.adapters.module_names import flat_names, sgm_name
 from mindone_tcd.errors import UsageError
@@ -43,7 +43,7 @@ def plan_of(file, shapes, metadata=None):
     ids=["SDXL style", "lcm-lora-sdxl", "lcm-lora-sdv1-5", "SD 2.1"],
 )
 @pytest.mark.parametrize("layout", [lay.kohya, lay.peft, lay.diffusers, lay.mixed])
-def test_all_modules_of_the_published_loras_are_placed(shapes, targets, modules, layout):
+def test_all_modules_of_the_published_loras_match(shapes, targets, modules, layout):
     lora = hollow({"unet": shapes["unet"]}, targets)
     assert len(lora) == modules
     plan = plan_of(layout(lora), shapes)
@@ -52,7 +52,7 @@ def test_all_modules_of_the_published_loras_are_placed(shapes, targets, modules,
 
 
 @pytest.mark.parametrize("targets", [lay.STYLE, lay.DISTILLED, (*lay.DISTILLED, *lay.TOP)])
-def test_all_modules_of_sdxl_are_placed_by_their_sgm_names(targets):
+def test_all_modules_of_sdxl_match_by_their_sgm_names(targets):
     lora = hollow(XL, (*targets, *lay.TEXT))
     plan = plan_of(lay.kohya_sgm(lora, mm.SDXL), XL)
     assert not plan.left_out
@@ -106,8 +106,8 @@ def test_attention_processors_of_sdxl():
 def test_names_that_are_found_in_the_wild(key, component, path):
     names = Names(XL, 2)
     for suffix, part in ((".lora_down.weight", "down"), (".lora_up.weight", "up"), (".alpha", "alpha")):
-        place = names.place(key + suffix)
-        assert (place.component, place.path, place.part) == (component, path, part)
+        matched = names.match(key + suffix)
+        assert (matched.component, matched.path, matched.part) == (component, path, part)
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ def test_names_that_are_found_in_the_wild(key, component, path):
 )
 def test_dotted_names(key, path, part):
     block = "down_blocks.1.attentions.0.transformer_blocks.0"
-    assert isinstance(place := Names(XL, 2).place(key.format(block)), Place)
-    assert (place.component, place.path, place.part) == ("unet", path.format(block), part)
+    assert isinstance(matched := Names(XL, 2).match(key.format(block)), MatchedKey)
+    assert (matched.component, matched.path, matched.part) == ("unet", path.format(block), part)
 
 
 @pytest.mark.parametrize(
@@ -140,20 +140,20 @@ def test_dotted_names(key, path, part):
         ("unet.conv_in.lora_magnitude_vector", "DoRA"),
         ("lora_unet_conv_in.hada_w1_a", "LyCORIS"),
         ("lora_unet_conv_in.lora_mid.weight", "LyCORIS"),
-        ("lora_unet_conv_in.diff", "whole weight's difference"),
+        ("lora_unet_conv_in.diff", "difference of a full weight"),
         ("unet.conv_in.lora_B.bias", "a bias"),
         ("base_model.model.conv_in.lora_A.weight", "save_pretrained"),
         ("state.step", "no LoRA layout"),
     ],
 )
-def test_keys_without_a_place_say_why(key, reason):
-    found = Names(XL, 2).place(key)
-    assert isinstance(found, Unplaced)
+def test_unmatched_keys_have_a_reason(key, reason):
+    found = Names(XL, 2).match(key)
+    assert isinstance(found, UnmatchedKey)
     assert reason in found.reason
 
 
 def test_a_part_that_the_pipeline_does_not_have():
-    found = Names(SD, 2).place("lora_te2_text_model_encoder_layers_0_mlp_fc1.alpha")
+    found = Names(SD, 2).match("lora_te2_text_model_encoder_layers_0_mlp_fc1.alpha")
     assert found.reason == "keys for the text_encoder_2, which this pipeline does not have"
 
 
@@ -182,16 +182,16 @@ def small(**changes):
         ({"lora_unet_a_conv1__lora_down__weight": np.zeros((2, 6), np.float32)}, "(rank, 6, 3, 3)", 3),
         ({"lora_unet_a_to_q__lora_down__weight": np.zeros((2, 6), np.int64)}, "not of a floating dtype", 3),
         ({"lora_unet_a_to_q__lora_down__weight": np.zeros((0, 6), np.float32)}, "of another shape", 3),
-        ({"lora_unet_a_to_q__alpha": np.zeros(2, np.float32)}, "no single finite number", 3),
-        ({"lora_unet_a_to_q__alpha": np.array(np.nan, np.float32)}, "no single finite number", 3),
-        ({"unet.a.to_q.lora_A.weight": np.zeros((2, 6), np.float32)}, "named twice", 1),
+        ({"lora_unet_a_to_q__alpha": np.zeros(2, np.float32)}, "not a single finite number", 3),
+        ({"lora_unet_a_to_q__alpha": np.array(np.nan, np.float32)}, "not a single finite number", 3),
+        ({"unet.a.to_q.lora_A.weight": np.zeros((2, 6), np.float32)}, "under another spelling", 1),
     ],
 )
 def test_tensors_that_do_not_fit(changes, reason, keys):
     plan = make_plan(small(**changes), {}, SMALL, 2)
     assert len(plan.left_out) == keys
     assert all(reason in item.reason for item in plan.left_out)
-    assert len(plan.modules["unet"]) == (2 if reason == "named twice" else 1)
+    assert len(plan.modules["unet"]) == (2 if reason == "under another spelling" else 1)
 
 
 @pytest.mark.parametrize("layout", [lay.kohya, lay.peft, lay.diffusers, lay.processors])
@@ -266,7 +266,7 @@ def test_metadata_that_cannot_be_read(text):
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(", "(.*a){25}"])
 def test_a_pattern_that_is_no_name_is_refused_and_never_compiled(pattern):
     metadata = {"lora_adapter_metadata": json.dumps({"unet.lora_alpha": 1, "unet.alpha_pattern": {pattern: 1}})}
-    with pytest.raises(UsageError, match=r"has the pattern '.*expected the names of modules"):
+    with pytest.raises(UsageError, match=r"has the pattern '.*expected module names"):
         make_plan(small(), metadata, SMALL, 2)
 
 
@@ -282,7 +282,7 @@ def test_a_key_with_many_dots_is_looked_up_a_few_times(key):
     names, looked_up = Names(SMALL, 2), []
     path = names._path
     names._path = lambda *args: looked_up.append(args[1]) or path(*args)
-    assert isinstance(names.place(key), Unplaced)
+    assert isinstance(names.match(key), UnmatchedKey)
     deepest = max(name.count(".") for name in SMALL["unet"])
     assert len(looked_up) <= deepest + 3
 
@@ -305,12 +305,12 @@ def test_the_time_for_many_keys_grows_as_their_number():
 def test_the_wrong_base_model_is_named():
     file = lay.peft(hollow({"unet": SD["unet"]}, ("attn2.to_k",)))
     reasons = [item.reason for item in plan_of(file, XL).left_out]
-    assert any("(the width of SD 1.x, this model's is that of SDXL)" in reason for reason in reasons)
+    assert any("(the width of SD 1.x; this model has that of SDXL)" in reason for reason in reasons)
 
 
 def test_the_description_is_short_and_counts():
-    unplaced = tuple(Unplaced(f"lora_unet_x_{k}.alpha", "unknown modules of the unet") for k in range(900))
-    text = describe((*unplaced, Unplaced("odd", "keys of no LoRA layout")))
+    unmatched = tuple(UnmatchedKey(f"lora_unet_x_{k}.alpha", "unknown modules of the unet") for k in range(900))
+    text = describe((*unmatched, UnmatchedKey("odd", "keys of no LoRA layout")))
     assert text == (
         "900 unknown modules of the unet: 'lora_unet_x_0.alpha', 'lora_unet_x_1.alpha', 'lora_unet_x_2.alpha', …; "
         "1 keys of no LoRA layout: 'odd'"

@@ -59,13 +59,13 @@ TO_Q = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
     ("change", "message"),
     [
         (lambda f: f.update({"lora_unet_nowhere.lora_down.weight": f[f"{TO_Q}.lora_down.weight"]}),
-         r"1 of 82 keys cannot be placed in StableDiffusionPipeline: 1 unknown modules of the unet: "
+         r"1 of 82 keys do not match StableDiffusionPipeline: 1 unknown modules of the unet: "
          r"'lora_unet_nowhere.lora_down.weight'\. Expected a LoRA made for this base model.*strict=False"),
         (lambda f: f.pop(f"{TO_Q}.lora_up.weight"), r"2 of 80 keys .* without the up matrix \(lora_B\)"),
         (lambda f: f.update({f"{TO_Q}.lora_down.weight": np.zeros((2, 31), np.float32)}),
          r"3 of 81 keys .* of another shape, such as \(2, 31\) and \(32, 2\) where the module needs \(rank, 32\)"),
         (lambda f: f.update({f"{TO_Q}.dora_scale": np.zeros((32, 1), np.float32)}),
-         f"4 of 82 keys .* 1 keys of DoRA .*; 3 others of the same modules: '{TO_Q}.lora_down"),
+         f"4 of 82 keys .* 1 keys of DoRA .*; 3 other keys of the same modules: '{TO_Q}.lora_down"),
         (lambda f: f.update({"lora_te2_text_model_x.alpha": np.ones((), np.float32)}),
          "keys for the text_encoder_2, which this pipeline does not have"),
     ],
@@ -79,7 +79,7 @@ def test_one_bad_key_and_nothing_is_loaded(refused, lora, change, message):
 
 def test_a_lora_for_another_base_model(refused):
     other = lay.kohya(lay.draw(cases.shapes(tiny.XL), lay.STYLE, 2, 1.0))
-    text = refused(other, "keys cannot be placed in StableDiffusionPipeline: .* unknown modules of the unet")
+    text = refused(other, "keys do not match StableDiffusionPipeline: .* unknown modules of the unet")
     assert len(text) < 1500
 
 
@@ -103,7 +103,7 @@ def test_strict_false_leaves_out_with_a_warning(pipeline, lora):
     file["lora_unet_nowhere.lora_down.weight"] = file[f"{TO_Q}.lora_down.weight"]
     del file[f"{TO_Q}.lora_up.weight"]
     fresh, wanted = pipeline(tiny.SD), pipeline(tiny.SD)
-    with pytest.warns(UserWarning, match="left out: a dict: 3 of 81 keys cannot be placed .*'lora_unet_nowhere"):
+    with pytest.warns(UserWarning, match="skipped a dict: 3 of 81 keys do not match .*'lora_unet_nowhere"):
         fresh.load_lora_weights(file, strict=False, adapter_name="a")
     good = {key: m for key, m in lora.items() if lay.kohya({key: m}).keys() <= file.keys()}
     with warnings.catch_warnings():
@@ -117,7 +117,7 @@ def test_strict_false_leaves_out_with_a_warning(pipeline, lora):
 
 
 def test_strict_false_with_nothing_left(refused):
-    refused({"odd": np.zeros(2, np.float32)}, "Nothing is left to load", strict=False)
+    refused({"odd": np.zeros(2, np.float32)}, "No module is left to load", strict=False)
     refused({}, "a dict holds no tensors; expected a LoRA")
 
 
@@ -126,9 +126,9 @@ def test_strict_false_loads_no_module_without_its_magnitude_or_bias(refused, pip
     file = lay.kohya(lora)
     stems = [key.removesuffix(".alpha") for key in file if key.endswith(".alpha")]
     extra = {f"{stem}.{companion}": np.ones(32, np.float32) for stem in stems}
-    refused({**file, **extra}, "Nothing is left to load", strict=False)
+    refused({**file, **extra}, "No module is left to load", strict=False)
     fresh = pipeline(tiny.SD)
-    with pytest.warns(UserWarning, match="left out: a dict: 4 of 82 keys"):
+    with pytest.warns(UserWarning, match="skipped a dict: 4 of 82 keys"):
         fresh.load_lora_weights({**file, f"{TO_Q}.{companion}": np.ones(32, np.float32)}, strict=False)
     (record,) = loaded_loras(fresh).values()
     assert sum(record.modules.values()) == len(lora) - 1
@@ -161,22 +161,22 @@ def test_files(refused, lora, tmp_path):
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "cut.safetensors").write_bytes(good.read_bytes()[:-7])
-    refused(str(broken), r"cut\.safetensors is damaged: \d+ bytes")
+    refused(str(broken), r"cut\.safetensors is damaged: it has \d+ bytes")
     pickles = tmp_path / "pickles"
     pickles.mkdir()
     (pickles / "pytorch_lora_weights.bin").write_bytes(b"")
-    refused(str(pickles), r"pytorch_lora_weights\.bin and no \.safetensors file; only safetensors are loaded")
+    refused(str(pickles), r"pytorch_lora_weights\.bin but no \.safetensors file; only safetensors are loaded")
     refused(str(pickles), r"'pytorch_lora_weights\.bin' is not a \.safetensors", weight_name="pytorch_lora_weights.bin")
     refused(str(pickles / "pytorch_lora_weights.bin"), r"is not a \.safetensors file; only safetensors are loaded")
     refused(str(tmp_path), r"has no two\.safetensors; there is: one\.safetensors", weight_name="two.safetensors")
     tiny.save(lay.kohya(lora), tmp_path / "two.safetensors")
-    refused(str(tmp_path), r"holds 2 safetensors files; name the LoRA's file")
+    refused(str(tmp_path), r"holds 2 safetensors files; pass the name of the LoRA's file")
     refused("nonsense", "no LoRA 'nonsense': expected a folder, a .safetensors file, or a hub id")
     refused(str(good), "asks for a pickle", use_safetensors=False)
     refused(
         str(good), "load_lora_weights does not know low_cpu_mem_usage, strenght", strenght=1, low_cpu_mem_usage=True
     )
-    refused(str(good), "expected a text without dots", adapter_name="v1.5")
+    refused(str(good), "expected a string without dots", adapter_name="v1.5")
     refused({"a": "b"}, r"'a' is a builtins\.str; expected a MindSpore tensor")
 
 
@@ -202,7 +202,7 @@ def test_integers(refused, lora):
 
 def test_keys_that_are_very_long_or_of_several_lines(refused, lora):
     zero = np.zeros(1, np.float32)
-    text = refused({**lay.kohya(lora), "a\nb": zero, "x.dora_scale" + ".y" * 400: zero}, "cannot be placed")
+    text = refused({**lay.kohya(lora), "a\nb": zero, "x.dora_scale" + ".y" * 400: zero}, "do not match")
     assert len(text) < 1500
 
 

@@ -104,16 +104,16 @@ def test_what_does_not_fit_is_refused(pipeline, refused):
     refused(pipe, draw(rank=lambda k: (2, 4)[k == 0]), r"they differ: 1 of another rank: .* \(4 where 2 is loaded\)")
     refused(pipe, draw(rank=1), r"of another rank: .* \(1 where 2 is loaded\), .*, …;")
     refused(
-        pipe, draw(("to_q", "conv1", "q_proj"), text=True), "UNet's LoRA only, and this one is for the text_encoder"
+        pipe, draw(("to_q", "conv1", "q_proj"), text=True), "only a UNet's LoRA, but this one also has the text_encoder"
     )
-    with pytest.raises(UsageError, match=r"hotswap replaces a loaded adapter, and 'b' is none \(loaded: a, beside\)"):
+    with pytest.raises(UsageError, match=r"replaces a loaded adapter, but 'b' is not loaded \(loaded: a, beside\)"):
         pipe.load_lora_weights(NEW, adapter_name="b", hotswap=True)
 
 
 def test_an_adapter_of_the_text_encoder_too_is_refused(pipeline, refused):
     pipe = pipeline(tiny.SD)
     pipe.load_lora_weights(draw(("to_q", "conv1", "q_proj"), text=True), adapter_name="a")
-    refused(pipe, NEW, "UNet's LoRA only, and adapter 'a' is in the text_encoder too")
+    refused(pipe, NEW, "only a UNet's LoRA, but adapter 'a' is also in the text_encoder")
 
 
 def test_a_fused_adapter_is_refused(pipeline, refused):

@@ -60,5 +60,5 @@ def test_other_unknown_keys_are_told_as_before(folder, caplog):
 def test_what_the_adapter_cannot_be_built_with(folder, key, value):
     from mindone_tcd.pipelines.mindone_parts import get
 
-    with pytest.raises(UsageError, match=f"configuration has {key}={value!r}; expected {LEGACY[key]!r}"):
+    with pytest.raises(UsageError, match=f"configuration has {key}={value!r}; MotionAdapter expects {LEGACY[key]!r}"):
         get("MotionAdapter").from_pretrained(str(folder(**{key: value})))

@@ -233,7 +233,7 @@ def test_what_cannot_be_compiled_is_refused(pipe):
         compile_pipeline(pipe, form="all")
     with pytest.raises(UsageError, match="unknown jit_level 'O9'"):
         compile_pipeline(pipe, jit_level="O9")
-    with pytest.raises(UsageError, match="UNet2DConditionModel is no pipeline"):
+    with pytest.raises(UsageError, match="UNet2DConditionModel is not a pipeline"):
         compile_pipeline(pipe.unet)
     with pytest.raises(UsageError, match="compile is 'all'; expected True, False or one of: step, trajectory"):
         load(compile="all")

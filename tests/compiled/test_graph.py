@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from cells import Layer, Network, tensor
 
-from mindone_tcd.compiled.graph import Graph, NotForGraphs, Part, written
+from mindone_tcd.compiled.graph import Graph, NotForGraphs, Part, source_text
 
 
 @pytest.fixture
@@ -131,9 +131,9 @@ def test_removed_it_is_as_it_was(network, part):
 
 def test_arguments_as_source():
     tensors = []
-    text = written({"a": (tensor(1),), "b": [None, True, 2, np.float32(0.5), "x"], "c": tensor(2)}, tensors)
+    text = source_text({"a": (tensor(1),), "b": [None, True, 2, np.float32(0.5), "x"], "c": tensor(2)}, tensors)
     assert text == "{'a': (x0, ), 'b': [None, True, 2, 0.5, 'x', ], 'c': x1}"
     assert [float(tensor[0]) for tensor in tensors] == [1, 2]
     for bad in (object(), float("nan"), {1: 2}, {"a": float("inf")}):
         with pytest.raises(NotForGraphs):
-            written(bad, [])
+            source_text(bad, [])

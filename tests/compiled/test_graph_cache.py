@@ -88,13 +88,13 @@ def test_a_folder_that_cannot_be_written_is_no_obstacle(tmp_path, monkeypatch):
 
 def test_the_users_own_cache_is_left_alone(place, monkeypatch):
     monkeypatch.setenv("MS_COMPILER_CACHE_ENABLE", "1")
-    with graph_cache.kept("name.mindir"):
+    with graph_cache.cached("name.mindir"):
         assert "MS_DEV_FORCE_USE_COMPILE_CACHE" not in os.environ
 
 
 def test_settings_are_put_back(place):
     before = {name: value for name, value in os.environ.items() if name.startswith("MS_")}
-    with contextlib.suppress(KeyError), graph_cache.kept("name.mindir"):
+    with contextlib.suppress(KeyError), graph_cache.cached("name.mindir"):
         assert os.environ["MS_COMPILER_CACHE_ENABLE"] == "1"
         raise KeyError
     assert {name: value for name, value in os.environ.items() if name.startswith("MS_")} == before

@@ -37,7 +37,7 @@ def one(**changes):
     return {"a.weight": {**F16_2x2, **changes}, "b.weight": NEXT}
 
 
-def test_a_whole_file_is_read(tmp_path):
+def test_read_a_complete_file(tmp_path):
     path = write(tmp_path / "x.safetensors", {"__metadata__": {"format": "pt"}, "b.weight": NEXT, "a.weight": F16_2x2})
     header = read_header(path)
     assert header.metadata == {"format": "pt"}
@@ -50,43 +50,43 @@ def test_a_whole_file_is_read(tmp_path):
     ("header", "message"),
     [
         (one(data_offsets=[0, 10], shape=[5]), "'b.weight' overlaps 'a.weight'"),
-        (one(data_offsets=[2, 10]), "'a.weight' leaves a hole after the header"),
-        (one(data_offsets=[8, 16]), "'a.weight' leaves a hole after the header"),
-        (one(data_offsets=[0, 6], shape=[3]), "'b.weight' leaves a hole after 'a.weight'"),
+        (one(data_offsets=[2, 10]), "'a.weight' leaves a gap after the header"),
+        (one(data_offsets=[8, 16]), "'a.weight' leaves a gap after the header"),
+        (one(data_offsets=[0, 6], shape=[3]), "'b.weight' leaves a gap after 'a.weight'"),
         (one(data_offsets=[-8, 0]), r"data_offsets of 'a.weight' should be .* not \[-8, 0\]"),
         (one(data_offsets=[8, 0]), r"data_offsets of 'a.weight' should be"),
         (one(data_offsets=[0, 8, 8]), r"data_offsets of 'a.weight' should be"),
         (one(data_offsets=[0.0, 8.0]), r"data_offsets of 'a.weight' should be"),
         (one(data_offsets=[False, 8]), r"data_offsets of 'a.weight' should be"),
         (one(data_offsets="08"), r"data_offsets of 'a.weight' should be"),
-        (one(data_offsets=[0, 10**30]), r"does not fill its 10+ bytes"),
-        ({"a.weight": F16_2x2, "b.weight": {**NEXT, "data_offsets": [8, 20], "shape": [6]}}, "its header speaks of"),
-        ({"a.weight": F16_2x2}, r"is damaged: \d+ bytes, but its header speaks of"),
-        (one(shape=[2, 3]), r"'a.weight' of dtype F16 and shape \[2, 3\] does not fill its 8 bytes"),
-        (one(dtype="F32"), r"of dtype F32 and shape \[2, 2\] does not fill its 8 bytes"),
-        (one(shape=[True, 4]), r"shape of 'a.weight' should be at most 8 whole numbers, not \[True, 4\]"),
-        (one(shape=[2.0, 2]), "should be at most 8 whole numbers"),
-        (one(shape=[-2, -2]), "should be at most 8 whole numbers"),
-        (one(shape=4), "should be at most 8 whole numbers"),
-        (one(shape=[1] * 9 + [4]), "should be at most 8 whole numbers"),
-        (one(shape=[2**40, 2**40], data_offsets=[0, 2**81]), "is larger than any memory"),
-        (one(shape=[0, 2**40, 2**40], data_offsets=[0, 0]), "is larger than any memory"),
-        (one(shape=[10**3000, 0], data_offsets=[0, 0]), "is larger than any memory"),
-        (one(dtype="F17"), "unknown dtype, 'F17'"),
-        (one(dtype=None), "unknown dtype, None"),
-        (one(dtype=["F16"]), r"unknown dtype, \['F16'\]"),
-        ({"a.weight": {"dtype": "F16", "shape": [8]}}, "a dtype, a shape and data_offsets alone"),
-        ({"a.weight": {**F16_2x2, "more": 1}}, "a dtype, a shape and data_offsets alone"),
-        ({"a.weight": [1]}, "a dtype, a shape and data_offsets alone"),
-        ({**one(), "__metadata__": {"format": 1}}, "__metadata__ should be texts by name"),
-        ({**one(), "__metadata__": {"format": {"a": "b"}}}, "__metadata__ should be texts by name"),
-        ({**one(), "__metadata__": None}, "__metadata__ should be texts by name"),
-        ({**one(), "__metadata__": ["format"]}, "__metadata__ should be texts by name"),
-        ('{"a.weight": 1, "b": 2, "a.weight": 3}', "it names 'a.weight' twice"),
-        ('{"a": {"dtype": "F16", "dtype": "F32"}}', "it names 'dtype' twice"),
+        (one(data_offsets=[0, 10**30]), r"does not match its 10+ bytes"),
+        ({"a.weight": F16_2x2, "b.weight": {**NEXT, "data_offsets": [8, 20], "shape": [6]}}, "its header requires"),
+        ({"a.weight": F16_2x2}, r"is damaged: it has \d+ bytes, but its header requires"),
+        (one(shape=[2, 3]), r"'a.weight' of dtype F16 and shape \[2, 3\] does not match its 8 bytes"),
+        (one(dtype="F32"), r"of dtype F32 and shape \[2, 2\] does not match its 8 bytes"),
+        (one(shape=[True, 4]), r"shape of 'a.weight' should be at most 8 integers from 0, not \[True, 4\]"),
+        (one(shape=[2.0, 2]), "should be at most 8 integers from 0"),
+        (one(shape=[-2, -2]), "should be at most 8 integers from 0"),
+        (one(shape=4), "should be at most 8 integers from 0"),
+        (one(shape=[1] * 9 + [4]), "should be at most 8 integers from 0"),
+        (one(shape=[2**40, 2**40], data_offsets=[0, 2**81]), "is too large for any memory"),
+        (one(shape=[0, 2**40, 2**40], data_offsets=[0, 0]), "is too large for any memory"),
+        (one(shape=[10**3000, 0], data_offsets=[0, 0]), "is too large for any memory"),
+        (one(dtype="F17"), "unknown dtype 'F17'"),
+        (one(dtype=None), "unknown dtype None"),
+        (one(dtype=["F16"]), r"unknown dtype \['F16'\]"),
+        ({"a.weight": {"dtype": "F16", "shape": [8]}}, "should have only a dtype, a shape and data_offsets"),
+        ({"a.weight": {**F16_2x2, "more": 1}}, "should have only a dtype, a shape and data_offsets"),
+        ({"a.weight": [1]}, "should have only a dtype, a shape and data_offsets"),
+        ({**one(), "__metadata__": {"format": 1}}, "__metadata__ should map strings to strings"),
+        ({**one(), "__metadata__": {"format": {"a": "b"}}}, "__metadata__ should map strings to strings"),
+        ({**one(), "__metadata__": None}, "__metadata__ should map strings to strings"),
+        ({**one(), "__metadata__": ["format"]}, "__metadata__ should map strings to strings"),
+        ('{"a.weight": 1, "b": 2, "a.weight": 3}', "it has the key 'a.weight' twice"),
+        ('{"a": {"dtype": "F16", "dtype": "F32"}}', "it has the key 'dtype' twice"),
         ('{"a": {"dtype": "F16", "shape": [NaN], "data_offsets": [0, 16]}}', "it holds NaN"),
-        ('{"a":' * 200_000, "nested too deep|cannot be read"),
-        ('{"a":' + "[" * 200_000 + "]" * 200_000 + "}", "nested too deep"),
+        ('{"a":' * 200_000, "nested too deeply|cannot be read"),
+        ('{"a":' + "[" * 200_000 + "]" * 200_000 + "}", "nested too deeply"),
         ("[1, 2]", "begins with b'\\[1, '"),
         ("{", "cannot be read"),
         ("null", "begins with"),
@@ -99,7 +99,7 @@ def test_a_whole_file_is_read(tmp_path):
         ({"a\nb" + "." * 5_000_000: F16_2x2, "b": NEXT}, "has 5000003 characters"),
     ],
 )  # fmt: skip
-def test_a_header_that_lies(tmp_path, header, message):
+def test_inconsistent_headers_raise_an_error(tmp_path, header, message):
     refused(write(tmp_path / "x.safetensors", header), message)
 
 
@@ -108,27 +108,27 @@ def test_a_header_above_the_formats_limit_is_not_read(tmp_path):
     with path.open("wb") as stream:
         stream.write((100_000_001).to_bytes(8, "little"))
         stream.truncate(100_000_100)  # holes: no disk is used
-    refused(path, "its header has 100000001 bytes, and the format allows 100000000")
+    refused(path, "its header has 100000001 bytes, but the format allows 100000000")
 
 
-def test_what_is_no_file(tmp_path):
+def test_paths_that_are_not_files_raise_an_error(tmp_path):
     refused(tmp_path / "missing.safetensors", r"cannot be read \(No such file")
-    refused(tmp_path, "is no file")
+    refused(tmp_path, "is not a file")
     os.mkfifo(tmp_path / "pipe.safetensors")
-    refused(tmp_path / "pipe.safetensors", "is no file")
+    refused(tmp_path / "pipe.safetensors", "is not a file")
 
 
 @pytest.mark.parametrize("dtype", ["I16", "U16", "I8", "BOOL", "C64", "F8_E4M3"])
-def test_a_weight_of_a_dtype_that_weights_do_not_have(tmp_path, dtype):
+def test_weights_of_a_wrong_dtype_raise_an_error(tmp_path, dtype):
     size = {"I16": 2, "U16": 2, "C64": 8}.get(dtype, 1)
     entry = {"dtype": dtype, "shape": [16 // size], "data_offsets": [0, 16]}
     path = write(tmp_path / "x.safetensors", {"layer.weight": entry})
-    message = rf"'layer.weight' is of dtype {dtype}; expected float32, float16 or bfloat16"
+    message = rf"'layer.weight' has the dtype {dtype}; expected float32, float16 or bfloat16"
     refused(path, message, lambda path: check_floats(read_header(path)))
     refused(path, message, read_safetensors)
 
 
-def test_counts_may_be_integers(tmp_path):
+def test_buffers_may_be_integers(tmp_path):
     keys = ("embeddings.position_ids", "norm.num_batches_tracked", "lora_unet_x.alpha")
     save_file({key: np.arange(3) for key in keys}, tmp_path / "x.safetensors")
     assert read_safetensors(tmp_path / "x.safetensors")[0].keys() == set(keys)
@@ -153,17 +153,17 @@ def test_nan_and_infinity_are_named(tmp_path, number, dtype):
         np.testing.assert_array_equal(read_safetensors(path)[0]["layer.weight"], values)
 
 
-def test_tensors_handed_over_are_checked_too():
+def test_arrays_in_memory_are_checked_too():
     with pytest.raises(UsageError, match="'x' holds a NaN or an infinity"):
         as_arrays({"x": np.array([[1.0, np.nan]], np.float32)})
 
 
-def test_a_file_that_shrinks_while_it_is_read(tmp_path):
+def test_a_file_truncated_during_the_read(tmp_path):
     path = tmp_path / "x.safetensors"
     save_file({"a.weight": np.ones(1000, np.float32)}, path)
     header = read_header(path)
     path.write_bytes(path.read_bytes()[:-8])
-    refused(path, "'a.weight' was cut while it was read", lambda path: dict(read_tensors(header)))
+    refused(path, "'a.weight' was truncated during the read", lambda path: dict(read_tensors(header)))
 
 
 def test_many_keys_are_read(tmp_path):
@@ -177,4 +177,4 @@ def test_messages_name_the_file_and_stay_short(tmp_path):
     path = write(tmp_path / "x.safetensors", one(dtype="x" * 100_000))
     with pytest.raises(UsageError) as caught:
         read_header(path)
-    assert re.match(rf"{re.escape(str(path))} is damaged: 'a\.weight' is of an unknown dtype, 'x+…'", str(caught.value))
+    assert re.match(rf"{re.escape(str(path))} is damaged: 'a\.weight' has the unknown dtype 'x+…'", str(caught.value))

@@ -56,7 +56,7 @@ FOREIGN = [
 
 @pytest.mark.parametrize(("record", "told"), FOREIGN)
 def test_a_record_alone_opens_nothing_beyond_the_package(opened, record, told):
-    with pytest.raises(UsageError, match="an image alone does not decide what is opened or fetched") as caught:
+    with pytest.raises(UsageError, match="a record alone does not decide what is opened or downloaded") as caught:
         plan_again(record, PATH)
     assert opened == []
     for text in [*told, "--trust-record"]:
@@ -94,14 +94,14 @@ def test_what_is_opened(opened, record, options, expected):
 @pytest.mark.parametrize(
     ("record", "options", "message"),
     [
-        (folder_record(), {"trust_record": True}, "holds the name of the model, 'sdxl-base', but not its path"),
+        (folder_record(), {"trust_record": True}, "has the name of the model, 'sdxl-base', but not its path"),
         (
             {**folder_record(), "model": "shapes", "model_from": "package"},
             {"trust_record": True},
-            "the name of the LoRA, 'TCD-SDXL-LoRA', but not its path; give it with --lora",
+            "the name of the LoRA, 'TCD-SDXL-LoRA', but not its path; pass it with --lora",
         ),
-        ({**SHIPPED, "model": "/old"}, {"model": "/mine"}, "names the LoRA of the model 'shapes'.*give --lora"),
-        ({**SHIPPED, "model": "x/y", "model_from": "package"}, {}, "model 'x/y' ships in the package, which it"),
+        ({**SHIPPED, "model": "/old"}, {"model": "/mine"}, "names the LoRA of the model 'shapes'.*pass --lora"),
+        ({**SHIPPED, "model": "x/y", "model_from": "package"}, {}, "model 'x/y' is in the package, but it is not"),
         ({**SHIPPED, "lora": "x/y", "lora_from": None}, {}, "is incomplete"),
         ({**SHIPPED, "batch_seeds": [4]}, {}, r"is incomplete \('batch_seeds'\)"),
         ({**SHIPPED, "batch_seeds": [*range(5)], "width": 8192, "height": 8192}, {}, "asks for 5 images of 8192x8192"),
@@ -157,16 +157,16 @@ def test_the_same_weights_pass_wherever_they_lie_and_others_are_refused(shapes, 
 def test_another_lora_is_refused(tmp_path):
     record = {**SHIPPED, **loaded("shapes").sources()}
     other = plan_again(record, PATH, lora=str(SHAPES_FOLDER / "lcm_lora"))
-    with pytest.raises(UsageError, match=r"the LoRA 'lcm_lora' has other weights .*; give the same LoRA with --lora"):
+    with pytest.raises(UsageError, match=r"the LoRA 'lcm_lora' has other weights .*; pass the same LoRA with --lora"):
         check_same_weights(record, sources_of(other))
     without = plan_again(record, PATH, lora="none")
-    with pytest.raises(UsageError, match="the record's LoRA is 'shipped', here it is none"):
+    with pytest.raises(UsageError, match="the record's LoRA is 'shipped', but here it is none"):
         check_same_weights(record, sources_of(without))
 
 
 def test_what_cannot_be_compared_is_told():
     remarks = check_same_weights(SHIPPED, sources_of(plan_again(SHIPPED, PATH)))
     assert remarks == [
-        "there is no digest of the model's weights in the record, so it may be another model",
-        "there is no digest of the LoRA's weights in the record, so it may be another LoRA",
+        "the digest of the model's weights is missing in the record, so the model may differ",
+        "the digest of the LoRA's weights is missing in the record, so the LoRA may differ",
     ]

@@ -77,7 +77,7 @@ def test_what_is_fused_and_unloaded_is_saved_with_its_effect(pipe, target):
 
 
 def test_a_folder_saved_with_a_lora(saved_with_lora):
-    message = r"unet were saved with a LoRA in place; make the pipeline again and save it after unload_lora_weights\(\)"
+    message = r"unet were saved with a LoRA loaded; create the pipeline again and save it after unload_lora_weights\(\)"
     with pytest.raises(UsageError, match=message):
         mindone_tcd.DiffusionPipeline.from_pretrained(str(saved_with_lora))
     with pytest.raises(UsageError, match=message):
@@ -94,7 +94,7 @@ def test_a_text_encoder_saved_with_a_lora(folder, target):
     unchecked(DiffusionPipeline)(pipe, str(target))
     assert not (target / "text_encoder" / "config.json").exists()
     (target / "text_encoder" / "adapter_config.json").write_text('{"peft_type": "LORA"}')  # names no model to go to
-    message = r"text_encoder holds an adapter and no model: it was saved with a LoRA in place; make the pipeline again"
+    message = r"text_encoder holds an adapter and no model: it was saved with a LoRA loaded; create the pipeline again"
     with pytest.raises(UsageError, match=message):
         mindone_tcd.DiffusionPipeline.from_pretrained(str(target))
     with pytest.raises(UsageError, match=message):

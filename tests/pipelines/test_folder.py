@@ -74,15 +74,15 @@ def test_a_hub_id_without_a_network(monkeypatch):
 @pytest.mark.parametrize(
     ("part", "key", "value", "message"),
     [
-        (".", "_class_name", None, r"model_index\.json names no pipeline as _class_name, but None"),
-        (".", "_class_name", ["a"], r"names no pipeline as _class_name, but \['a'\]"),
+        (".", "_class_name", None, r"model_index\.json: _class_name is None"),
+        (".", "_class_name", ["a"], r"_class_name is \['a'\]"),
         (
             "vae",
             "block_out_channels",
             5,
-            r"vae.config\.json: block_out_channels is 5; expected a list of whole numbers",
+            r"vae.config\.json: block_out_channels is 5; expected a list of positive integers",
         ),
-        ("vae", "block_out_channels", [], r"block_out_channels is \[\]; expected a list of whole numbers"),
+        ("vae", "block_out_channels", [], r"block_out_channels is \[\]; expected a list of positive integers"),
     ],
 )
 def test_configurations_that_tell_nothing(folder, part, key, value, message):
@@ -169,7 +169,7 @@ def test_truncated_weights(folder, keep):
 def test_not_a_safetensors_file(tmp_path):
     path = tmp_path / "x.safetensors"
     path.write_bytes((4).to_bytes(8, "little") + b"nope" + bytes(8))
-    with pytest.raises(UsageError, match="no safetensors file"):
+    with pytest.raises(UsageError, match="is not a safetensors file"):
         read_header(path)
 
 
@@ -179,7 +179,7 @@ def test_lora_files(tmp_path):
     save_file({"a": np.zeros(2, np.float32)}, tmp_path / "one.safetensors")
     assert lora_file(tmp_path).name == "one.safetensors"
     save_file({"a": np.zeros(2, np.float32)}, tmp_path / "two.safetensors")
-    with pytest.raises(UsageError, match=r"2 safetensors files; name the LoRA's file itself: one\.safetensors, two\.s"):
+    with pytest.raises(UsageError, match=r"; pass the path of the LoRA's file: one\.safetensors, two\.s"):
         check_lora(str(tmp_path))
     (tmp_path / "old.bin").write_bytes(b"")
     with pytest.raises(UsageError, match="only safetensors are loaded"):

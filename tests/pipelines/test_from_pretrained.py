@@ -122,7 +122,7 @@ def test_no_silence_in_a_whole_pipeline(shapes):
     expected = r"1 missing \(conv_in\.weight\), 1 unexpected \(foo\.weight\)"
     with pytest.raises(UsageError, match=expected):
         load(model=shapes, lora="none")
-    with pytest.warns(UserWarning, match=expected + "; missing ones are left at random"):
+    with pytest.warns(UserWarning, match=expected + "; missing weights keep random values"):
         pipe = get("StableDiffusionXLPipeline").from_pretrained(str(shapes), strict=False)
     assert pipe.unet is not None
     with pytest.raises(UsageError, match=expected):  # the leave was for that call alone

@@ -81,6 +81,6 @@ def test_an_error_from_inside_a_library_names_the_part(shapes):
 
 def test_files_of_the_tokenizer_and_the_scheduler_are_checked_before_any_weights(shapes, monkeypatch):
     (shapes / "tokenizer" / "merges.txt").write_text("#version: 0.2\n")
-    refused(r"tokenizer/merges\.txt is no file of a tokenizer: it has no merges", "DiffusionPipeline", shapes)
+    refused(r"tokenizer/merges\.txt is not a tokenizer file: it has no merges", "DiffusionPipeline", shapes)
     (shapes / "scheduler" / "scheduler_config.json").write_text("{}")
-    refused(r"scheduler_config\.json holds none of a scheduler's fields", "DDIMScheduler", shapes / "scheduler")
+    refused(r"scheduler_config\.json has none of a scheduler's fields", "DDIMScheduler", shapes / "scheduler")

@@ -63,7 +63,7 @@ def test_a_free_name_is_free_for_all_files_of_a_run(tmp_path):
 def test_files_that_are_there_are_refused(tmp_path):
     refuse_existing([tmp_path / "a.png"])
     (tmp_path / "a.png").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(UsageError, match=r"a\.png is there already; give another name with --out, or add --overwrite"):
+    with pytest.raises(UsageError, match=r"a\.png already exists; choose another name with --out, or add --overwrite"):
         refuse_existing([tmp_path / "b.png", tmp_path / "a.png"])
 
 

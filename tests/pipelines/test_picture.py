@@ -89,7 +89,7 @@ def test_save_replaces_as_pil_does_unless_it_is_told_not_to(tmp_path):
 
 def test_a_record_that_is_too_long_is_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr(home, "MOST_TEXT", 20)
-    with pytest.raises(UsageError, match=r"cannot write .*a\.png: its record has \d+ bytes, at most 20"):
+    with pytest.raises(UsageError, match=r"cannot write .*a\.png: its record has \d+ bytes, but at most 20"):
         picture().save(tmp_path / "a.png")
     assert os.listdir(tmp_path) == []
 
@@ -106,7 +106,7 @@ def request(count: int, side: int, prompt: str = "a red circle") -> Request:
 def test_a_grid_that_is_too_large_is_refused():
     for fine in (request(4, 8192), request(10_000, 128), request(10, 128, "x" * 100_000)):
         check_grid(fine)
-    with pytest.raises(UsageError, match="a grid of 5 images of 8192x8192 has 402653184 pixels, at most"):
+    with pytest.raises(UsageError, match="a grid of 5 images of 8192x8192 has 402653184 pixels, but at most"):
         check_grid(request(5, 8192))
     with pytest.raises(UsageError, match="the record of a grid of 1000 images with these prompts has more than"):
         check_grid(request(1000, 128, "x" * 20_000))

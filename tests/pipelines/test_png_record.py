@@ -74,9 +74,9 @@ def test_records_are_found_before_and_after_the_pixels(png):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "it is no PNG file"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n", "it is no PNG file"),
-        (b"GIF89a", "it is no PNG file"),
+        (b"", "it is not a PNG file"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n", "it is not a PNG file"),
+        (b"GIF89a", "it is not a PNG file"),
         (SIGNATURE, "its header is damaged"),
         (SIGNATURE + header()[:-1] + b"x", "its header is damaged"),
         (SIGNATURE + PIXELS + header() + END, "its header is damaged"),
@@ -86,11 +86,11 @@ def test_records_are_found_before_and_after_the_pixels(png):
         (SIGNATURE + header() + itxt(RECORD)[:-10], "it is truncated"),
         (SIGNATURE + header() + itxt(RECORD) + b"\x7f\xff\xff\xffIDAT", "it is truncated"),
         (SIGNATURE + header() + itxt(RECORD)[:-1] + b"x" + END, "a text chunk is damaged"),
-        (SIGNATURE + header() + chunk(b"iTXt", b"mindone-tcd\0\0\0en") + END, "a text chunk is cut off"),
+        (SIGNATURE + header() + chunk(b"iTXt", b"mindone-tcd\0\0\0en") + END, "a text chunk is truncated"),
         (SIGNATURE + header() + chunk(b"zTXt", b"x\0\0nothing") + END, "a text chunk cannot be decompressed"),
         (SIGNATURE + header() + itxt(b"hi", b"Title") * 65 + END, "it has more than 64 text chunks"),
-        (SIGNATURE + header() + PIXELS + END, "carries no record"),
-        (SIGNATURE + header() + itxt(RECORD) * 2 + END, "carries several records; expected one"),
+        (SIGNATURE + header() + PIXELS + END, "has no record"),
+        (SIGNATURE + header() + itxt(RECORD) * 2 + END, "has several records; expected one"),
     ],
 )
 def test_files_that_are_none_or_damaged(tmp_path, content, message):
@@ -106,10 +106,10 @@ def test_no_file_of_another_format_is_opened(tmp_path, monkeypatch):
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", start)
     path = tmp_path / "a.png"
     Image.new("RGB", (8, 8)).save(path, "EPS")
-    refused(path, "it is no PNG file")
+    refused(path, "it is not a PNG file")
     for other in ("JPEG", "GIF", "TIFF"):
         Image.new("RGB", (8, 8)).save(path, other)
-        refused(path, "it is no PNG file")
+        refused(path, "it is not a PNG file")
 
 
 def test_no_pixel_is_decoded_for_a_record(png, monkeypatch):
@@ -149,37 +149,37 @@ def test_too_many_chunks(png, monkeypatch):
     [
         (b"nothing", "cannot be read"),
         (b"\xff", "cannot be read"),
-        (b'{"seed": NaN}', "NaN is no number of JSON"),
-        (b'{"eta": -Infinity}', "-Infinity is no number of JSON"),
+        (b'{"seed": NaN}', "NaN is not a JSON number"),
+        (b'{"eta": -Infinity}', "-Infinity is not a JSON number"),
         (b'{"eta": 1e999}', "a number is too large or too long"),
         (b'{"seed": 1' + b"0" * 5000 + b"}", "a number has 5001 digits; at most 100"),
-        (b'{"seed": 1, "seed": 2}', "it has a name twice"),
-        (b'{"other": {"a": 1, "a": 1}}', "it has a name twice"),
+        (b'{"seed": 1, "seed": 2}', "it has a duplicate key"),
+        (b'{"other": {"a": 1, "a": 1}}', "it has a duplicate key"),
         (b"[" * 100_000 + b"]" * 100_000, "nested too deeply"),
         (b'{"other": ' + b"[" * 50 + b"]" * 50 + b"}", "nested too deeply"),
         (b'"text"', "is 'text'; expected an object"),
         (b"[1]", "is a list or object of 1; expected an object"),
-        (b'{"prompt": 5}', "prompt is 5; expected a text"),
-        (b'{"prompt": "' + b"x" * (1 << 20) + b'y"}', "prompt is 'xx.*expected a text of at most"),
-        (b'{"seed": -1}', "seed is -1; expected a whole number"),
-        (b'{"seed": true}', "seed is True; expected a whole number"),
-        (b'{"seed": 1.5}', "seed is 1.5; expected a whole number"),
+        (b'{"prompt": 5}', "prompt is 5; expected a string"),
+        (b'{"prompt": "' + b"x" * (1 << 20) + b'y"}', "prompt is 'xx.*expected a string of at most"),
+        (b'{"seed": -1}', "seed is -1; expected an integer"),
+        (b'{"seed": true}', "seed is True; expected an integer"),
+        (b'{"seed": 1.5}', "seed is 1.5; expected an integer"),
         (b'{"batch_seeds": []}', r"batch_seeds is a list or object of 0; expected a list of 1 to 10000"),
         (b'{"batch_seeds": [' + b"1," * 10_000 + b"1]}", "batch_seeds is a list or object of 10001"),
         (b'{"batch_seeds": ["x"]}', "a seed is 'x'"),
-        (b'{"steps": 51}', "steps is 51; expected a whole number from 1 to 50"),
-        (b'{"width": 8193}', "width is 8193; expected a whole number from 1 to 8192"),
-        (b'{"height": "8"}', "height is '8'; expected a whole number"),
+        (b'{"steps": 51}', "steps is 51; expected an integer from 1 to 50"),
+        (b'{"width": 8193}', "width is 8193; expected an integer from 1 to 8192"),
+        (b'{"height": "8"}', "height is '8'; expected an integer"),
         (b'{"guidance_scale": "2"}', "guidance_scale is '2'; expected a number"),
         (b'{"eta": 2}', "eta is 2; expected a number from 0 to 1"),
         (b'{"method": "../lcm"}', "method is '../lcm'; expected one of: tcd, lcm"),
         (b'{"dtype": ["float32"]}', "dtype is a list or object of 1; expected one of"),
         (b'{"compile": "all"}', "compile is 'all'"),
         (b'{"compile": 1}', "compile is 1; expected"),
-        (b'{"model": ["x"]}', "model is a list or object of 1; expected a text"),
+        (b'{"model": ["x"]}', "model is a list or object of 1; expected a string"),
         (b'{"model_from": "web"}', "model_from is 'web'; expected one of"),
         (b'{"model_sha256": "12"}', "model_sha256 is '12'; expected 64"),
-        (b'{"versions": {"numpy": 2}}', "an entry of versions is 2; expected a text"),
+        (b'{"versions": {"numpy": 2}}', "an entry of versions is 2; expected a string"),
         (b'{"grid": []}', "grid is a list or object of 0; expected a list"),
         (b'{"grid": [{"steps": 0}]}', "record 1 of the grid cannot be used: steps is 0"),
         (b'{"grid": [{"grid": []}]}', "expected the record of one image"),

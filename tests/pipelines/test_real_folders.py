@@ -125,6 +125,6 @@ def test_truncated_weights(shapes):
 
 
 def test_other_errors_name_the_folder_and_the_options(shapes):
-    with pytest.raises(UsageError, match="or look for what is wrong among the options of this call") as caught:
+    with pytest.raises(UsageError, match="or check the options of this call") as caught:
         load(shapes, mindspore_dtype="float32", scheduler="nonsense")
     assert isinstance(caught.value.__cause__, ValueError)

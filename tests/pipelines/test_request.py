@@ -34,33 +34,33 @@ def test_what_is_said_counts():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"steps": 0}, r"steps is 0; expected a whole number from 1 to 50"),
-        ({"steps": 51}, r"steps is 51; expected a whole number from 1 to 50"),
+        ({"steps": 0}, r"steps is 0; expected an integer from 1 to 50"),
+        ({"steps": 51}, r"steps is 51; expected an integer from 1 to 50"),
         ({"steps": 2.5}, r"steps is 2\.5"),
         ({"eta": 1.1}, r"eta is 1\.1; expected a number from 0 to 1"),
         ({"eta": -0.1}, r"eta is -0\.1"),
         ({"eta": float("nan")}, r"eta is nan"),
         ({"guidance_scale": -1}, r"guidance is -1"),
         ({"guidance_scale": float("inf")}, r"guidance is inf"),
-        ({"seed": -1}, r"seed is -1; expected a whole number of 0 or more"),
+        ({"seed": -1}, r"seed is -1; expected an integer of at least 0"),
         ({"seed": 10**5000}, r"seed is an integer of more than 100 digits; expected at most 100 digits"),
         ({"guidance_scale": 10**5000}, r"guidance is an integer of more than 100 digits; expected a number from 0 to"),
-        ({"steps": -(10**5000)}, r"steps is an integer of more than 100 digits; expected a whole number from 1 to 50"),
+        ({"steps": -(10**5000)}, r"steps is an integer of more than 100 digits; expected an integer from 1 to 50"),
         ({"seed": "x"}, r"seed is 'x'"),
         ({"seed": True}, r"seed is True"),
-        ({"count": 0}, r"count is 0; expected a whole number from 1 to 10000"),
-        ({"count": 10**9}, r"count is 1000000000; expected a whole number from 1 to 10000"),
-        ({"size": 80000}, r"size is 80000; expected a whole number from 1 to 8192"),
+        ({"count": 0}, r"count is 0; expected an integer from 1 to 10000"),
+        ({"count": 10**9}, r"count is 1000000000; expected an integer from 1 to 10000"),
+        ({"size": 80000}, r"size is 80000; expected an integer from 1 to 8192"),
         ({"eta": True}, r"eta is True; expected a number from 0 to 1"),
         ({"eta": "0.3"}, r"eta is '0\.3'; expected a number from 0 to 1"),
-        ({"prompt": "a red \udcff"}, r"prompt holds '\\udcff', which is no character"),
-        ({"negative_prompt": "\udcff"}, r"negative_prompt holds"),
-        ({"size": 100}, r"size 100 is not divisible by 8, the autoencoder's scale; try 96 or 104"),
+        ({"prompt": "a red \udcff"}, r"prompt has '\\udcff', which is not a character"),
+        ({"negative_prompt": "\udcff"}, r"negative_prompt has"),
+        ({"size": 100}, r"size 100 is not divisible by 8, the VAE's scale factor; try 96 or 104"),
         ({"size": (128, 3)}, r"size 3 is not divisible by 8.*try 8$"),
         ({"size": 0}, r"size is 0"),
         ({"size": (8, 8, 8)}, r"size is \(8, 8, 8\); expected a number of pixels, or a width and a height"),
-        ({"prompt": 7}, r"prompt is 7; expected a text"),
-        ({"negative_prompt": ["a"]}, r"negative_prompt is \['a'\]; expected a text"),
+        ({"prompt": 7}, r"prompt is 7; expected a string"),
+        ({"negative_prompt": ["a"]}, r"negative_prompt is \['a'\]; expected a string"),
         ({"method": "lcm", "eta": 0.3}, r"lcm has no eta"),
     ],
 )
@@ -70,18 +70,18 @@ def test_what_cannot_work_is_refused(options, message):
 
 
 def test_unknown_words_are_said_with_the_known_ones():
-    with pytest.warns(UserWarning, match=r"never saw 'dragon'; it knows: circle, square.*red, green.*small"):
+    with pytest.warns(UserWarning, match=r"does not know 'dragon'; it knows: circle, square.*red, green.*small"):
         request(prompt="a red dragon")
-    with pytest.warns(UserWarning, match=r"never saw 'dragon'; it knows"):
+    with pytest.warns(UserWarning, match=r"does not know 'dragon'; it knows"):
         request(negative_prompt="a dragon", guidance_scale=2)
 
 
 @pytest.mark.parametrize(
     ("prompt", "message"),
     [
-        ("a red circle", r"^the prompt names no background, so the model 'shapes' chooses; write a prompt such as"),
+        ("a red circle", r"^the prompt names no background, so the result is arbitrary; use a prompt such as"),
         ("blue", r"^the prompt names no shape and no background, so"),
-        ("a red dragon", r"^the model 'shapes' never saw 'dragon'; .*; the prompt names no shape and no background$"),
+        ("a red dragon", r"the model 'shapes' does not know 'dragon'; .* names no shape and no background$"),
     ],
 )
 def test_what_a_prompt_leaves_out_is_said_in_one_line(prompt, message):
@@ -121,7 +121,7 @@ def test_the_pipeline_gets_trained_words_and_the_record_keeps_the_prompt(prompt,
 
 @pytest.mark.parametrize("size", [64, 256, (128, 88)])
 def test_sizes_that_the_shipped_model_never_saw_are_said(size):
-    with pytest.warns(UserWarning, match=r"learned pictures of 128x128; on .* take sides of 96 to 192"):
+    with pytest.warns(UserWarning, match=r"trained on images of 128x128; at .* use sides of 96 to 192"):
         request(size=size)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -208,10 +208,10 @@ def test_no_lora_where_none_is_asked_for(hub):
         (
             (SD, 1024),
             "lcm",
-            r"no lcm LoRA is known for owner/model \(a StableDiff.*_dim 1024.*\); name one with lora, or",
+            r"no lcm LoRA is known for owner/model \(a StableDiff.*_dim 1024.*\); pass one as lora, or",
         ),
         ((SD, 1024, "v_prediction"), "tcd", r"no tcd LoRA is known .*prediction_type v_prediction\)"),
-        (("AnimateDiffPipeline", 768), "tcd", r"is a AnimateDiffPipeline; this makes pictures from text alone"),
+        (("AnimateDiffPipeline", 768), "tcd", r"is a AnimateDiffPipeline; expected a text-to-image pipeline"),
     ],
 )
 def test_models_that_no_published_lora_fits(hub, model, method, message):
@@ -231,7 +231,7 @@ def test_latent_consistency_models_take_the_guidance_themselves(hub):
 
 def test_a_model_that_does_not_say_its_size(hub):
     found, chosen = plan(hub(SD, 768, sample_size=None), "tcd", None)
-    with pytest.raises(UsageError, match="owner/model does not say for which size it was trained; give a size"):
+    with pytest.raises(UsageError, match="owner/model does not state the size that it was trained for; pass a size"):
         make_request(found, chosen, "a cat")
     assert make_request(found, chosen, "a cat", size=256).width == 256
 
@@ -246,7 +246,7 @@ def test_paths_serve_as_names_and_become_absolute(monkeypatch):
 def test_a_batch_size_that_is_none(batch_size):
     found, chosen = plan("shapes", "tcd", None)
     paint = TextToImage(None, found, chosen, "float32")
-    with pytest.raises(UsageError, match=r"batch_size is .*; expected a whole number of 1 or more"):
+    with pytest.raises(UsageError, match=r"batch_size is .*; expected an integer of at least 1"):
         paint(PROMPT, batch_size=batch_size)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mindone_tcd.schedulers.methods import DEFAULT_METHOD, METHODS
-from mindone_tcd.selftest.cases import CASES, arguments, kept, known, streams
+from mindone_tcd.selftest.cases import CASES, arguments, known, stored_pixels, streams
 from mindone_tcd.shapes.grammar import parse
 from mindone_tcd.shapes.judge import judge
 
@@ -45,7 +45,7 @@ def pipelines():
 
 def _ours(pipelines, case: dict) -> np.ndarray:
     pipe = pipelines(case["method"], case.get("lora", True)).pipeline
-    return kept(pipe(generator=streams(), **arguments(case))[0])
+    return stored_pixels(pipe(generator=streams(), **arguments(case))[0])
 
 
 QUICK = ("tcd-4", "lcm-2-guidance-2")
@@ -159,7 +159,7 @@ def test_what_cannot_be_loaded():
     from mindone_tcd import UsageError, load
 
     for options, message in (
-        ({"task": "text-to-song"}, "unknown task 'text-to-song'; there is: text-to-image"),
+        ({"task": "text-to-song"}, "unknown task 'text-to-song'; choose one of: text-to-image"),
         ({"dtype": "int8"}, "unknown dtype 'int8'"),
         ({"dtype": "bfloat16"}, "bfloat16 does not run on a CPU"),
         ({"model": "nobody/nothing", "lora": "none"}, "cannot fetch the model 'nobody/nothing'"),

@@ -17,7 +17,7 @@ def test_every_layout_has_a_name_and_every_name_a_layout():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_weights_are_all_there_and_none_is_idle(tmp_path, name):
+def test_all_weights_exist_and_are_used(tmp_path, name):
     folder = make(name, tmp_path / "new" / name)
     files = sorted(folder.rglob("*.safetensors"))
     assert files
@@ -35,7 +35,7 @@ def test_a_pipelines_index_names_its_folders(tmp_path):
     assert (folder / "tokenizer_2" / "vocab.json").is_file()
 
 
-def test_same_values_every_time_and_others_with_another_seed(tmp_path):
+def test_values_depend_only_on_the_seed(tmp_path):
     first, again, other = (make("lora-sdxl", tmp_path / n, seed=s) / LORA for n, s in (("a", 0), ("b", 0), ("c", 1)))
     assert first.read_bytes() == again.read_bytes()
     a, c = load_file(first), load_file(other)
@@ -61,10 +61,10 @@ def test_variant_fp16_has_its_name_and_dtype(tmp_path):
         np.testing.assert_array_equal(tensor, full[key].astype(np.float16))
 
 
-def test_what_cannot_be_made(tmp_path):
+def test_invalid_arguments_raise_an_error(tmp_path):
     (tmp_path / "mine.txt").write_text("keep")
     for arguments, options, message in (
-        (("sdxxl", tmp_path / "x"), {}, "no stand-in 'sdxxl'; there is: sdxl, "),
+        (("sdxxl", tmp_path / "x"), {}, "no tiny model 'sdxxl'; choose one of: sdxl, "),
         (("sdxl", tmp_path), {}, "is not an empty folder"),
         (("sdxl", tmp_path / "mine.txt"), {}, "is not an empty folder"),
         (("sdxl", tmp_path / "x"), {"variant": "fp8"}, "unknown variant 'fp8'; expected 'fp16' or None"),

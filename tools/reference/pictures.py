@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
-from mindone_tcd.selftest.cases import CASES, FILE, arguments, kept, streams
+from mindone_tcd.selftest.cases import CASES, FILE, arguments, stored_pixels, streams
 
 LORA_FILE = "pytorch_lora_weights.safetensors"
 
@@ -44,7 +44,7 @@ def make(folder: Path = SHAPES_FOLDER) -> dict[str, np.ndarray]:
             generators = streams()
             latents = replayed((2, 4, 16, 16), generators)
             pictures = pipe(latents=latents, generator=generators, **arguments(case)).images
-            out[name] = np.ascontiguousarray(kept(pictures))
+            out[name] = np.ascontiguousarray(stored_pixels(pictures))
         return out
 
 

@@ -1,8 +1,8 @@
-"""The kernels of `kernels.cpp`, where installing this package found a C++ compiler; without them stock kernels serve.
+"""Native kernels from `kernels.cpp`, built if a C++ compiler is available at installation. Stock kernels replace them.
 
-They are reached through MindSpore's own interface for operators from a library (`ops.Custom`, func_type "aot"), in
-PyNative and graph mode, and take float32. Their gradients are stock operations. The environment variable
-MINDONE_TCD_NATIVE=off, or `use(False)`, does without them.
+They run through MindSpore's interface for custom operators (`ops.Custom`, func_type "aot"), in PyNative and graph mode,
+for float32. Their gradients are stock operations. The environment variable MINDONE_TCD_NATIVE=off, or `use(False)`,
+disables them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ready = False
 
 @functools.cache
 def library() -> Path | None:
-    """The library, if it was built from the source that lies beside it and can be loaded here."""
+    """Return the library, if it was built from the source beside it and can be loaded on this machine."""
     for suffix in EXTENSION_SUFFIXES:
         path = SOURCE.with_name("kernels" + suffix)
         if not path.is_file():
@@ -38,7 +38,7 @@ def library() -> Path | None:
         try:
             built_from = ctypes.c_uint32.in_dll(ctypes.CDLL(str(path)), "built_from").value
         except (OSError, ValueError) as error:
-            warnings.warn(f"the native kernels cannot be loaded, stock ones serve: {error}", stacklevel=2)
+            warnings.warn(f"the native kernels cannot be loaded, stock kernels are used: {error}", stacklevel=2)
             continue
         if built_from == zlib.crc32(SOURCE.read_bytes()):
             return path
@@ -47,19 +47,19 @@ def library() -> Path | None:
 
 
 def use(wanted: bool) -> None:
-    """Whether native kernels are used from now on; graphs that are already compiled keep theirs."""
+    """Enable or disable the native kernels. Compiled graphs do not change."""
     global _wanted
     _wanted = wanted
 
 
 def in_use() -> bool:
-    """Whether they are built and wanted."""
+    """Return whether the native kernels are built and enabled."""
     return _wanted and library() is not None
 
 
 @_primexpr(reuse_result=False)
 def take(*dtypes):
-    """Whether the native kernels take tensors of these dtypes."""
+    """Return whether the native kernels support tensors of these dtypes."""
     return _ready and in_use() and all(dtype == ms.float32 for dtype in dtypes)
 
 
@@ -70,7 +70,7 @@ def _constant(rows, values):
 
 @constexpr
 def settings(rows, *values):
-    """The constant that carries a kernel's settings: `values` in each of so many rows."""
+    """Return a constant with a kernel's settings: `values` in each of `rows` rows."""
     return _constant(rows, values)
 
 
@@ -179,7 +179,7 @@ gelu = silu = geglu = group_norm = layer_norm = attention = add_with_bias = None
 
 
 def prepare() -> None:
-    """Make the operators, where there is a library; `cpu.enable` calls it."""
+    """Create the operators if there is a library; `cpu.enable` calls this."""
     global _ready, gelu, silu, geglu, group_norm, layer_norm, attention, add_with_bias
     if _ready or library() is None:
         return

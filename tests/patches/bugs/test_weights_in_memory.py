@@ -117,8 +117,8 @@ def not_finite(raw):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (relabelled, "is of dtype I16; expected float32, float16 or bfloat16"),
-        (shifted, "leaves a hole after the header|overlaps"),
+        (relabelled, "has the dtype I16; expected float32, float16 or bfloat16"),
+        (shifted, "leaves a gap after the header|overlaps"),
         (not_finite, "holds a NaN or an infinity"),
     ],
 )
