@@ -16,6 +16,7 @@ it was trained with.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -199,6 +200,8 @@ def main() -> None:
         average.swap()
         if denoiser.guided:
             denoiser.unet.save_pretrained(args.out / "unet")
+            for part in ("tokenizer", "text_encoder", "text_encoder_2"):  # as they are: the folder is a teacher, too
+                shutil.copytree(args.teacher / part, args.out / part, dirs_exist_ok=True)
         else:
             state = {name: value.half() for name, value in get_peft_model_state_dict(denoiser.unet).items()}
             StableDiffusionXLPipeline.save_lora_weights(args.out, state)
