@@ -63,7 +63,7 @@ def run(home, folder, first, guides):
         text=True,
         env=environment,
         cwd=folder,
-        timeout=1800,
+        timeout=7200,
         check=False,
     )
     lines = [line.removeprefix("ran ") for line in ran.stdout.splitlines() if line.startswith("ran ")]

@@ -30,14 +30,14 @@ LATE = """
 from mindone_tcd import patches
 from mindone.diffusers import LCMScheduler
 from mindone.diffusers.pipelines.latent_consistency_models import pipeline_latent_consistency_text2img as module
-theirs = LCMScheduler
-print(theirs.__module__)
+theirs = [LCMScheduler]  # in a list, because a name of the script would be exchanged, too
+print(theirs[0].__module__)
 patches.install(["schedulers"])
 print(LCMScheduler.__module__, module.LCMScheduler.__module__, told())
 from mindone.diffusers.schedulers.scheduling_lcm import LCMScheduler as own
-print(own is theirs)
+print(own is theirs[0])
 patches.remove()
-print(LCMScheduler is module.LCMScheduler is theirs is mindone.diffusers.LCMScheduler)
+print(LCMScheduler is module.LCMScheduler is theirs[0] is mindone.diffusers.LCMScheduler)
 print(hasattr(mindone.diffusers, "TCDScheduler"))
 """
 
