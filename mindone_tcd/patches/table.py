@@ -215,6 +215,21 @@ BUGS = (
         met="adapter_conditioning_factor below 1",
     ),
     Patch(
+        "adapter weights of uneven UNets",
+        "bug",
+        "set_adapters and set_ip_adapter_scale work with a list as layers_per_block",
+        {
+            "mindone.diffusers.loaders.peft:_SET_ADAPTER_SCALE_FN_MAPPING": (
+                "patches.bugs.lora_scales:allow_lists_in_mapping"
+            ),
+            "mindone.diffusers.loaders.ip_adapter:_maybe_expand_lora_scales": "patches.bugs.lora_scales:allow_lists",
+        },
+        versions=_MINDONE,
+        where="diffusers/loaders/unet_loader_utils.py: _maybe_expand_lora_scales",
+        defect="1 is added to layers_per_block, which may be a list: a TypeError",
+        met="set_adapters and set_ip_adapter_scale with a UNet whose blocks have different numbers of layers",
+    ),
+    Patch(
         "DPT image processor",
         "bug",
         "the image processor of DPT runs",

@@ -30,17 +30,17 @@ def make(folder: Path = SHAPES_FOLDER) -> dict[str, np.ndarray]:
     with numpy_streams():
         pipe = StableDiffusionXLPipeline.from_pretrained(folder, torch_dtype=torch.float32)
         pipe.set_progress_bar_config(disable=True)
-        for method in ("tcd", "lcm"):
-            pipe.load_lora_weights(str(folder / f"{method}_lora"), weight_name=LORA_FILE, adapter_name=method)
-        out = {}
+        out, loaded = {}, None
         for name, case in CASES.items():
             scheduler = {"tcd": TCDScheduler, "lcm": LCMScheduler}[case["method"]]
             pipe.scheduler = scheduler.from_config(pipe.scheduler.config)
-            if case.get("lora", True):
-                pipe.enable_lora()
-                pipe.set_adapters([case["method"]])
-            else:
-                pipe.disable_lora()
+            wanted = case["method"] if case.get("lora", True) else None
+            if wanted != loaded:
+                # One LoRA at a time: set_adapters of diffusers fails with a list as layers_per_block.
+                pipe.unload_lora_weights()
+                if wanted is not None:
+                    pipe.load_lora_weights(str(folder / f"{wanted}_lora"), weight_name=LORA_FILE, adapter_name=wanted)
+                loaded = wanted
             generators = streams()
             latents = replayed((2, 4, 16, 16), generators)
             pictures = pipe(latents=latents, generator=generators, **arguments(case)).images
