@@ -57,7 +57,7 @@ def test_every_layout_of_diffusers_passes(config, shapes):
     ("name", "field", "value", "message"),
     [
         ("unet", "layers_per_block", 10**6, "layers in a row"),
-        ("unet", "layers_per_block", 2, "the weights have 1 layers in down_blocks.0"),
+        ("unet", "layers_per_block", 2, "the weights have 1 layers in down_blocks.1"),
         ("unet", "layers_per_block", [1, 1, 10**6], "layers in a row"),
         ("unet", "block_out_channels", [10**9, 96, 128], "no size above"),
         ("unet", "block_out_channels", [1024, 1024, 1024], "the weights have 64 channels in down_blocks.0"),
