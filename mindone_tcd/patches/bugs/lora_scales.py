@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from ...errors import UsageError
+
+
+class _Even:
+    """A UNet, but for a ``layers_per_block`` that is one number."""
+
+    def __init__(self, unet: Any, layers_per_block: int) -> None:
+        self._unet = unet
+        self.config = SimpleNamespace(layers_per_block=layers_per_block)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._unet, name)
 
 
 def allow_lists(original: Callable) -> Callable:
@@ -16,12 +28,21 @@ def allow_lists(original: Callable) -> Callable:
     def _maybe_expand_lora_scales(unet: Any, weight_scales: list, default_scale: float = 1.0) -> list:
         if isinstance(unet.config.layers_per_block, int):
             return original(unet, weight_scales, default_scale=default_scale)
-        if any(isinstance(scale, dict) for scale in weight_scales):
+        if not any(isinstance(scale, dict) for scale in weight_scales):
+            return list(weight_scales)  # numbers act on the whole UNet and need no layers
+        layers = list(unet.config.layers_per_block)
+        with_attention = {
+            count
+            for blocks, counts in ((unet.down_blocks, layers), (unet.up_blocks, layers[::-1]))
+            for block, count in zip(blocks, counts, strict=True)
+            if hasattr(block, "attentions")
+        }
+        if len(with_attention) != 1:
             raise UsageError(
-                f"this UNet has layers_per_block={list(unet.config.layers_per_block)}, for which weights by block are "
-                "not supported; give each adapter one number"
+                f"this UNet has layers_per_block={layers}, and weights by block need the same number in all blocks with "
+                "attention; give each adapter one number"
             )
-        return list(weight_scales)  # numbers act on the whole UNet and need no layers
+        return original(_Even(unet, with_attention.pop()), weight_scales, default_scale=default_scale)
 
     return _maybe_expand_lora_scales
 

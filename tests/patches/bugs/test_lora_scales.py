@@ -19,7 +19,7 @@ def unet(layers_per_block):
     return SimpleNamespace(
         config=SimpleNamespace(layers_per_block=layers_per_block),
         down_blocks=[SimpleNamespace(), with_attention],
-        up_blocks=[with_attention, SimpleNamespace()],
+        up_blocks=[with_attention, with_attention if layers_per_block == [3, 1] else SimpleNamespace()],
         state_dict=dict,
     )
 
@@ -32,8 +32,8 @@ def test_one_number_acts_on_the_whole_unet(expand, layers_per_block):
 
 @pytest.mark.parametrize("expand", FUNCTIONS)
 def test_weights_by_block_are_refused_where_blocks_differ(expand):
-    with pytest.raises(UsageError, match=r"layers_per_block=\[2, 1\].* give each adapter one number"):
-        expand()(unet([2, 1]), [{"down": 0.5}])
+    with pytest.raises(UsageError, match=r"layers_per_block=\[3, 1\].* give each adapter one number"):
+        expand()(unet([3, 1]), [{"down": 0.5}])
 
 
 def test_other_models_keep_their_function():
