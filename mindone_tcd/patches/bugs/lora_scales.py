@@ -39,7 +39,7 @@ def allow_lists(original: Callable) -> Callable:
         }
         if len(with_attention) != 1:
             raise UsageError(
-                f"this UNet has layers_per_block={layers}, and weights by block need the same number in all blocks with "
+                f"this UNet has layers_per_block={layers}, and weights by block need one number in all blocks with "
                 "attention; give each adapter one number"
             )
         return original(_Even(unet, with_attention.pop()), weight_scales, default_scale=default_scale)
