@@ -17,10 +17,10 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokeniz
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from family import SCHEDULE
+from lora import FILE as LORA_FILE
 
 from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
 
-LORA_FILE = "pytorch_lora_weights.safetensors"
 BUDGET = 24e6
 
 

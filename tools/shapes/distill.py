@@ -20,21 +20,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import StableDiffusionXLPipeline, UNet2DConditionModel
-from peft import LoraConfig
-from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
-from safetensors.torch import load_file
+from diffusers import UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from cache_latents import load
 from family import TIME_IDS, alphas_cumprod, encode_prompts
+from lora import add_lora, fill_lora, read_lora, save_lora
 from train_teacher import offset_noise, word
 from training import Average, Run, cosine
 
 GRID = torch.arange(1, 51) * 20 - 1
-TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2",
-           "conv_shortcut", "downsamplers.0.conv", "upsamplers.0.conv", "time_emb_proj"]  # fmt: skip
 
 
 def wide(values: torch.Tensor) -> torch.Tensor:
@@ -109,15 +105,10 @@ def main() -> None:
         for _ in range(2)
     )
     teacher.eval().requires_grad_(False)
-    lora = LoraConfig(r=args.rank, lora_alpha=args.rank, init_lora_weights="gaussian", target_modules=TARGETS)
-    student.add_adapter(lora)
+    add_lora(student, args.rank)
     student.to(device)
     if args.init:
-        layers = load_file(args.init / "pytorch_lora_weights.safetensors")
-        layers = {name.removeprefix("unet."): value.float() for name, value in layers.items()}
-        found = set_peft_model_state_dict(student, layers)
-        if found.unexpected_keys:
-            raise SystemExit(f"{args.init} does not fit: {found.unexpected_keys[:3]}")
+        fill_lora(student, read_lora(args.init), args.init)
     trained = [p for p in student.parameters() if p.requires_grad]
     print(f"{sum(p.numel() for p in trained) / 1e6:.2f} M parameters in the LoRA", flush=True)
     optimizer = torch.optim.AdamW(trained, args.rate, betas=(0.9, 0.99), weight_decay=0.0)
@@ -133,9 +124,7 @@ def main() -> None:
 
     def save() -> None:
         average.swap()
-        # PEFT's own key names: diffusers' converter renames only the attention's, and its loader drops those.
-        layers = get_peft_model_state_dict(student)
-        StableDiffusionXLPipeline.save_lora_weights(args.out, {k: v.half() for k, v in layers.items()})
+        save_lora(student, args.out)
         average.swap()
 
     for step in range(run.first, args.steps):

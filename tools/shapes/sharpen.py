@@ -27,19 +27,16 @@ from diffusers import (
     AutoencoderKL,
     DDIMScheduler,
     LCMScheduler,
-    StableDiffusionXLPipeline,
     TCDScheduler,
     UNet2DConditionModel,
 )
-from peft import LoraConfig
-from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
-from safetensors.torch import load_file
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from cache_latents import load
-from distill import TARGETS, clean, pseudo_huber, wide
+from distill import clean, pseudo_huber, wide
 from family import SCHEDULE, TIME_IDS, alphas_cumprod, encode_prompts
+from lora import add_lora, fill_lora, rank_of, read_lora, save_lora
 from train_teacher import offset_noise, word
 from training import Average, Run, cosine, scenes
 
@@ -64,17 +61,9 @@ class Denoiser:
         self.unet = unet.to(memory_format=torch.channels_last)
         self.guided = lora is None
         if lora is not None:
-            self._add(lora)
-
-    def _add(self, lora: Path) -> None:
-        layers = load_file(lora / "pytorch_lora_weights.safetensors")
-        layers = {name.removeprefix("unet."): value.float() for name, value in layers.items()}
-        rank = next(value for name, value in layers.items() if ".lora_A." in name).shape[0]
-        config = LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=TARGETS)
-        self.unet.add_adapter(config)
-        found = set_peft_model_state_dict(self.unet, layers)
-        if found.unexpected_keys:
-            raise SystemExit(f"{lora} does not fit: {found.unexpected_keys[:3]}")
+            layers = read_lora(lora)
+            add_lora(self.unet, rank_of(layers))
+            fill_lora(self.unet, layers, lora)
 
     def tokens(self, prompts: list[str]) -> torch.Tensor:
         return self.tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids
@@ -203,8 +192,7 @@ def main() -> None:
             for part in ("tokenizer", "text_encoder", "text_encoder_2"):  # as they are: the folder is a teacher, too
                 shutil.copytree(args.teacher / part, args.out / part, dirs_exist_ok=True)
         else:
-            state = {name: value.half() for name, value in get_peft_model_state_dict(denoiser.unet).items()}
-            StableDiffusionXLPipeline.save_lora_weights(args.out, state)
+            save_lora(denoiser.unet, args.out)
         average.swap()
 
     total = args.rounds * args.steps
