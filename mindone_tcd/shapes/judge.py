@@ -172,6 +172,14 @@ def _overlap(mask: np.ndarray, shape: str, x: float, y: float, radius: float) ->
     return common / max(1, np.count_nonzero(drawn) + np.count_nonzero(mask) - common)
 
 
+_DIRECTIONS = ((1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1))
+"""Where a fit tries to move x, y and the radius."""
+
+
+def _moved(place: tuple[float, ...], direction: tuple[int, ...], step: float) -> tuple[float, ...]:
+    return tuple(a + step * b for a, b in zip(place, direction, strict=True))
+
+
 def _fit(mask: np.ndarray, shape: str) -> tuple[float, float, float, float]:
     """Fit a shape to a region; return (overlap, x, y, radius) of the best fit."""
     size = mask.shape[0]
@@ -184,8 +192,8 @@ def _fit(mask: np.ndarray, shape: str) -> tuple[float, float, float, float]:
     if best[0] < 0.5:
         return best
     step = 2 / size
-    for move in ((step, 0, 0), (-step, 0, 0), (0, step, 0), (0, -step, 0), (0, 0, step), (0, 0, -step)):
-        place = tuple(a + b for a, b in zip(best[1:], move, strict=True))
+    for direction in _DIRECTIONS:
+        place = _moved(best[1:], direction, step)
         best = max(best, (_overlap(mask, shape, *place), *place))
     return best
 
@@ -364,8 +372,7 @@ def verdict_of(seen: Reading, scene: Scene) -> Verdict:
     things = list(seen.things)
     relation = None
     if len(scene.things) == 2 and len(things) == 2:
-        ux, uy = RELATIONS[scene.relation] if scene.relation else (0, 0)
-        things.sort(key=lambda t: -(ux * t.x + uy * t.y))
+        things.sort(key=lambda t: _rank(scene, t.x, t.y))
     counted = len(things) == len(scene.things)
     pairs = list(zip(scene.things, things, strict=False)) if counted else []
     if scene.relation is not None:
@@ -386,6 +393,12 @@ def verdict_of(seen: Reading, scene: Scene) -> Verdict:
     )
 
 
+def _rank(scene: Scene, x: float, y: float) -> float:
+    """Return a number by which things sort into the caption's order; the same for all without a relation."""
+    ux, uy = RELATIONS[scene.relation] if scene.relation else (0, 0)
+    return -(ux * x + uy * y)
+
+
 def located(picture: np.ndarray, scene: Scene) -> Scene | None:
     """The scene with its things where an image shows them, each as the shape that the scene asks for.
 
@@ -402,11 +415,10 @@ def located(picture: np.ndarray, scene: Scene) -> Scene | None:
     ground, _, cut_outs = _cut_out(picture)
     if len(cut_outs) != len(scene.things):
         return None
-    if scene.relation is not None:
-        ux, uy = RELATIONS[scene.relation]
-        cut_outs.sort(key=lambda cut: -sum(u * np.nonzero(cut.mask)[axis].mean() for u, axis in ((ux, 1), (uy, 0))))
+    centers = [[where.mean() for where in np.nonzero(cut.mask)] for cut in cut_outs]
+    order = sorted(range(len(cut_outs)), key=lambda k: _rank(scene, centers[k][1], centers[k][0]))
     things = []
-    for thing, cut in zip(scene.things, cut_outs, strict=True):
+    for thing, cut in zip(scene.things, (cut_outs[k] for k in order), strict=True):
         overlap, x, y, radius = _fit(cut.mask, thing.shape)
         if overlap < 0.5:
             return None
@@ -434,8 +446,8 @@ def _refined(
         improved = True
         while improved:
             improved = False
-            for move in ((step, 0, 0), (-step, 0, 0), (0, step, 0), (0, -step, 0), (0, 0, step), (0, 0, -step)):
-                moved = tuple(a + b for a, b in zip(place, move, strict=True))
+            for direction in _DIRECTIONS:
+                moved = _moved(place, direction, step)
                 found = error(moved)
                 if found < least:
                     place, least, improved = moved, found, True
