@@ -12,6 +12,14 @@ from types import ModuleType, SimpleNamespace
 COMMIT = "0" * 40
 
 
+def cached_snapshot(cache, name):
+    """Register a repository in a cache of the Hugging Face hub; the folder of its files, which is not made yet."""
+    repository = Path(cache) / f"models--{name.replace('/', '--')}"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(COMMIT)
+    return repository / "snapshots" / COMMIT
+
+
 @contextlib.contextmanager
 def mirror(repositories):
     """Serve folders by repository id; the server's URL, and the list of what it was asked for."""

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hubs import cached_snapshot
 from safetensors.numpy import save_file
 
 from mindone_tcd.adapters.files import as_arrays, find, read_safetensors
@@ -61,11 +62,8 @@ def test_folders_and_files(tmp_path):
 
 @pytest.mark.parametrize("weight_name", [None, "lcm.safetensors"])
 def test_a_hub_id_comes_from_the_cache_without_network(tmp_path, weight_name):
-    repository = tmp_path / "models--owner--lcm-lora"
-    snapshot = repository / "snapshots" / ("0" * 40)
+    snapshot = cached_snapshot(tmp_path, "owner/lcm-lora")
     snapshot.mkdir(parents=True)
-    (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text("0" * 40)
     save_file(TENSORS, snapshot / "lcm.safetensors")
     found = find("owner/lcm-lora", weight_name, None, "LoRA", cache_dir=str(tmp_path))
     assert found == snapshot / "lcm.safetensors"

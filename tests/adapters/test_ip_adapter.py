@@ -10,6 +10,7 @@ import ip_cases
 import numpy as np
 import pytest
 import tiny
+from hubs import cached_snapshot
 
 from mindone_tcd.adapters.ip_adapter_keys import attention_shapes
 from mindone_tcd.errors import UsageError
@@ -68,10 +69,8 @@ def test_all_attentions_of_sdxl_are_numbered():
 
 
 def test_a_repository_of_the_hub_comes_from_the_cache(pipeline, tmp_path):
-    snapshot = tmp_path / "models--owner--ip" / "snapshots" / ("0" * 40)
+    snapshot = cached_snapshot(tmp_path, "owner/ip")
     names = ip_cases.write(CASE, snapshot)
-    (snapshot.parents[1] / "refs").mkdir()
-    (snapshot.parents[1] / "refs" / "main").write_text("0" * 40)
     fresh = pipeline(tiny.SD)
     fresh.load_ip_adapter("owner/ip", subfolder="sdxl_models", weight_name=names[0], cache_dir=str(tmp_path))
     assert fresh.image_encoder.config.projection_dim == ip_cases.PROJECTION

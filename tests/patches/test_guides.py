@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hubs import cached_snapshot
 
 from mindone_tcd.standins import make
 
@@ -35,7 +36,6 @@ MODELS = {
     "SimianLuo/LCM_Dreamshaper_v7": "lcm-sd15",
     "Lykon/dreamshaper-7": "sd15",
 }
-COMMIT = "0123456789" * 4
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +43,7 @@ def home(tmp_path_factory):
     """A home of the hub's client whose cache has the models of the guides."""
     home = tmp_path_factory.mktemp("hub")
     for name, model in MODELS.items():
-        repository = home / "hub" / f"models--{name.replace('/', '--')}"
-        (repository / "refs").mkdir(parents=True)
-        (repository / "refs" / "main").write_text(COMMIT)
-        snapshot = make(model, repository / "snapshots" / COMMIT)
+        snapshot = make(model, cached_snapshot(home / "hub", name))
         if model == "sdxl":
             half = make(model, home / "half", variant="fp16")
             for file in half.rglob("*.fp16.safetensors"):

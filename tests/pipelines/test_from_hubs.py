@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from hubs import fake_modelscope
+from hubs import cached_snapshot, fake_modelscope
 
 import mindone_tcd
 from mindone_tcd import hub
@@ -75,9 +75,7 @@ def test_with_no_network_nothing_is_asked_twice(name, monkeypatch, caplog):
 @pytest.mark.parametrize("sharded", [False, True])
 def test_a_config_that_asks_for_more_than_the_weights_have(cls, part, field, value, sharded, monkeypatch, tmp_path):
     """From the hub's cache too, it is refused before the model is built."""
-    snapshot = tmp_path / "models--owner--shapes" / "snapshots" / ("a" * 40)
-    (snapshot.parents[1] / "refs").mkdir(parents=True)
-    (snapshot.parents[1] / "refs" / "main").write_text(snapshot.name)
+    snapshot = cached_snapshot(tmp_path, "owner/shapes")
     shutil.copytree(SHAPES_FOLDER / part, snapshot / part)
     config = json.loads((snapshot / part / "config.json").read_text())
     (snapshot / part / "config.json").write_text(json.dumps({**config, field: value}))
