@@ -19,6 +19,24 @@ def restore_names(model: Any) -> None:
         parameter.name = name
 
 
+def _attended(
+    attention: Any,
+    hidden_states: Any,
+    encoder_hidden_states: Any,
+    cross_attention_kwargs: Any,
+    attention_mask: Any,
+    encoder_attention_mask: Any,
+) -> Any:
+    return attention(
+        hidden_states,
+        encoder_hidden_states=encoder_hidden_states,
+        cross_attention_kwargs=cross_attention_kwargs,
+        attention_mask=attention_mask,
+        encoder_attention_mask=encoder_attention_mask,
+        return_dict=False,
+    )[0]
+
+
 def mid_block(
     self: Any,
     hidden_states: Any,
@@ -29,16 +47,10 @@ def mid_block(
     encoder_attention_mask: Any = None,
 ) -> Any:
     """`UNetMidBlock2DCrossAttn.construct`: a resnet, then an attention and a resnet in turn."""
+    given = encoder_hidden_states, cross_attention_kwargs, attention_mask, encoder_attention_mask
     hidden_states = self.resnets[0](hidden_states, temb)
     for place, attention in enumerate(self.attentions):
-        hidden_states = attention(
-            hidden_states,
-            encoder_hidden_states=encoder_hidden_states,
-            cross_attention_kwargs=cross_attention_kwargs,
-            attention_mask=attention_mask,
-            encoder_attention_mask=encoder_attention_mask,
-            return_dict=False,
-        )[0]
+        hidden_states = _attended(attention, hidden_states, *given)
         hidden_states = self.resnets[place + 1](hidden_states, temb)
     return hidden_states
 
@@ -54,16 +66,10 @@ def motion_mid_block(
     num_frames: int = 1,
 ) -> Any:
     """`UNetMidBlockCrossAttnMotion.construct`: a resnet, then an attention, a motion module and a resnet in turn."""
+    given = encoder_hidden_states, cross_attention_kwargs, attention_mask, encoder_attention_mask
     hidden_states = self.resnets[0](hidden_states, temb)
     for place, attention in enumerate(self.attentions):
-        hidden_states = attention(
-            hidden_states,
-            encoder_hidden_states=encoder_hidden_states,
-            cross_attention_kwargs=cross_attention_kwargs,
-            attention_mask=attention_mask,
-            encoder_attention_mask=encoder_attention_mask,
-            return_dict=False,
-        )[0]
+        hidden_states = _attended(attention, hidden_states, *given)
         hidden_states = self.motion_modules[place](hidden_states, None, None, None, num_frames, None)
         hidden_states = self.resnets[place + 1](hidden_states, temb)
     return hidden_states
