@@ -96,7 +96,7 @@ class FewStepScheduler(SchedulerMixin, ConfigMixin):
         last = 1.0 if set_alpha_to_one else float(self.schedule.alphas_cumprod[0])
         self.final_alpha_cumprod = ms.Tensor(last, ms.float32)
         # Pipelines read `__module__` of the object to write where a component is loaded from. It has to name the
-        # library that can load a saved folder, which is where `register` puts the class.
+        # library that can load a saved folder: `patches/schedulers.py` lets mindone find the class there.
         self.__module__ = "mindone.diffusers"
         self._follow(np.arange(count, dtype=np.int64)[::-1])
 

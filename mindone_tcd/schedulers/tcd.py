@@ -12,9 +12,10 @@ from ..random import Generators
 from .arguments import fraction
 from .base import FewStepScheduler
 from .coefficients import StepCoefficients, rows
+from .methods import METHODS
 from .noise_schedule import NoiseSchedule
 
-DEFAULT_ETA = 0.3
+DEFAULT_ETA = METHODS["tcd"].eta
 
 
 def tcd_coefficients(schedule: NoiseSchedule, timesteps: Sequence[int], eta: float) -> list[StepCoefficients]:
