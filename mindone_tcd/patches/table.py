@@ -29,7 +29,7 @@ STARTUP = (
     Patch(
         "eager packages",
         "startup",
-        "packages of mindone import what is asked for, not all that they have",
+        "each package of mindone imports a name when code first uses it, not all names at once",
         {
             **dict.fromkeys(
                 (

@@ -27,7 +27,7 @@ def method(name):
 
 
 def one_of(names):
-    """The first is for plain pytest; the others, mended by the same code, are slow."""
+    """Return the cases: plain pytest runs the first; the others, which the same patch fixes, are slow."""
     return [names[0], *(pytest.param(name, marks=pytest.mark.slow) for name in names[1:])]
 
 
