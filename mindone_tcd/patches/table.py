@@ -230,6 +230,16 @@ BUGS = (
         met="set_adapters and set_ip_adapter_scale with a UNet whose blocks have different numbers of layers",
     ),
     Patch(
+        "ControlNets of uneven UNets",
+        "bug",
+        "ControlNetModel takes a list as layers_per_block",
+        {_MODELS + "controlnets.controlnet:ControlNetModel.__init__": "patches.bugs.uneven_controlnet:allow_lists"},
+        versions=_MINDONE,
+        where="diffusers/models/controlnets/controlnet.py: ControlNetModel.__init__",
+        defect="layers_per_block goes to range(), even if it is a list: a TypeError",
+        met="ControlNetModel.from_unet with a UNet whose blocks have different numbers of layers",
+    ),
+    Patch(
         "DPT image processor",
         "bug",
         "the image processor of DPT runs",

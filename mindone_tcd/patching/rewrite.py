@@ -25,7 +25,8 @@ _numbers = itertools.count()
 def rewrite(function: Callable, pattern: str, replacement: str, purpose: str) -> Callable:
     """A copy of ``function`` made from its source, with ``replacement`` for every match of a regular expression.
 
-    This is for functions of hundreds of lines in which one expression is wrong.
+    This is for functions of hundreds of lines in which one expression is wrong. Decorators of ``function`` act on the
+    copy, too. In a method, ``super()`` becomes ``super(Class, self)``, because the copy is made outside the class.
 
     Args:
         function: with its source in a file.
@@ -42,7 +43,9 @@ def rewrite(function: Callable, pattern: str, replacement: str, purpose: str) ->
     source, changes = re.subn(pattern, replacement, textwrap.dedent(inspect.getsource(function)))
     if not changes:
         raise PatchError(f"{function.__qualname__} has nothing that matches {pattern!r}")
-    copy = function_from(source, function.__name__, function.__globals__, f"{function.__qualname__} {purpose}")
+    source = re.sub(r"\bsuper\(\)", f"super({function.__qualname__.rpartition('.')[0]}, self)", source)
+    names = inspect.unwrap(function).__globals__
+    copy = function_from(source, function.__name__, names, f"{function.__qualname__} {purpose}")
     copy.__module__, copy.__qualname__ = function.__module__, function.__qualname__
     return copy
 
