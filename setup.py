@@ -4,6 +4,8 @@ from pathlib import Path
 from setuptools import Extension, find_packages, setup
 
 here = Path(__file__).parent
+version: dict = {}
+exec((here / "mindone_tcd" / "version.py").read_text(encoding="utf-8"), version)
 native = "mindone_tcd/cpu/native/kernels.cpp"
 
 # A plain library that MindSpore loads, not a Python module. Where there is no compiler, building it ends in a warning,
@@ -23,7 +25,7 @@ kernels = Extension(
 
 setup(
     name="mindone-tcd",
-    version="0.1.0",
+    version=version["__version__"],
     description="Few-step image generation on MindSpore: TCD and LCM schedulers for mindone's pipelines",
     long_description=(here / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
@@ -32,9 +34,9 @@ setup(
     packages=find_packages(include=["mindone_tcd", "mindone_tcd.*"]),
     package_data={
         "mindone_tcd.cpu.native": ["kernels.cpp"],
-        "mindone_tcd.selftest": ["pictures.npz"],
+        "mindone_tcd.selftest": ["images.npz"],
         "mindone_tcd.shapes": ["weights/*.json", "weights/*/*"],
-        "mindone_tcd.standins": ["layouts/*"],
+        "mindone_tcd.tiny_models": ["layouts/*"],
     },
     ext_modules=[kernels],
     install_requires=[

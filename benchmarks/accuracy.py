@@ -26,8 +26,8 @@ from samplers import ALL, FEW, Row, Sampler, check_folder, mindspore_sampler, st
 
 from mindone_tcd.environment import versions
 from mindone_tcd.errors import UsageError
-from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
 from mindone_tcd.shapes.drawing import draw
+from mindone_tcd.shapes.folder import SHAPES_FOLDER
 from mindone_tcd.shapes.grammar import SHAPES, Scene
 from mindone_tcd.shapes.judge import (
     MIN_OVERLAP,
@@ -285,10 +285,10 @@ def save_sheet(images: np.ndarray, path: Path) -> None:
     """Images (N, H, W, 3) in [0, 1] as one PNG, 8 in a row, without a record of how they were made."""
     from PIL import Image
 
-    from mindone_tcd.pipelines.picture import Picture, grid
+    from mindone_tcd.generate.generated_image import GeneratedImage, grid
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    sheet = grid([Picture(Image.fromarray((p * 255).round().astype(np.uint8)), {}) for p in images], columns=8)
+    sheet = grid([GeneratedImage(Image.fromarray((p * 255).round().astype(np.uint8)), {}) for p in images], columns=8)
     sheet.image.save(path)
 
 

@@ -1,10 +1,10 @@
-"""The time that 4 TCD steps and the teacher's 50 DDIM steps take for pictures that are as often right.
+"""The time that 4 TCD steps and the teacher's 50 DDIM steps take for images that are as often right.
 
     python benchmarks/equal_quality.py [--prompts 64] [--batch 1] [--torch]
 
 The model that ships, its LoRA beside the weights and fused into them; prompts of combinations that training never saw,
-and the judge's verdicts, as in accuracy.py. Every way to draw has a process of its own; they draw the same pictures in
-turn, four calls in a row each, and the medians of the seconds a picture are compared. `--torch` adds diffusers on
+and the judge's verdicts, as in accuracy.py. Every way to draw has a process of its own; they draw the same images in
+turn, four calls in a row each, and the medians of the seconds an image are compared. `--torch` adds diffusers on
 torch.
 """
 
@@ -16,8 +16,8 @@ import statistics
 from dataclasses import replace
 
 import numpy as np
+from harness import THREADS, Contestant, machine, table
 from samplers import FEW, TEACHER, Row, mindspore_sampler, streams, torch_sampler, unseen_scenes
-from turns import THREADS, Contestant, machine, table
 
 from mindone_tcd.shapes.judge import judge
 
@@ -28,7 +28,7 @@ WAYS = ("torch", "ours, PyNative", "ours, compiled")
 
 
 def drawing(way: str, row: Row, prompts: list[str], batch: int) -> dict:
-    """What draws the next pictures, each time that it is called."""
+    """What draws the next images, each time that it is called."""
     if way == "torch":
         import torch
 
@@ -53,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--prompts", type=int, default=64)
     parser.add_argument(
-        "--batch", type=int, default=1, help="pictures drawn at once; 4 times it divides the number of prompts"
+        "--batch", type=int, default=1, help="images drawn at once; 4 times it divides the number of prompts"
     )
     parser.add_argument("--torch", action="store_true", help="diffusers on torch as well")
     parser.add_argument("--eager", action="store_true", help="ours in PyNative as well")
@@ -70,23 +70,21 @@ def main() -> None:
     for contestant in contestants.values():
         contestant.run("warm")
     times = {key: [] for key in contestants}
-    pictures = {key: [] for key in contestants}
+    images = {key: [] for key in contestants}
     for _ in range(args.prompts // (CALLS * args.batch)):
         for key, contestant in contestants.items():
             seconds, drawn = contestant.run("next")
             times[key].append(seconds / len(drawn))
-            pictures[key] += list(drawn)
+            images[key] += list(drawn)
     took = {key: statistics.median(values) for key, values in times.items()}
     for contestant in contestants.values():
         contestant.close()
 
     def right(key: tuple[str, Row]) -> float:
-        return 100 * np.mean(
-            [judge(picture, scene).right for picture, scene in zip(pictures[key], scenes, strict=True)]
-        )
+        return 100 * np.mean([judge(image, scene).right for image, scene in zip(images[key], scenes, strict=True)])
 
     table(
-        ("pictures", "right, %", "s a picture", "times faster than the teacher"),
+        ("images", "right, %", "s an image", "times faster than the teacher"),
         [
             (
                 f"{way}: {row.name}",

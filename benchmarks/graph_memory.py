@@ -20,7 +20,7 @@ from typing import Any
 os.environ.setdefault("GLOG_v", "3")
 
 import numpy as np
-from turns import machine
+from harness import machine
 
 WARM_UP = 2
 

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from turns import THREADS, Contestant, machine, medians
+from harness import THREADS, Contestant, machine, medians
 
 
 @dataclass(frozen=True)
 class Model:
-    """A layer of a UNet: pictures of (1, channels, side, side), their tokens, the heads and the text beside it."""
+    """A layer of a UNet: images of (1, channels, side, side), their tokens, the heads and the text beside it."""
 
     channels: int
     side: int
@@ -46,22 +46,22 @@ MODELS = {
 def inputs(model: Model) -> dict[str, tuple]:
     """By operation: the shapes of its tensors, the first of which differs from call to call."""
     c, n, side = model.channels, model.tokens, model.side
-    picture, tokens, text = (1, c, side, side), (1, n, c), (1, model.text[0], c)
+    image, tokens, text = (1, c, side, side), (1, n, c), (1, model.text[0], c)
     return {
         "linear": (tokens, (c, c), (c,)),
         "linear to geglu": (tokens, (8 * c, c), (8 * c,)),
-        "conv2d 3x3": (picture, (c, c, 3, 3), (c,)),
-        "conv2d 1x1": (picture, (c, c, 1, 1), (c,)),
-        "group_norm": (picture, (c,), (c,)),
-        "group_norm, silu": (picture, (c,), (c,)),
+        "conv2d 3x3": (image, (c, c, 3, 3), (c,)),
+        "conv2d 1x1": (image, (c, c, 1, 1), (c,)),
+        "group_norm": (image, (c,), (c,)),
+        "group_norm, silu": (image, (c,), (c,)),
         "layer_norm": (tokens, (c,), (c,)),
-        "silu": (picture,),
+        "silu": (image,),
         "gelu": ((1, n, 4 * c),),
         "geglu": ((1, n, 8 * c),),
         "self-attention": (tokens, tokens, tokens),
         "cross-attention": (tokens, text, text),
-        "upsample nearest": (picture,),
-        "add": (picture, picture),
+        "upsample nearest": (image,),
+        "add": (image, image),
         "chunk": ((1, n, 2 * c),),
     }
 
@@ -373,7 +373,7 @@ def main() -> None:
     for name in options.model:
         model = MODELS[name]
         names = [n for n in inputs(model) if not options.only or any(word in n for word in options.only)]
-        layer = f"pictures (1, {model.channels}, {model.side}, {model.side}), {model.heads} heads"
+        layer = f"images (1, {model.channels}, {model.side}, {model.side}), {model.heads} heads"
         print(f"{name}: {layer}, {model.text[0]} words of text; milliseconds a call")
         kinds = ["candidates"] if options.candidates else options.kinds
         table(model, [] if options.candidates else names, kinds, options.rounds)

@@ -8,8 +8,8 @@ from typing import Any
 
 import openvino
 import torch
+from harness import THREADS
 from torch.utils import _pytree as trees
-from turns import THREADS
 
 
 class _Flat(torch.nn.Module):

@@ -1,9 +1,9 @@
-"""Counts the device operations, casts and waits of a whole picture: ours, eager and compiled, and mindone's scheduler.
+"""Counts the device operations, casts and waits of a whole image: ours, eager and compiled, and mindone's scheduler.
 
     python benchmarks/operations.py [--steps 4]
 
 The model that ships, 4 TCD steps, guidance 0 and 3. Counted are the outermost calls (see `counting.py`), in the second
-picture that a pipeline makes. For a compiled pipeline the calls of graphs are counted, and what is left outside them.
+image that a pipeline makes. For a compiled pipeline the calls of graphs are counted, and what is left outside them.
 Nothing is timed.
 """
 
@@ -16,15 +16,15 @@ from typing import Any
 
 os.environ.setdefault("GLOG_v", "3")
 
-from picture import PROMPT
-from turns import Contestant, machine, table
+from harness import Contestant, machine, table
+from image import PROMPT
 
 KINDS = ("graphs", "operations", "casts", "waits")
 GUIDANCE = (0.0, 3.0)
 
 
 def counts(steps: int) -> dict:
-    """The counts of every way to make the picture, by (way, guidance scale)."""
+    """The counts of every way to make the image, by (way, guidance scale)."""
     from counting import counted
     from mindone.diffusers.schedulers.scheduling_tcd import TCDScheduler
 
@@ -74,12 +74,12 @@ def main() -> None:
     args = parser.parse_args()
 
     print(machine("mindspore", "mindone"))
-    print(f"shipped, {args.steps} TCD steps, one picture, the counts of its second call")
+    print(f"shipped, {args.steps} TCD steps, one image, the counts of its second call")
     contestant = Contestant(counts, args.steps)
     _, found = contestant.run("count")
     contestant.close()
     table(
-        ("picture", "guidance", "calls of graphs", *KINDS[1:]),
+        ("image", "guidance", "calls of graphs", *KINDS[1:]),
         [(name, f"{guidance:g}", *(one[kind] for kind in KINDS)) for (name, guidance), one in sorted(found.items())],
     )
     if args.names:

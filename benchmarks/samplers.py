@@ -1,4 +1,4 @@
-"""Ways to sample pictures, in both frameworks from the same noise."""
+"""Ways to sample images, in both frameworks from the same noise."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from mindone_tcd.pipelines.folder import check_lora, find_model
-from mindone_tcd.pipelines.recipes import SHAPES, SHAPES_FOLDER
+from mindone_tcd.files.model_folder import check_lora, find_model
+from mindone_tcd.shapes.folder import SHAPES, SHAPES_FOLDER
 from mindone_tcd.shapes.grammar import Scene, caption, random_scene
 
 LORA_FILE = "pytorch_lora_weights.safetensors"
@@ -53,7 +53,7 @@ ALL = [
 
 
 class Sampler:
-    """Draws pictures in whichever way it is asked to, with values from 0 to 1.
+    """Draws images in whichever way it is asked to, with values from 0 to 1.
 
     Args:
         loaded: gives the pipeline for a row.
@@ -171,5 +171,5 @@ def torch_sampler(folder: Path = SHAPES_FOLDER, changed: Callable[[Any], None] |
 
 
 def streams(seed: int, first: int, count: int) -> list[np.random.Generator]:
-    """A stream for each of the pictures from `first` on."""
+    """A stream for each of the images from `first` on."""
     return [np.random.Generator(np.random.PCG64([seed, first + k])) for k in range(count)]

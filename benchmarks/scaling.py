@@ -1,4 +1,4 @@
-"""A compiled UNet step as pictures and batches grow, beside torch, and what share of the machine's power it reaches.
+"""A compiled UNet step as images and batches grow, beside torch, and what share of the machine's power it reaches.
 
     python benchmarks/scaling.py [--model shipped|sd15] [--latents 16 24 32] [--batches 1 2 4]
 
@@ -13,8 +13,8 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
+from harness import THREADS, Contestant, machine, medians, table
 from sizes import SIZES, TIMESTEP, Shapes, add_folder, inputs, name_of, our_unet, step, torch_unet, unet_folder
-from turns import THREADS, Contestant, machine, medians, table
 
 WIDTH = 2048
 PRODUCTS = 4

@@ -94,7 +94,7 @@ def run(scheduler, options: dict, sample, generator) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", type=int, default=128, help="latent height and width; 128 is a 1024-pixel picture")
+    parser.add_argument("--size", type=int, default=128, help="latent height and width; 128 is a 1024-pixel image")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--dtype", choices=("float32", "float16"), default="float32")

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from turns import THREADS, Contestant
+from harness import THREADS, Contestant
 
-from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
+from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
 TIMESTEP = 499
 DTYPES = ("float32", "float16")
@@ -125,7 +125,7 @@ def _make_rest(place: str) -> dict:
     import torch
     import transformers
 
-    from mindone_tcd.standins import make
+    from mindone_tcd.tiny_models import make
 
     torch.manual_seed(0)
     text = transformers.CLIPTextConfig(
@@ -144,14 +144,14 @@ def _make_rest(place: str) -> dict:
         ),
     }
     with tempfile.TemporaryDirectory() as near:
-        standin = make("sd15", Path(near) / "model")
+        tiny = make("sd15", Path(near) / "model")
         for name, part in parts.items():
-            shutil.rmtree(standin / name)
-            part.half().save_pretrained(standin / name, safe_serialization=True)
-        settings = standin / "tokenizer" / "tokenizer_config.json"
+            shutil.rmtree(tiny / name)
+            part.half().save_pretrained(tiny / name, safe_serialization=True)
+        settings = tiny / "tokenizer" / "tokenizer_config.json"
         settings.write_text(json.dumps({**json.loads(settings.read_text()), "model_max_length": 77}))
-        shutil.rmtree(standin / "unet")
-        shutil.copytree(standin, place, dirs_exist_ok=True)
+        shutil.rmtree(tiny / "unet")
+        shutil.copytree(tiny, place, dirs_exist_ok=True)
     return {}
 
 
@@ -224,11 +224,11 @@ def our_unet(model: str, folder: str, dtype: str, shapes: Shapes, compiled: bool
     kind = getattr(ms, dtype)
     unet = UNet2DConditionModel.from_pretrained(folder, mindspore_dtype=kind)
     unet.set_train(False)
-    picture = contextlib.ExitStack()  # within one, the model is looked at before the first step only
+    image = contextlib.ExitStack()  # within one, the model is looked at before the first step only
     if compiled:
         part = Part(unet, "O0")
         part.install()
-        picture.enter_context(part.checked_once())
+        image.enter_context(part.checked_once())
 
     def run(given: dict) -> np.ndarray:
         return step(unet, ms.Tensor(TIMESTEP), given).float().asnumpy()
@@ -237,5 +237,5 @@ def our_unet(model: str, folder: str, dtype: str, shapes: Shapes, compiled: bool
         return {name: ms.Tensor(value, kind) for name, value in inputs(model, batch, latent).items()}
 
     label = "compiled" if compiled else "PyNative"
-    atexit.register(picture.close)
+    atexit.register(image.close)
     return {name_of(label, *shape): partial(run, tensors(*shape)) for shape in shapes}

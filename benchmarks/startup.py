@@ -1,10 +1,10 @@
-"""The start of a program: `load()` beside `import mindspore`, and the first picture beside the least it could take.
+"""The start of a program: `load()` beside `import mindspore`, and the first image beside the least it could take.
 
     python benchmarks/startup.py [--rounds 5]
 
-The first picture is `mindone-tcd generate "a red circle on a blue background"`, eager; with --compile and an empty
+The first image is `mindone-tcd generate "a red circle on a blue background"`, eager; with --compile and an empty
 cache of graphs; and with --compile and the cache that the run before has filled. The floor is a process that imports
-MindSpore and does nothing, plus the same picture in a process that has all loaded (and compiled) already. Each but the
+MindSpore and does nothing, plus the same image in a process that has all loaded (and compiled) already. Each but the
 last is a fresh process; all take turns; medians of 5. Run it with and without torch installed: transformers imports it.
 """
 
@@ -20,24 +20,24 @@ import tempfile
 import time
 from pathlib import Path
 
-from picture import PROMPT
-from turns import Contestant, machine, table
+from harness import Contestant, machine, table
+from image import PROMPT
 
 PROGRAMS = {"import mindspore": "import mindspore", "load()": "from mindone_tcd import load; load()"}
 FORMS = {"eager": [], "compiled, empty cache": ["--compile"], "compiled, filled cache": ["--compile"]}
 
 
 def loaded(compile: bool, out: str) -> dict:
-    """The same picture, by what the command calls, in a process that is ready."""
+    """The same image, by what the command calls, in a process that is ready."""
     from mindone_tcd import load
 
     pipe = load(compile=compile)
     pipe.pipeline.set_progress_bar_config(disable=True)
 
-    def picture() -> None:
+    def image() -> None:
         pipe(PROMPT)[0].save(Path(out))
 
-    return {"picture": picture}
+    return {"image": image}
 
 
 def seconds(command: list[str], environment: dict[str, str]) -> float:
@@ -65,14 +65,14 @@ def main() -> None:
             for form in ("eager", "compiled")
         }
         for contestant in ready.values():
-            contestant.run("picture")
+            contestant.run("image")
         for turn in range(args.rounds):
             environment = {"GLOG_v": "3", "MINDONE_TCD_CACHE": f"{folder}/{turn}"}
             for name, program in PROGRAMS.items():
                 times.setdefault(name, []).append(seconds([sys.executable, "-c", program], environment))
             for form, contestant in ready.items():
-                contestant.run("picture")
-                times.setdefault(f"{form} picture", []).append(contestant.run("picture")[0])
+                contestant.run("image")
+                times.setdefault(f"{form} image", []).append(contestant.run("image")[0])
             command = [sys.executable, "-m", "mindone_tcd.cli", "generate", PROMPT, "--out", f"{folder}/{turn}.png"]
             for form, options in FORMS.items():
                 times.setdefault(form, []).append(seconds([*command, *options], environment))
@@ -81,15 +81,15 @@ def main() -> None:
     took = {name: statistics.median(values) for name, values in times.items()}
 
     def row(form: str) -> tuple[str, ...]:
-        picture = took[f"{form.partition(',')[0]} picture"]
-        floor = took["import mindspore"] + picture
-        figures = (took[form], took["import mindspore"], picture, floor)
+        image = took[f"{form.partition(',')[0]} image"]
+        floor = took["import mindspore"] + image
+        figures = (took[form], took["import mindspore"], image, floor)
         return (form, *(f"{figure:.2f}" for figure in figures), f"{took[form] / floor:.2f}")
 
     loading, importing = took["load()"], took["import mindspore"]
     print(f"load(): {loading:.2f} s, import mindspore: {importing:.2f} s, {loading / importing:.2f} times\n")
     table(
-        ("first picture", "s", "import mindspore, s", "picture, all loaded, s", "floor, s", "times the floor"),
+        ("first image", "s", "import mindspore, s", "image, all loaded, s", "floor, s", "times the floor"),
         [row(form) for form in FORMS],
     )
 

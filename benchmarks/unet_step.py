@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import argparse
 
+from harness import Entry, add_options, chosen, compare, comparison, conditions
 from sizes import DTYPES, SIZES, add_folder, our_unet, torch_unet, unet_folder
-from turns import Entry, add_options, chosen, compare, comparison, conditions
 
 
 def main() -> None:

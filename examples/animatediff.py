@@ -10,13 +10,13 @@ import argparse
 import numpy as np
 
 from mindone_tcd import AnimateDiffPipeline, MotionAdapter, TCDScheduler, export_to_gif
-from mindone_tcd.standins import on_the_spot
+from mindone_tcd.tiny_models import on_the_spot
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--model", help="a folder or a hub id, Stable Diffusion 1.5 (default: a stand-in)")
-parser.add_argument("--lora", help="a folder or a hub id (default: a stand-in)")
-parser.add_argument("--motion", help="the motion adapter: a folder or a hub id (default: a stand-in)")
-parser.add_argument("--motion-lora", help="a folder or a hub id (default: a stand-in)")
+parser.add_argument("--model", help="a folder or a hub id, Stable Diffusion 1.5 (default: a tiny random model)")
+parser.add_argument("--lora", help="a folder or a hub id (default: a tiny random model)")
+parser.add_argument("--motion", help="the motion adapter: a folder or a hub id (default: a tiny random model)")
+parser.add_argument("--motion-lora", help="a folder or a hub id (default: a tiny random model)")
 parser.add_argument("--prompt", default="waves on a pebble beach, evening light")
 parser.add_argument("--frames", type=int, default=8)
 args = parser.parse_args()

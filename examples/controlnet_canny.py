@@ -1,4 +1,4 @@
-"""A picture that follows the edges of another one: ControlNet, with SDXL and a TCD-LoRA.
+"""An image that follows the edges of another one: ControlNet, with SDXL and a TCD-LoRA.
 
     python examples/controlnet_canny.py
     python examples/controlnet_canny.py --model stabilityai/stable-diffusion-xl-base-1.0 --lora h1t/TCD-SDXL-LoRA \\
@@ -16,13 +16,13 @@ from PIL import Image
 from mindone_tcd import ControlNetModel, StableDiffusionXLControlNetPipeline, TCDScheduler, load_image, make_image_grid
 from mindone_tcd.shapes.drawing import draw
 from mindone_tcd.shapes.grammar import parse
-from mindone_tcd.standins import on_the_spot
+from mindone_tcd.tiny_models import on_the_spot
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--model", help="a folder or a hub id (default: a stand-in)")
-parser.add_argument("--lora", help="a folder or a hub id (default: a stand-in)")
-parser.add_argument("--controlnet", action="append", help="a folder or a hub id (default: a stand-in)")
-parser.add_argument("--image", help="the picture whose edges are followed: a file or a URL (default: a drawing)")
+parser.add_argument("--model", help="a folder or a hub id (default: a tiny random model)")
+parser.add_argument("--lora", help="a folder or a hub id (default: a tiny random model)")
+parser.add_argument("--controlnet", action="append", help="a folder or a hub id (default: a tiny random model)")
+parser.add_argument("--image", help="the image whose edges are followed: a file or a URL (default: a drawing)")
 parser.add_argument("--prompt", default="a stained-glass window in the morning sun")
 args = parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""A picture that follows the depths of another one: DPT estimates them, a ControlNet heeds them.
+"""An image that follows the depths of another one: DPT estimates them, a ControlNet heeds them.
 
     python examples/controlnet_depth.py
     python examples/controlnet_depth.py --model stabilityai/stable-diffusion-xl-base-1.0 --lora h1t/TCD-SDXL-LoRA \\
@@ -22,14 +22,14 @@ from mindone_tcd import (
 )
 from mindone_tcd.shapes.drawing import draw
 from mindone_tcd.shapes.grammar import parse
-from mindone_tcd.standins import on_the_spot
+from mindone_tcd.tiny_models import on_the_spot
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--model", help="a folder or a hub id (default: a stand-in)")
-parser.add_argument("--lora", help="a folder or a hub id (default: a stand-in)")
-parser.add_argument("--controlnet", help="a folder or a hub id (default: a stand-in)")
-parser.add_argument("--dpt", help="a folder or a hub id (default: a stand-in)")
-parser.add_argument("--image", help="the picture whose depths are followed: a file or a URL (default: a drawing)")
+parser.add_argument("--model", help="a folder or a hub id (default: a tiny random model)")
+parser.add_argument("--lora", help="a folder or a hub id (default: a tiny random model)")
+parser.add_argument("--controlnet", help="a folder or a hub id (default: a tiny random model)")
+parser.add_argument("--dpt", help="a folder or a hub id (default: a tiny random model)")
+parser.add_argument("--image", help="the image whose depths are followed: a file or a URL (default: a drawing)")
 parser.add_argument("--prompt", default="a workshop full of clocks, warm light")
 args = parser.parse_args()
 

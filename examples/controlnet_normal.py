@@ -1,4 +1,4 @@
-"""A picture that follows the surfaces of another one: a ControlNet heeds the normals of the depths that DPT estimates.
+"""An image that follows the surfaces of another one: a ControlNet heeds the normals of the depths that DPT estimates.
 
     python examples/controlnet_normal.py
     python examples/controlnet_normal.py --model stable-diffusion-v1-5/stable-diffusion-v1-5 --lora h1t/TCD-SD15-LoRA \\
@@ -22,14 +22,14 @@ from mindone_tcd import (
 )
 from mindone_tcd.shapes.drawing import draw
 from mindone_tcd.shapes.grammar import parse
-from mindone_tcd.standins import on_the_spot
+from mindone_tcd.tiny_models import on_the_spot
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--model", help="a folder or a hub id (default: a stand-in)")
-parser.add_argument("--lora", help="a folder or a hub id (default: a stand-in)")
-parser.add_argument("--controlnet", help="a folder or a hub id (default: a stand-in)")
-parser.add_argument("--dpt", help="a folder or a hub id (default: a stand-in)")
-parser.add_argument("--image", help="the picture whose surfaces are followed: a file or a URL (default: a drawing)")
+parser.add_argument("--model", help="a folder or a hub id (default: a tiny random model)")
+parser.add_argument("--lora", help="a folder or a hub id (default: a tiny random model)")
+parser.add_argument("--controlnet", help="a folder or a hub id (default: a tiny random model)")
+parser.add_argument("--dpt", help="a folder or a hub id (default: a tiny random model)")
+parser.add_argument("--image", help="the image whose surfaces are followed: a file or a URL (default: a drawing)")
 parser.add_argument("--prompt", default="a marble bust in a garden, soft light")
 args = parser.parse_args()
 
@@ -45,7 +45,7 @@ near = DPTForDepthEstimation.from_pretrained(dpt)(ms.Tensor(pixels))[0].asnumpy(
 near = (near - near.min()) / max(float(np.ptp(near)), 1e-6)
 near = np.array(Image.fromarray(near).resize(picture.size, Image.Resampling.BICUBIC))
 
-# Red faces left, green up, blue the viewer; the scene is taken to be as deep as a quarter of the picture's height.
+# Red faces left, green up, blue the viewer; the scene is taken to be as deep as a quarter of the image's height.
 down, right = np.gradient(near * picture.height / 4)
 normals = np.stack([right, down, np.ones_like(down)], axis=-1)
 normals /= np.linalg.norm(normals, axis=-1, keepdims=True)

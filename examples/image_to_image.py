@@ -1,4 +1,4 @@
-"""A picture made into another one: what it shows changes with the prompt, the composition stays.
+"""An image made into another one: what it shows changes with the prompt, the composition stays.
 
     python examples/image_to_image.py
     python examples/image_to_image.py --model stabilityai/stable-diffusion-xl-base-1.0 --lora h1t/TCD-SDXL-LoRA \\
@@ -24,9 +24,9 @@ from mindone_tcd import (
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--model", default=str(SHAPES_FOLDER), help="a folder or a hub id")
 parser.add_argument("--lora", default=str(SHAPES_FOLDER / "tcd_lora"), help="a folder or a hub id")
-parser.add_argument("--image", help="the picture to start from: a file or a URL")
+parser.add_argument("--image", help="the image to start from: a file or a URL")
 parser.add_argument("--prompt", default="a yellow circle on a blue background")
-parser.add_argument("--strength", type=float, default=0.65, help="0 keeps the picture, 1 forgets it")
+parser.add_argument("--strength", type=float, default=0.65, help="0 keeps the image, 1 forgets it")
 args = parser.parse_args()
 
 pipe = StableDiffusionXLPipeline.from_pretrained(args.model)

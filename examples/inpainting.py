@@ -1,11 +1,11 @@
-"""A part of a picture painted anew.
+"""A part of an image painted anew.
 
     python examples/inpainting.py
     python examples/inpainting.py --model diffusers/stable-diffusion-xl-1.0-inpainting-0.1 --lora h1t/TCD-SDXL-LoRA \\
         --image photo.png --mask mask.png --prompt "a red boat"
 
 Without --model it is the shapes model, which ships in the package; its UNet has 4 input channels, so the pipeline keeps
-the rest of the picture by blending latents: a white circle becomes a star, the square beside it stays. A UNet
+the rest of the image by blending latents: a white circle becomes a star, the square beside it stays. A UNet
 with 9 channels, made for inpainting, sees the mask too.
 """
 
@@ -21,7 +21,7 @@ from mindone_tcd.shapes.grammar import Scene, Thing
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--model", default=str(SHAPES_FOLDER), help="a folder or a hub id")
 parser.add_argument("--lora", default=str(SHAPES_FOLDER / "tcd_lora"), help="a folder or a hub id")
-parser.add_argument("--image", help="the picture: a file or a URL (default: a drawing)")
+parser.add_argument("--image", help="the image: a file or a URL (default: a drawing)")
 parser.add_argument("--mask", help="white where it is to be painted anew (default: the right half)")
 parser.add_argument("--prompt", default="a red square to the left of a yellow star on a green background")
 args = parser.parse_args()

@@ -1,4 +1,4 @@
-"""A picture in the manner of another one: IP-Adapter, with SDXL and a TCD-LoRA.
+"""An image in the manner of another one: IP-Adapter, with SDXL and a TCD-LoRA.
 
     python examples/ip_adapter.py
     python examples/ip_adapter.py --model stabilityai/stable-diffusion-xl-base-1.0 --lora h1t/TCD-SDXL-LoRA \\
@@ -13,15 +13,15 @@ from PIL import Image
 from mindone_tcd import StableDiffusionXLPipeline, TCDScheduler, load_image, make_image_grid
 from mindone_tcd.shapes.drawing import draw
 from mindone_tcd.shapes.grammar import parse
-from mindone_tcd.standins import on_the_spot
+from mindone_tcd.tiny_models import on_the_spot
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--model", help="a folder or a hub id (default: a stand-in)")
-parser.add_argument("--lora", help="a folder or a hub id (default: a stand-in)")
-parser.add_argument("--ip-adapter", help="a folder or a hub id (default: a stand-in)")
+parser.add_argument("--model", help="a folder or a hub id (default: a tiny random model)")
+parser.add_argument("--lora", help="a folder or a hub id (default: a tiny random model)")
+parser.add_argument("--ip-adapter", help="a folder or a hub id (default: a tiny random model)")
 parser.add_argument("--file", default="ip-adapter_sdxl.safetensors", help="in the folder sdxl_models of --ip-adapter")
-parser.add_argument("--image", help="the picture to follow: a file or a URL (default: a drawing)")
-parser.add_argument("--scale", type=float, default=0.5, help="0 ignores the picture, 1 follows it most")
+parser.add_argument("--image", help="the image to follow: a file or a URL (default: a drawing)")
+parser.add_argument("--scale", type=float, default=0.5, help="0 ignores the image, 1 follows it most")
 parser.add_argument("--prompt", default="a robot on a bench in the rain")
 args = parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""A latent consistency model as a whole pipeline, from a prompt and then from its own picture.
+"""A latent consistency model as a whole pipeline, from a prompt and then from its own image.
 
     python examples/latent_consistency_model.py
     python examples/latent_consistency_model.py --model SimianLuo/LCM_Dreamshaper_v7
@@ -11,10 +11,10 @@ import argparse
 import numpy as np
 
 from mindone_tcd import AutoPipelineForImage2Image, LatentConsistencyModelPipeline, LCMScheduler
-from mindone_tcd.standins import on_the_spot
+from mindone_tcd.tiny_models import on_the_spot
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--model", help="a folder or a hub id (default: a stand-in)")
+parser.add_argument("--model", help="a folder or a hub id (default: a tiny random model)")
 parser.add_argument("--prompt", default="a paper boat on a puddle, macro photo")
 args = parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""A picture from a prompt in 4 steps, with Stable Diffusion 1.5 or 2.1 and an LCM-LoRA or a TCD-LoRA.
+"""An image from a prompt in 4 steps, with Stable Diffusion 1.5 or 2.1 and an LCM-LoRA or a TCD-LoRA.
 
     python examples/stable_diffusion.py
     python examples/stable_diffusion.py --model stable-diffusion-v1-5/stable-diffusion-v1-5 \\
@@ -10,12 +10,12 @@ import argparse
 import numpy as np
 
 from mindone_tcd import LCMScheduler, StableDiffusionPipeline, TCDScheduler
-from mindone_tcd.standins import on_the_spot
+from mindone_tcd.tiny_models import on_the_spot
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--method", choices=("lcm", "tcd"), default="lcm")
-parser.add_argument("--model", help="a folder or a hub id (default: a stand-in)")
-parser.add_argument("--lora", help="a folder or a hub id (default: a stand-in)")
+parser.add_argument("--model", help="a folder or a hub id (default: a tiny random model)")
+parser.add_argument("--lora", help="a folder or a hub id (default: a tiny random model)")
 parser.add_argument("--prompt", default="an old lighthouse keeper, oil on canvas")
 args = parser.parse_args()
 

@@ -10,12 +10,12 @@ import argparse
 import numpy as np
 
 from mindone_tcd import StableDiffusionXLPipeline, TCDScheduler, make_image_grid
-from mindone_tcd.standins import on_the_spot
+from mindone_tcd.tiny_models import on_the_spot
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--model", help="a folder or a hub id (default: a stand-in)")
-parser.add_argument("--lora", help="the TCD-LoRA: a folder or a hub id (default: a stand-in)")
-parser.add_argument("--style", help="the style LoRA: a folder or a hub id (default: a stand-in)")
+parser.add_argument("--model", help="a folder or a hub id (default: a tiny random model)")
+parser.add_argument("--lora", help="the TCD-LoRA: a folder or a hub id (default: a tiny random model)")
+parser.add_argument("--style", help="the style LoRA: a folder or a hub id (default: a tiny random model)")
 parser.add_argument("--prompt", default="papercut of a fox in a forest")
 args = parser.parse_args()
 
@@ -25,20 +25,20 @@ pipe.load_lora_weights(args.lora or on_the_spot("lora-sdxl", seed=1), adapter_na
 pipe.load_lora_weights(args.style or on_the_spot("lora-sdxl", seed=2), adapter_name="style")
 
 
-def picture():
+def image():
     generator = np.random.Generator(np.random.PCG64(0))
     return pipe(args.prompt, num_inference_steps=4, guidance_scale=0, eta=0.3, generator=generator)[0][0]
 
 
 pipe.set_adapters(["tcd", "style"], adapter_weights=[1.0, 1.0])
-weighted = picture()
+weighted = image()
 
 pipe.fuse_lora(adapter_names=["tcd", "style"])  # faster: the UNet's own weights, no LoRA beside them
-fused = picture()
+fused = image()
 
 pipe.unfuse_lora()
 pipe.set_adapters("tcd")
-plain = picture()
+plain = image()
 
 make_image_grid([weighted, fused, plain], rows=1, cols=3).save("style_lora.png")
 print("style_lora.png")

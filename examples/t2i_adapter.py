@@ -1,4 +1,4 @@
-"""A picture that follows the edges of another one: T2I-Adapter, with SDXL and an LCM-LoRA.
+"""An image that follows the edges of another one: T2I-Adapter, with SDXL and an LCM-LoRA.
 
     python examples/t2i_adapter.py
     python examples/t2i_adapter.py --model stabilityai/stable-diffusion-xl-base-1.0 \\
@@ -14,13 +14,13 @@ from PIL import Image
 from mindone_tcd import LCMScheduler, StableDiffusionXLAdapterPipeline, T2IAdapter, load_image, make_image_grid
 from mindone_tcd.shapes.drawing import draw
 from mindone_tcd.shapes.grammar import parse
-from mindone_tcd.standins import on_the_spot
+from mindone_tcd.tiny_models import on_the_spot
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--model", help="a folder or a hub id (default: a stand-in)")
-parser.add_argument("--lora", help="a folder or a hub id (default: a stand-in)")
-parser.add_argument("--adapter", help="a folder or a hub id (default: a stand-in)")
-parser.add_argument("--image", help="the picture whose edges are followed: a file or a URL (default: a drawing)")
+parser.add_argument("--model", help="a folder or a hub id (default: a tiny random model)")
+parser.add_argument("--lora", help="a folder or a hub id (default: a tiny random model)")
+parser.add_argument("--adapter", help="a folder or a hub id (default: a tiny random model)")
+parser.add_argument("--image", help="the image whose edges are followed: a file or a URL (default: a drawing)")
 parser.add_argument("--prompt", default="a mountain hut at dusk, watercolour")
 args = parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""A picture from a prompt in 4 steps, with SDXL and a TCD-LoRA or an LCM-LoRA.
+"""An image from a prompt in 4 steps, with SDXL and a TCD-LoRA or an LCM-LoRA.
 
     python examples/text_to_image.py
     python examples/text_to_image.py --method lcm

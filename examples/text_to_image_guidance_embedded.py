@@ -12,11 +12,11 @@ import argparse
 import numpy as np
 
 from mindone_tcd import LCMScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
-from mindone_tcd.standins import on_the_spot
+from mindone_tcd.tiny_models import on_the_spot
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--model", help="a folder or a hub id (default: a stand-in)")
-parser.add_argument("--unet", help="a folder or a hub id (default: a stand-in)")
+parser.add_argument("--model", help="a folder or a hub id (default: a tiny random model)")
+parser.add_argument("--unet", help="a folder or a hub id (default: a tiny random model)")
 parser.add_argument("--prompt", default="an old tin robot on a shelf, studio light")
 args = parser.parse_args()
 

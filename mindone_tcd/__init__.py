@@ -11,20 +11,19 @@ import importlib
 from typing import Any
 
 from . import patches
-from .pipelines.mindone_parts import MODULES as _FROM_MINDONE
+from .exports import MODULES as _FROM_MINDONE
 from .schedulers.methods import METHODS as _METHODS
-
-__version__ = "0.1.0"
+from .version import __version__ as __version__
 
 _HOMES = {
     **{method.scheduler_name: "schedulers" for method in _METHODS.values()},
-    "Picture": "pipelines.picture",
-    "SHAPES_FOLDER": "pipelines.recipes",
-    "TextToImage": "pipelines.text_to_image",
+    "GeneratedImage": "generate.generated_image",
+    "SHAPES_FOLDER": "shapes.folder",
+    "TextToImage": "generate.text_to_image",
     "UsageError": "errors",
-    "compile_pipeline": "compiled",
-    "load": "pipelines.loading",
-    "uncompile_pipeline": "compiled",
+    "compile_pipeline": "compiled.pipeline",
+    "load": "generate.loading",
+    "uncompile_pipeline": "compiled.pipeline",
 }
 __all__ = sorted([*_HOMES, *_FROM_MINDONE])
 
@@ -32,7 +31,7 @@ __all__ = sorted([*_HOMES, *_FROM_MINDONE])
 def __getattr__(name: str) -> Any:
     if name in _FROM_MINDONE:
         # Not kept: after `patches.remove()` it may be another object.
-        return importlib.import_module(".pipelines.mindone_parts", __name__).get(name)
+        return importlib.import_module(".exports", __name__).get(name)
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)

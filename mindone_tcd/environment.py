@@ -8,6 +8,7 @@ import platform
 import warnings
 
 from .errors import UsageError
+from .version import __version__
 
 TESTED = ("2.7", "2.8", "2.9")
 """MindSpore's minor versions that the test suite has run on (with device target CPU)."""
@@ -52,8 +53,6 @@ def _warn_of_untested(found: str) -> None:
 
 def versions() -> dict[str, str]:
     """Return the versions that an image depends on."""
-    from . import __version__
-
     return {"python": platform.python_version(), "mindone-tcd": __version__, **_installed()}
 
 

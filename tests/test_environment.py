@@ -36,7 +36,7 @@ def test_a_tested_version_passes_in_silence(monkeypatch, found):
         environment.require_mindspore()
 
 
-def test_versions_name_what_a_picture_depends_on():
+def test_versions_name_what_a_image_depends_on():
     assert {"python", "mindspore", "mindone", "numpy", "transformers"} <= set(environment.versions())
 
 

@@ -1,4 +1,4 @@
-"""Every script in examples/ runs offline as it stands, on what ships or on stand-ins, and writes what it says."""
+"""Every script in examples/ runs offline, on shipped or tiny random models, and writes the file that it names."""
 
 import runpy
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mindone_tcd.standins import make
+from mindone_tcd.tiny_models import make
 
 SCRIPTS = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*.py"))
 
@@ -34,7 +34,7 @@ def test_several_controlnets(tmp_path, monkeypatch, capfd):
 
 
 def check(script, options, folder, monkeypatch, capfd):
-    """The script, run in this empty folder, prints at last the names of the pictures that it leaves there."""
+    """The script, run in this empty folder, prints at last the names of the images that it leaves there."""
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "argv", [script.name, *options])
     runpy.run_path(str(script), run_name="__main__")

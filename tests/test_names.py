@@ -5,7 +5,7 @@ import importlib
 import pytest
 
 import mindone_tcd
-from mindone_tcd.pipelines.mindone_parts import MODULES
+from mindone_tcd.exports import MODULES
 
 GUIDES = [
     "AnimateDiffPipeline",

@@ -81,7 +81,7 @@ def in_a_spawned_process() -> bytes:
 def refusals(text_to_image) -> dict[str, str]:
     """What each entry says in a process that MindSpore does not work in."""
     from mindone_tcd import load
-    from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
+    from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
     entries = {
         "load": load,

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
+from ..files.hub import HUB_ID, fetch_file, list_files, repository_here
+from ..files.model_folder import local_path, lora_file
 from ..files.safetensors import check_finite, check_floats, read_header, read_tensors, shown
-from ..hub import HUB_ID, fetch_file, list_files, repository_here
-from ..pipelines.folder import local_path, lora_file
 
 HUB_OPTIONS = ("cache_dir", "force_download", "proxies", "local_files_only", "token", "revision")
 """Keyword arguments that are passed to huggingface_hub unchanged."""

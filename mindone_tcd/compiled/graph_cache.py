@@ -23,9 +23,9 @@ import mindspore as ms
 from mindspore.common import api
 
 from .. import cpu
-from ..atomic_files import whole_file
 from ..environment import versions
-from ..own_files import temporary_folder
+from ..files.atomic_files import whole_file
+from ..files.own_files import temporary_folder
 
 MOST_FILES = 64
 """The maximum number of graphs on disk. The least recently used go first. A graph of SDXL's UNet takes about 20 MB."""

@@ -12,8 +12,9 @@ from ..concurrency import one_at_a_time
 from ..cpu.switch import follow_device
 from ..errors import UsageError
 from ..patches import ENGINE
-from ..pipelines.request import FORMS
+from ..patches.pipeline_classes import watch
 from . import trajectory
+from .forms import FORMS
 from .graph import Part
 
 LEVELS = ("O0", "O1", "O2")
@@ -95,10 +96,8 @@ def compile_pipeline(pipe: Any, *, form: str = "step", jit_level: str = "O0") ->
             "compile_pipeline needs the patches of the group checks, which are off; unset the environment variable "
             "MINDONE_TCD_PATCHES, or call mindone_tcd.patches.install()"
         )
-    from ..pipelines import checked_call
-
     follow_device()
-    checked_call.watch(type(pipe))
+    watch(type(pipe))
     uncompile_pipeline(pipe)
     vars(pipe)[_COMPILED] = Compiled(pipe, form, jit_level)
     return pipe

@@ -1,1 +1,1 @@
-"""Read files from outside the package. Each file is checked completely before any of its content is used."""
+"""Files of models and adapters, on disk and from hubs, read and checked without MindSpore."""

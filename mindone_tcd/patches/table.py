@@ -300,7 +300,7 @@ BUGS = (
         met="one generator for each image, where a pipeline does not count them itself",
     ),
     Patch(
-        "generators of given pictures",
+        "generators of given images",
         "bug",
         "each given image is encoded with its own generator",
         {
@@ -308,7 +308,7 @@ BUGS = (
             for method, make, pipelines in (
                 (
                     "prepare_latents",
-                    "own_picture",
+                    "own_image",
                     (
                         "stable_diffusion.pipeline_stable_diffusion_img2img:StableDiffusionImg2ImgPipeline",
                         "stable_diffusion_xl.pipeline_stable_diffusion_xl_img2img:StableDiffusionXLImg2ImgPipeline",
@@ -456,27 +456,23 @@ CHECKS = (
         "checks",
         "no code of a model's folder is imported or run, and nothing is unpickled",
         {
-            _DIFFUSERS + "configuration_utils:ConfigMixin._dict_from_json_file": "pipelines.class_checks:reading",
-            _PIPELINES + "pipeline_loading_utils:get_class_obj_and_candidates": "pipelines.class_checks:finding_part",
-            _PIPELINES + "pipeline_loading_utils:simple_get_class_obj": "pipelines.class_checks:finding",
-            _PIPELINES + "pipeline_loading_utils:_resolve_custom_pipeline_and_cls": (
-                "pipelines.class_checks:finding_no_file"
-            ),
-            _PIPELINES + "pipeline_loading_utils:_maybe_raise_warning_for_inpainting": (
-                "pipelines.class_checks:doing_nothing"
-            ),
-            _LOADERS + "single_file:load_single_file_sub_model": "pipelines.class_checks:finding",
-            _DIFFUSERS + "utils.dynamic_modules_utils:get_cached_module_file": "pipelines.class_checks:refusing",
-            _DIFFUSERS + "utils.dynamic_modules_utils:get_class_in_module": "pipelines.class_checks:refusing",
-            "transformers.dynamic_module_utils:get_cached_module_file": "pipelines.class_checks:refusing_meanwhile",
-            "transformers.dynamic_module_utils:get_class_in_module": "pipelines.class_checks:refusing_meanwhile",
-            _MODELS + "model_loading_utils:load_state_dict": "pipelines.class_checks:only_safetensors_meanwhile",
-            _TRANSFORMERS + "modeling_utils:load_state_dict": "pipelines.class_checks:only_safetensors_meanwhile",
-            _MODELS + "modeling_utils:_get_model_file": "pipelines.class_checks:finding_weights",
-            _MODELS + "modeling_utils:_get_checkpoint_shard_files": "pipelines.class_checks:finding_weights",
-            _TRANSFORMERS + "modeling_utils:_get_resolved_checkpoint_files": "pipelines.class_checks:finding_weights",
-            _MODELS + "auto_model:AutoModel.from_pretrained": "pipelines.class_checks:guarding",
-            _TRANSFORMERS + "modeling_utils:PreTrainedModel.from_pretrained": "pipelines.class_checks:guarding",
+            _DIFFUSERS + "configuration_utils:ConfigMixin._dict_from_json_file": "checks.classes:reading",
+            _PIPELINES + "pipeline_loading_utils:get_class_obj_and_candidates": "checks.classes:finding_part",
+            _PIPELINES + "pipeline_loading_utils:simple_get_class_obj": "checks.classes:finding",
+            _PIPELINES + "pipeline_loading_utils:_resolve_custom_pipeline_and_cls": ("checks.classes:finding_no_file"),
+            _PIPELINES + "pipeline_loading_utils:_maybe_raise_warning_for_inpainting": ("checks.classes:doing_nothing"),
+            _LOADERS + "single_file:load_single_file_sub_model": "checks.classes:finding",
+            _DIFFUSERS + "utils.dynamic_modules_utils:get_cached_module_file": "checks.classes:refusing",
+            _DIFFUSERS + "utils.dynamic_modules_utils:get_class_in_module": "checks.classes:refusing",
+            "transformers.dynamic_module_utils:get_cached_module_file": "checks.classes:refusing_meanwhile",
+            "transformers.dynamic_module_utils:get_class_in_module": "checks.classes:refusing_meanwhile",
+            _MODELS + "model_loading_utils:load_state_dict": "checks.classes:only_safetensors_meanwhile",
+            _TRANSFORMERS + "modeling_utils:load_state_dict": "checks.classes:only_safetensors_meanwhile",
+            _MODELS + "modeling_utils:_get_model_file": "checks.classes:finding_weights",
+            _MODELS + "modeling_utils:_get_checkpoint_shard_files": "checks.classes:finding_weights",
+            _TRANSFORMERS + "modeling_utils:_get_resolved_checkpoint_files": "checks.classes:finding_weights",
+            _MODELS + "auto_model:AutoModel.from_pretrained": "checks.classes:guarding",
+            _TRANSFORMERS + "modeling_utils:PreTrainedModel.from_pretrained": "checks.classes:guarding",
         },
     ),
     Patch(
@@ -484,15 +480,15 @@ CHECKS = (
         "checks",
         "from_pretrained refuses options that it would ignore, and models that lack weights",
         {
-            _PIPELINE + "from_pretrained": "pipelines.from_pretrained:of_pipelines",
-            _MODEL + "from_pretrained": "pipelines.from_pretrained:of_models",
+            _PIPELINE + "from_pretrained": "checks.from_pretrained:of_pipelines",
+            _MODEL + "from_pretrained": "checks.from_pretrained:of_models",
             **dict.fromkeys(
                 (
                     _TRANSFORMERS + "models.clip.modeling_clip:CLIPPreTrainedModel.from_pretrained",
                     _TRANSFORMERS + "models.dpt.modeling_dpt:DPTPreTrainedModel.from_pretrained",
                     _PIPELINES + "stable_diffusion.safety_checker:StableDiffusionSafetyChecker.from_pretrained",
                 ),
-                "pipelines.from_pretrained:of_transformers_models",
+                "checks.from_pretrained:of_transformers_models",
             ),
             **dict.fromkeys(
                 (
@@ -503,11 +499,11 @@ CHECKS = (
                         for task in ("Text2Image", "Image2Image", "Inpainting")
                     ),
                 ),
-                "pipelines.from_pretrained:of_others",
+                "checks.from_pretrained:of_others",
             ),
             **{
                 _UNETS + f"unet_motion_model:{model}._keys_to_ignore_on_load_unexpected": (
-                    "pipelines.placed_keys:without_positions"
+                    "checks.matched_keys:without_positions"
                 )
                 for model in ("MotionAdapter", "UNetMotionModel")
             },
@@ -517,33 +513,33 @@ CHECKS = (
         "watched pipelines",
         "checks",
         "each pipeline class is checked from its first instance on",
-        {_PIPELINE + "__init__": "pipelines.checked_call:watching"},
+        {_PIPELINE + "__init__": "patches.pipeline_classes:watching"},
     ),
     Patch(
         "checked calls",
         "checks",
         "a call of a pipeline is checked and completed before it starts, and runs with its compiled graphs",
-        later="pipelines.checked_call:checked",
+        later="checks.calls:checked",
     ),
     Patch(
         "no devices",
         "checks",
         "to() refuses devices, which mindone would ignore",
-        dict.fromkeys((_PIPELINE + "to", _MODEL + "to"), "pipelines.common_mistakes:checked_to"),
+        dict.fromkeys((_PIPELINE + "to", _MODEL + "to"), "checks.common_mistakes:checked_to"),
     ),
     Patch(
         "no LoRA saved",
         "checks",
         "save_pretrained refuses a model with a LoRA, which nothing could load again",
-        dict.fromkeys((_PIPELINE + "save_pretrained", _MODEL + "save_pretrained"), "pipelines.checked_save:checked"),
+        dict.fromkeys((_PIPELINE + "save_pretrained", _MODEL + "save_pretrained"), "checks.saving:checked"),
     ),
     Patch(
         "float16 autoencoder",
         "checks",
         "an autoencoder that overflows in float16 runs in float32",
         {
-            _MODELS + "autoencoders.autoencoder_kl:AutoencoderKL.decode": "pipelines.half_precision_vae:decoding",
-            _MODELS + "autoencoders.autoencoder_kl:AutoencoderKL.encode": "pipelines.half_precision_vae:encoding",
+            _MODELS + "autoencoders.autoencoder_kl:AutoencoderKL.decode": "checks.half_precision_vae:decoding",
+            _MODELS + "autoencoders.autoencoder_kl:AutoencoderKL.encode": "checks.half_precision_vae:encoding",
         },
     ),
     Patch(

@@ -1,6 +1,6 @@
-"""Calls of the shipped model with known images, which diffusers on torch generated; stored in `pictures.npz`.
+"""Calls of the shipped model with known images, which diffusers on torch generated; stored in `images.npz`.
 
-`tools/reference/pictures.py` creates the file: every fourth pixel of each image as float32, with noise from PCG64.
+`tools/reference/known_images.py` creates the file: every fourth pixel of each image as float32, with noise from PCG64.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 from ..random import generator
 
-FILE = Path(__file__).with_name("pictures.npz")
+FILE = Path(__file__).with_name("images.npz")
 PROMPTS = ["a red circle on a blue background", "a small white star in the top left on a black background"]
 NEGATIVE = "a green square"
 SEEDS = [3, 11]
@@ -34,9 +34,9 @@ def known() -> dict[str, np.ndarray]:
         return dict(stored)
 
 
-def stored_pixels(pictures: np.ndarray) -> np.ndarray:
+def stored_pixels(images: np.ndarray) -> np.ndarray:
     """Return the pixels of images (n, height, width, 3) that are stored."""
-    return pictures[:, ::4, ::4]
+    return images[:, ::4, ::4]
 
 
 def streams() -> list[np.random.Generator]:

@@ -37,8 +37,8 @@ def selftest(dtype: str | None = None, say: Callable[[str], None] = print) -> bo
         UsageError: if the dtype does not run on this device.
     """
     from .. import cpu
-    from ..compiled import compile_pipeline, uncompile_pipeline
-    from ..pipelines.loading import load
+    from ..compiled.pipeline import compile_pipeline, uncompile_pipeline
+    from ..generate.loading import load
 
     started = time.perf_counter()
     method = CASES[CHECKED[0]]["method"]
@@ -52,7 +52,7 @@ def selftest(dtype: str | None = None, say: Callable[[str], None] = print) -> bo
     say(f"loading: {loading:.1f} s")
     say(f"allowed: difference of pixels in [0, 1] up to {largest:g}, mean {mean:g}\n")
     say(f"{'case':24}{'form':10}{'largest':>9}{'mean':>9}{'first, s':>10}{'again, s':>10}")
-    failures, pictures = 0, known()
+    failures, images = 0, known()
     for name in CHECKED:
         method = CASES[name]["method"]
         try:
@@ -72,7 +72,7 @@ def selftest(dtype: str | None = None, say: Callable[[str], None] = print) -> bo
                 say(f"{name:24}{form:10}failed: {first_line(error)}")
                 failures += 1
                 continue
-            away = np.abs(stored_pixels(found).astype(np.float64) - pictures[name])
+            away = np.abs(stored_pixels(found).astype(np.float64) - images[name])
             good = bool(away.max() <= largest and away.mean() <= mean and same)
             verdict = "" if good else "  DIFFERS" if same else "  SECOND RUN DIFFERS"
             say(f"{name:24}{form:10}{away.max():9.1e}{away.mean():9.1e}{first:10.2f}{again:10.2f}{verdict}")

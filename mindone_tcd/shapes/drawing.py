@@ -83,8 +83,8 @@ def draw(scene: Scene, size: int = 128, rng: np.random.Generator | None = None) 
             value = value + rng.normal(0, COLOUR_JITTER, 3)
         return np.clip(value, 0, 1).astype(np.float32)
 
-    picture = np.broadcast_to(tint(scene.background), (size, size, 3))
+    image = np.broadcast_to(tint(scene.background), (size, size, 3))
     for thing in scene.things:
         alpha = coverage(thing.shape, thing.x, thing.y, thing.radius, size)[..., None]
-        picture = picture + alpha * (tint(thing.colour) - picture)
-    return np.ascontiguousarray(picture)
+        image = image + alpha * (tint(thing.colour) - image)
+    return np.ascontiguousarray(image)

@@ -207,12 +207,12 @@ class _CutOut:
     level: float
 
 
-def _cut_out(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[_CutOut]]:
+def _cut_out(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[_CutOut]]:
     """Return the background's color, each pixel's distance to it, and the segmented things, largest first."""
-    frame = np.concatenate([picture[:2].reshape(-1, 3), picture[-2:].reshape(-1, 3)])
-    frame = np.concatenate([frame, picture[:, :2].reshape(-1, 3), picture[:, -2:].reshape(-1, 3)])
+    frame = np.concatenate([image[:2].reshape(-1, 3), image[-2:].reshape(-1, 3)])
+    frame = np.concatenate([frame, image[:, :2].reshape(-1, 3), image[:, -2:].reshape(-1, 3)])
     ground = np.median(frame, axis=0)
-    away = np.linalg.norm(picture - ground, axis=-1)
+    away = np.linalg.norm(image - ground, axis=-1)
     labels, areas = _regions(away > MIN_THING_DISTANCE)
     found = []
     for k in np.argsort(areas)[::-1]:
@@ -240,15 +240,15 @@ def _ghosts(away: np.ndarray, cut_outs: list[_CutOut]) -> int:
     return int(np.count_nonzero(_regions(other)[1] >= MIN_GHOST_AREA * away.size))
 
 
-def _is_two_tone(picture: np.ndarray, region: np.ndarray) -> bool:
+def _is_two_tone(image: np.ndarray, region: np.ndarray) -> bool:
     """Return whether two colors fill a region. Edge pixels, sharp or blurred, do not count."""
     rows, columns = (slice(where.min(), where.max() + 1) for where in np.nonzero(region))
-    picture, region = picture[rows, columns], region[rows, columns]
+    image, region = image[rows, columns], region[rows, columns]
     inner = ndimage.binary_erosion(region, iterations=2)
     if not inner.any():
         return False
-    steps = [np.linalg.norm(ndimage.correlate1d(picture, [-0.5, 0, 0.5], axis=axis), axis=-1) for axis in (0, 1)]
-    fill = picture[inner & (np.hypot(*steps) < MAX_FLAT_STEP)]
+    steps = [np.linalg.norm(ndimage.correlate1d(image, [-0.5, 0, 0.5], axis=axis), axis=-1) for axis in (0, 1)]
+    fill = image[inner & (np.hypot(*steps) < MAX_FLAT_STEP)]
     least = MIN_TONE_SHARE * np.count_nonzero(inner)
     if len(fill) < 2 * least:
         return False
@@ -307,29 +307,29 @@ def _drawn_circularity(radius: float) -> float:
     return _circularity(drawn, 0.5, (size - 1) / 2, (size - 1) / 2, radius)
 
 
-def read(picture: np.ndarray) -> Reading:
+def read(image: np.ndarray) -> Reading:
     """Detect what an image shows.
 
     Args:
-        picture: (H, H, 3), values in [0, 1].
+        image: (H, H, 3), values in [0, 1].
     """
-    return _read(_square(picture))[0]
+    return _read(_square(image))[0]
 
 
-def _square(picture: np.ndarray) -> np.ndarray:
-    picture = np.asarray(picture, np.float32)
-    if picture.ndim != 3 or picture.shape[2] != 3 or picture.shape[0] != picture.shape[1]:
-        raise ValueError(f"the image has the shape {picture.shape}; expected a square RGB image (H, H, 3)")
-    return picture
+def _square(image: np.ndarray) -> np.ndarray:
+    image = np.asarray(image, np.float32)
+    if image.ndim != 3 or image.shape[2] != 3 or image.shape[0] != image.shape[1]:
+        raise ValueError(f"the image has the shape {image.shape}; expected a square RGB image (H, H, 3)")
+    return image
 
 
-def _read(picture: np.ndarray) -> tuple[Reading, np.ndarray, list[np.ndarray]]:
+def _read(image: np.ndarray) -> tuple[Reading, np.ndarray, list[np.ndarray]]:
     """Return the reading, the background's color, and a mask for each thing."""
-    ground, away, cut_outs = _cut_out(picture)
+    ground, away, cut_outs = _cut_out(image)
     things = []
     for cut in cut_outs:
         inner = ndimage.binary_erosion(cut.mask, iterations=2)
-        rgb = np.median(picture[inner if inner.any() else cut.mask], axis=0)
+        rgb = np.median(image[inner if inner.any() else cut.mask], axis=0)
         fits = [_fit(cut.mask, shape) for shape in SHAPES]
         overlaps = tuple(fit[0] for fit in fits)
         best = int(np.argmax(overlaps))
@@ -340,7 +340,7 @@ def _read(picture: np.ndarray) -> tuple[Reading, np.ndarray, list[np.ndarray]]:
                 *map(float, fits[best][1:]),
                 overlaps,
                 tuple(map(float, rgb)),
-                _is_two_tone(picture, cut.region),
+                _is_two_tone(image, cut.region),
                 _roundness(away, cut),
             )
         )
@@ -357,14 +357,14 @@ def _position_name(thing: Found) -> str:
     return min(POSITIONS, key=lambda n: np.hypot(thing.x - POSITIONS[n][0] * room, thing.y - POSITIONS[n][1] * room))
 
 
-def judge(picture: np.ndarray, scene: Scene) -> Verdict:
+def judge(image: np.ndarray, scene: Scene) -> Verdict:
     """Compare an image with the scene that its caption describes. Only positions that the caption names count.
 
     Args:
-        picture: (H, H, 3), values in [0, 1].
+        image: (H, H, 3), values in [0, 1].
         scene: the expected scene, for example from :func:`~mindone_tcd.shapes.grammar.parse`.
     """
-    return verdict_of(read(picture), scene)
+    return verdict_of(read(image), scene)
 
 
 def verdict_of(seen: Reading, scene: Scene) -> Verdict:
@@ -399,20 +399,20 @@ def _rank(scene: Scene, x: float, y: float) -> float:
     return -(ux * x + uy * y)
 
 
-def located(picture: np.ndarray, scene: Scene) -> Scene | None:
+def located(image: np.ndarray, scene: Scene) -> Scene | None:
     """The scene with its things where an image shows them, each as the shape that the scene asks for.
 
     The center and the radius are fitted to a quarter of a pixel.
 
     Args:
-        picture: (H, H, 3), values in [0, 1].
+        image: (H, H, 3), values in [0, 1].
         scene: what the image should show; its places do not count.
 
     Returns:
         None where the number of things is wrong, or a thing overlaps by less than half with the shape asked for.
     """
-    picture = _square(picture)
-    ground, _, cut_outs = _cut_out(picture)
+    image = _square(image)
+    ground, _, cut_outs = _cut_out(image)
     if len(cut_outs) != len(scene.things):
         return None
     centers = [[where.mean() for where in np.nonzero(cut.mask)] for cut in cut_outs]
@@ -422,7 +422,7 @@ def located(picture: np.ndarray, scene: Scene) -> Scene | None:
         overlap, x, y, radius = _fit(cut.mask, thing.shape)
         if overlap < 0.5:
             return None
-        x, y, radius = _refined(picture - ground, cut, thing.shape, x, y, radius)
+        x, y, radius = _refined(image - ground, cut, thing.shape, x, y, radius)
         things.append(replace(thing, x=x, y=y, radius=radius))
     return replace(scene, things=tuple(things))
 
@@ -459,7 +459,7 @@ def _overlap_as(thing: Found, shape: str) -> float:
     return best if SHAPES[thing.overlaps.index(best)] == shape else 0.0
 
 
-def features(picture: np.ndarray) -> np.ndarray:
+def features(image: np.ndarray) -> np.ndarray:
     """Return 23 numbers that describe an image, for :func:`frechet_distance`.
 
     Colors of the background and of the largest thing (6), its position and radius (3), its overlap with each shape (9),
@@ -467,24 +467,24 @@ def features(picture: np.ndarray) -> np.ndarray:
     rim (2).
 
     Args:
-        picture: (H, H, 3), values in [0, 1].
+        image: (H, H, 3), values in [0, 1].
     """
-    return read_with_features(picture)[1]
+    return read_with_features(image)[1]
 
 
-def read_with_features(picture: np.ndarray) -> tuple[Reading, np.ndarray]:
+def read_with_features(image: np.ndarray) -> tuple[Reading, np.ndarray]:
     """Return the results of :func:`read` and :func:`features`, for the cost of one of them."""
-    picture = _square(picture)
-    seen, ground, masks = _read(picture)
+    image = _square(image)
+    seen, ground, masks = _read(image)
     if not seen.things:
         return seen, np.concatenate([seen.rgb, np.zeros(20)])
     thing, mask = seen.things[0], masks[0]
     inner, outer = ndimage.binary_erosion(mask, iterations=3), ndimage.binary_dilation(mask, iterations=3)
     everything = np.any([ndimage.binary_dilation(m, iterations=3) for m in masks], axis=0)
-    unevenness = [float(picture[region].std(0).mean()) if region.any() else 0.0 for region in (~everything, inner)]
+    unevenness = [float(image[region].std(0).mean()) if region.any() else 0.0 for region in (~everything, inner)]
     rim = outer & ~inner
     axis = np.asarray(thing.rgb) - ground
-    alpha = (picture[rim] - ground) @ axis / max(float(axis @ axis), 1e-6)
+    alpha = (image[rim] - ground) @ axis / max(float(axis @ axis), 1e-6)
     between = [float(((alpha > lo) & (alpha < 1 - lo)).mean()) for lo in (0.1, 0.3)] if rim.any() else [0.0, 0.0]
     place = [thing.x, thing.y, thing.radius]
     return seen, np.concatenate([seen.rgb, thing.rgb, place, thing.overlaps, [len(masks)], unevenness, between])

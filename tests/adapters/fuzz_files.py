@@ -64,14 +64,14 @@ def _ip_adapter(shapes: Callable) -> Source:
 
 def _motion_adapter() -> Source:
     def load(pipe: Any, file: Path) -> None:
-        from mindone_tcd.pipelines.mindone_parts import get
+        from mindone_tcd.exports import get
 
         options = {"_class_name": "MotionAdapter", "_diffusers_version": "0.35.2"} | tiny.ADAPTER_OPTIONS
         (file.parent / "config.json").write_text(json.dumps(options))
         pipe.unet.load_motion_modules(get("MotionAdapter").from_pretrained(str(file.parent)))
 
     def tensors() -> dict[str, np.ndarray]:
-        from mindone_tcd.pipelines.mindone_parts import get
+        from mindone_tcd.exports import get
 
         adapter = tiny.fill_mindone(get("MotionAdapter")(**tiny.ADAPTER_OPTIONS), "motion_adapter")
         return {name: p.asnumpy() for name, p in adapter.parameters_and_names()}

@@ -171,7 +171,7 @@ PICTURE = np.random.default_rng(8).standard_normal((1, 3, 32, 32)).astype(np.flo
 
 
 def outputs(pipe: Any, case: Case, tensor: Callable[[np.ndarray], Any]) -> dict[str, np.ndarray]:
-    """What the UNet gives with these image features, and the image encoder for the fixed picture."""
+    """What the UNet gives with these image features, and the image encoder for the fixed image."""
     call = {name: tensor(value) for name, value in tiny.inputs(case.config).items()}
     added = {name: call.pop(name) for name in ("text_embeds", "time_ids") if name in call}
     added["image_embeds"] = [tensor(value) for value in features(case)]

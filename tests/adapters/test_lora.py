@@ -205,7 +205,7 @@ def test_names_and_records(pipeline, lora, tmp_path):
 
 
 def test_another_pipeline_with_the_same_unet_knows_them_too(pipeline, lora):
-    from mindone_tcd.pipelines.mindone_parts import get
+    from mindone_tcd.exports import get
 
     pipe = pipeline(tiny.SD)
     pipe.load_lora_weights(lay.kohya(lora), adapter_name="lcm")

@@ -15,7 +15,7 @@ LEGACY = {"motion_activation_fn": "geglu", "motion_attention_bias": False, "moti
 @pytest.fixture
 def folder(tmp_path):
     """A motion adapter's folder as animatediff-motion-adapter-v1-5-2 has it."""
-    from mindone_tcd.pipelines.mindone_parts import get
+    from mindone_tcd.exports import get
 
     adapter = tiny.fill_mindone(get("MotionAdapter")(**tiny.ADAPTER_OPTIONS), "motion_adapter")
     weights = {name: p.asnumpy() for name, p in adapter.parameters_and_names()}
@@ -31,7 +31,7 @@ def folder(tmp_path):
 
 
 def test_legacy_keys_are_accepted_in_silence(folder, caplog):
-    from mindone_tcd.pipelines.mindone_parts import get
+    from mindone_tcd.exports import get
 
     with caplog.at_level(logging.WARNING, logger="mindone"):
         logging.getLogger("mindone").propagate = True
@@ -44,7 +44,7 @@ def test_legacy_keys_are_accepted_in_silence(folder, caplog):
 
 
 def test_other_unknown_keys_are_told_as_before(folder, caplog):
-    from mindone_tcd.pipelines.mindone_parts import get
+    from mindone_tcd.exports import get
 
     with caplog.at_level(logging.WARNING, logger="mindone"):
         logging.getLogger("mindone").propagate = True
@@ -58,7 +58,7 @@ def test_other_unknown_keys_are_told_as_before(folder, caplog):
     [("motion_activation_fn", "relu"), ("motion_attention_bias", True), ("motion_cross_attention_dim", 768)],
 )
 def test_what_the_adapter_cannot_be_built_with(folder, key, value):
-    from mindone_tcd.pipelines.mindone_parts import get
+    from mindone_tcd.exports import get
 
     with pytest.raises(UsageError, match=f"configuration has {key}={value!r}; MotionAdapter expects {LEGACY[key]!r}"):
         get("MotionAdapter").from_pretrained(str(folder(**{key: value})))

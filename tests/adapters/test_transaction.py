@@ -91,7 +91,7 @@ def _groups(shapes: Callable) -> dict[str, dict[str, np.ndarray]]:
 
 
 def _motion_adapter() -> Any:
-    from mindone_tcd.pipelines.mindone_parts import get
+    from mindone_tcd.exports import get
 
     return tiny.fill_mindone(get("MotionAdapter")(**tiny.ADAPTER_OPTIONS), "another")
 

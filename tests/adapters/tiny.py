@@ -111,7 +111,7 @@ def mindone_pipeline(config: UNetConfig) -> Any:
     from mindone import transformers as mt
     from transformers import CLIPTextConfig
 
-    from mindone_tcd.pipelines.mindone_parts import get
+    from mindone_tcd.exports import get
 
     unet = fill_mindone(get("UNet2DConditionModel")(**UNET_OPTIONS[config]), "unet")
     text = {"text_encoder": fill_mindone(mt.CLIPTextModel(CLIPTextConfig(**text_options(False))), "text_encoder")}

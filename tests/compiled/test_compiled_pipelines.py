@@ -4,13 +4,13 @@ import mindspore as ms
 import numpy as np
 import pytest
 
-from mindone_tcd.compiled import compile_pipeline, compiled_form, uncompile_pipeline
+from mindone_tcd.compiled.pipeline import compile_pipeline, compiled_form, uncompile_pipeline
 from mindone_tcd.random import generator, randn
 
 PROMPT = "a red circle on a blue background"
 
 # Pixels in [0, 1]; graphs add up in another order here and there. Measured 3e-6; 2.4e-5 with a LoRA at half its weight,
-# where the eager picture is as far from diffusers'. A stale graph is off by 0.1 and more.
+# where the eager image is as far from diffusers'. A stale graph is off by 0.1 and more.
 TOLERANCE = 1e-5
 AMPLIFIED = 1e-4
 
@@ -34,7 +34,7 @@ def compiled():
     """A pipeline that stays compiled: the graphs of one test serve the next."""
     pipe = shipped()
     assert compile_pipeline(pipe) is pipe
-    picture(pipe)
+    image(pipe)
     assert compiled_form(pipe).count() == 4, "text encoders, UNet and decoder, once each"
     yield pipe
     uncompile_pipeline(pipe)
@@ -60,7 +60,7 @@ def graphs_on_disk(tmp_path_factory):
         yield
 
 
-def picture(pipe, seed=3, steps=4, guidance=0.0, **options):
+def image(pipe, seed=3, steps=4, guidance=0.0, **options):
     stream = generator(seed)
     options = {"eta": 0.3, "output_type": "np"} | options
     made = pipe(PROMPT, num_inference_steps=steps, guidance_scale=guidance, generator=stream, **options)[0]
@@ -75,7 +75,7 @@ def equal(one, other, tolerance=TOLERANCE):
 def test_equal_to_eager_and_compiled_once(eager, compiled):
     graphs = compiled_form(compiled).count()
     for call in ({}, {"seed": 5, "steps": 3}, {"eta": 0.0, "steps": 2}, {"eta": 1.0, "steps": 1}):
-        equal(picture(compiled, **call), picture(eager, **call))
+        equal(image(compiled, **call), image(eager, **call))
         assert compiled_form(compiled).count() == graphs, "another graph was compiled"
     assert compiled.scheduler.__class__.__name__ == "TCDScheduler"
     assert compiled.num_timesteps == 1
@@ -84,7 +84,7 @@ def test_equal_to_eager_and_compiled_once(eager, compiled):
 @pytest.mark.slow
 def test_guidance_and_negative_prompt(eager, compiled):
     call = {"guidance": 3.0, "negative_prompt": "a green square", "steps": 2}
-    equal(picture(compiled, **call), picture(eager, **call))
+    equal(image(compiled, **call), image(eager, **call))
 
 
 def test_what_needs_every_step_gets_it(eager, compiled):
@@ -95,7 +95,7 @@ def test_what_needs_every_step_gets_it(eager, compiled):
         return tensors
 
     graphs = compiled_form(compiled).count()
-    equal(picture(compiled, callback_on_step_end=look), picture(eager, callback_on_step_end=look))
+    equal(image(compiled, callback_on_step_end=look), image(eager, callback_on_step_end=look))
     assert seen == [(0, 999), (1, 759), (2, 499), (3, 259)] * 2
     assert compiled_form(compiled).count() - graphs <= 1, "the UNet without the scheduler's step, once"
 
@@ -111,13 +111,13 @@ def test_a_callback_may_change_the_weights_between_two_steps(eager, compiled):
             return tensors
 
         try:
-            return picture(pipe, steps=2, callback_on_step_end=shift)
+            return image(pipe, steps=2, callback_on_step_end=shift)
         finally:
             bias.set_data(ms.Tensor(own))
 
     expected = shifted(eager)
     equal(shifted(compiled), expected)
-    assert np.abs(expected[0] - picture(eager, steps=2)[0]).max() > 0.01
+    assert np.abs(expected[0] - image(eager, steps=2)[0]).max() > 0.01
 
 
 @pytest.mark.slow
@@ -138,7 +138,7 @@ def test_slicing_and_tiling_of_the_autoencoder(pipe):
 
 @pytest.mark.slow
 def test_no_stale_graph_after_anything_is_done_to_the_lora(pipe):
-    from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
+    from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
     changes = {
         "none": lambda: None,
@@ -149,11 +149,11 @@ def test_no_stale_graph_after_anything_is_done_to_the_lora(pipe):
     eager, compiled = {}, {}
     for change in changes:
         changes[change]()
-        eager[change] = picture(pipe, steps=2)[0]
+        eager[change] = image(pipe, steps=2)[0]
     compile_pipeline(pipe)
     for change in changes:
         changes[change]()
-        compiled[change] = picture(pipe, steps=2)[0]
+        compiled[change] = image(pipe, steps=2)[0]
     for change in changes:
         np.testing.assert_allclose(compiled[change], eager[change], rtol=0, atol=AMPLIFIED, err_msg=change)
     assert np.abs(compiled["none"] - compiled["loaded"]).max() > 0.01
@@ -162,12 +162,12 @@ def test_no_stale_graph_after_anything_is_done_to_the_lora(pipe):
 
 @pytest.mark.parity
 def test_weighting_and_fusing_a_lora_again_compiles_nothing(pipe):
-    from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
+    from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
     def done(*calls):
         for name, *args in calls:
             getattr(pipe, name)(*args)
-        return picture(pipe, steps=1)[0]
+        return image(pipe, steps=1)[0]
 
     once = [[], [("fuse_lora",)], [("unfuse_lora",)]]
     again = [
@@ -196,13 +196,13 @@ def test_weighting_and_fusing_a_lora_again_compiles_nothing(pipe):
 
 def test_components_put_in_later_are_compiled_and_those_taken_out_let_go(pipe):
     from mindone_tcd import AutoencoderKL
-    from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
+    from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
     compile_pipeline(pipe)
-    expected, old = picture(pipe, steps=1), pipe.vae
+    expected, old = image(pipe, steps=1), pipe.vae
     pipe.vae = AutoencoderKL.from_pretrained(str(SHAPES_FOLDER), subfolder="vae")
     try:
-        equal(picture(pipe, steps=1), expected)
+        equal(image(pipe, steps=1), expected)
         assert compiled_form(pipe).parts["vae.decoder"].cell is pipe.vae.decoder
         assert "construct" not in vars(old.decoder)
     finally:
@@ -212,18 +212,18 @@ def test_components_put_in_later_are_compiled_and_those_taken_out_let_go(pipe):
 @pytest.mark.slow
 def test_the_whole_trajectory_in_one_graph(eager, pipe):
     compile_pipeline(pipe, form="trajectory")
-    equal(picture(pipe, steps=2), picture(eager, steps=2))
+    equal(image(pipe, steps=2), image(eager, steps=2))
     assert compiled_form(pipe).parts["unet"].compiled == 1
     assert pipe.num_timesteps == 2
 
 
 def test_undone_it_is_as_before(eager, pipe):
     compile_pipeline(pipe)
-    picture(pipe, steps=1)
+    image(pipe, steps=1)
     assert uncompile_pipeline(pipe) is pipe
     assert compiled_form(pipe) is None
     assert all("construct" not in vars(cell) for cell in (pipe.unet, pipe.vae.decoder, pipe.text_encoder))
-    np.testing.assert_array_equal(picture(pipe, steps=1)[0], picture(eager, steps=1)[0])
+    np.testing.assert_array_equal(image(pipe, steps=1)[0], image(eager, steps=1)[0])
 
 
 def test_what_cannot_be_compiled_is_refused(pipe):

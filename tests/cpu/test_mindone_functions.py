@@ -126,7 +126,7 @@ ATTENTION = {
     "cross": ({"cross_attention_dim": 5, "bias": True}, (2, 6, 8), (2, 3, 5)),
     "residual": ({"residual_connection": True, "rescale_output_factor": 2.0}, (2, 6, 8), None),
     "norms": ({"qk_norm": "layer_norm", "norm_num_groups": 2}, (2, 6, 8), None),
-    "picture": ({"norm_num_groups": 2, "residual_connection": True}, (2, 8, 3, 2), None),
+    "image": ({"norm_num_groups": 2, "residual_connection": True}, (2, 8, 3, 2), None),
     "cross norm": ({"cross_attention_dim": 5, "cross_attention_norm": "layer_norm"}, (2, 6, 8), (2, 3, 5)),
 }
 
@@ -267,16 +267,16 @@ def test_vae_equals_torch(folder, compiled):
     from mindone.diffusers import AutoencoderKL
 
     path, models = folder
-    picture, latents = normal(1, 3, 16, 16), normal(1, 4, 8, 8)
+    image, latents = normal(1, 3, 16, 16), normal(1, 4, 8, 8)
     with torch.no_grad():
-        moments = models["vae"].encode(torch.from_numpy(picture)).latent_dist.parameters
+        moments = models["vae"].encode(torch.from_numpy(image)).latent_dist.parameters
         decoded = models["vae"].decode(torch.from_numpy(latents)).sample
     vae = AutoencoderKL.from_pretrained(path / "vae").set_train(False)
 
-    def run(picture, latents):
-        return vae.quant_conv(vae.encoder(picture)), vae.decode(latents, return_dict=False)[0]
+    def run(image, latents):
+        return vae.quant_conv(vae.encoder(image)), vae.decode(latents, return_dict=False)[0]
 
-    results = (ms.jit(run) if compiled else run)(Tensor(picture), Tensor(latents))
+    results = (ms.jit(run) if compiled else run)(Tensor(image), Tensor(latents))
     assert_close([r.asnumpy() for r in results], [moments.numpy(), decoded.numpy()], MODEL_TOLERANCE)
 
 

@@ -9,8 +9,8 @@ from mindone_tcd.errors import UsageError
 from mindone_tcd.files.config_fields import FIELDS, check_fields, class_of
 from mindone_tcd.files.plausible import check_config, shapes_of
 from mindone_tcd.files.safetensors import read_header
-from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
-from mindone_tcd.standins.folder import LAYOUTS
+from mindone_tcd.shapes.folder import SHAPES_FOLDER
+from mindone_tcd.tiny_models.folder import LAYOUTS
 
 PARTS = {
     "unet": "diffusion_pytorch_model",

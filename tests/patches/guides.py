@@ -106,7 +106,7 @@ def t2i_adapter():
     pipe.load_lora_weights("latent-consistency/lcm-lora-sdxl")
 
     image = pipe(
-        prompt="the mona lisa, 4k picture, high quality",
+        prompt="the mona lisa, 4k image, high quality",
         negative_prompt="extra digit, fewer digits, cropped, worst quality, low quality",
         image=GIVEN,
         num_inference_steps=4,

@@ -80,7 +80,7 @@ def make_pipeline():
     from transformers import CLIPTokenizer
 
     from mindone_tcd import TCDScheduler
-    from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
+    from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
     config = transformers.CLIPTextConfig(**CLIP)
     return StableDiffusionXLPipeline(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hubs import cached_snapshot
 
-from mindone_tcd.standins import make
+from mindone_tcd.tiny_models import make
 
 SCRIPT = Path(__file__).with_name("guides.py")
 GUIDES = [

@@ -7,15 +7,16 @@ import sys
 import pytest
 
 from mindone_tcd.adapters.records import distillation
-from mindone_tcd.cli import _parser
+from mindone_tcd.cli import parser
 from mindone_tcd.errors import UsageError
-from mindone_tcd.pipelines.allowed_classes import check_class
-from mindone_tcd.pipelines.folder import find_model
-from mindone_tcd.pipelines.recipes import SHAPES_FOLDER, lora_of, recipe
-from mindone_tcd.pipelines.record_fields import check_record
-from mindone_tcd.pipelines.request import make_request
+from mindone_tcd.files.allowed_classes import check_class
+from mindone_tcd.files.model_folder import find_model
+from mindone_tcd.generate.recipes import lora_of, recipe
+from mindone_tcd.generate.record_fields import check_record
+from mindone_tcd.generate.request import make_request
 from mindone_tcd.schedulers.methods import METHODS, Method, find_method, method_of, register_method
 from mindone_tcd.selftest.cases import CASES
+from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
 EVERY = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 PROMPT = "a red circle on a blue background"
@@ -76,7 +77,7 @@ def test_every_part_of_the_package_knows_an_added_method(added_methods):
     check_record({"method": "new", "steps": 80}, "the record")
     check_class("diffusers", "NewScheduler", "here")
     assert distillation({}, ["new_lora.safetensors"]) == "new"
-    assert _parser().parse_args(["generate", PROMPT, "--method", "new"]).method == "new"
+    assert parser().parse_args(["generate", PROMPT, "--method", "new"]).method == "new"
     assert method_of(cls()) is METHODS["new"]
     assert cls in METHODS["tcd"].scheduler_class()().compatibles
     again = type("NewScheduler", (cls,), {})

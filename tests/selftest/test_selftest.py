@@ -17,12 +17,12 @@ def _loaded(**options):
 
 @pytest.fixture
 def report(monkeypatch):
-    """Runs the selftest on pictures that are given instead of made."""
-    import mindone_tcd.compiled
-    from mindone_tcd.pipelines import loading
+    """Runs the selftest on images that are given instead of made."""
+    from mindone_tcd.compiled import pipeline
+    from mindone_tcd.generate import loading
 
     monkeypatch.setattr(loading, "load", _loaded)
-    monkeypatch.setattr(mindone_tcd.compiled, "compile_pipeline", lambda pipe: pipe)
+    monkeypatch.setattr(pipeline, "compile_pipeline", lambda pipe: pipe)
 
     def report(make):
         lines = []
@@ -38,7 +38,7 @@ def _full(case):
 
 
 def test_known_images_pass(report):
-    good, text = report(lambda pictures: (pictures, 2.0, 1.0, True))
+    good, text = report(lambda images: (images, 2.0, 1.0, True))
     assert good
     assert "6 of 6 passed" in text
     assert "mindone-tcd" in text.splitlines()[0]
@@ -48,10 +48,10 @@ def test_known_images_pass(report):
 @pytest.mark.parametrize(
     ("make", "word"),
     [
-        (lambda pictures: (pictures + 2e-4, 2.0, 1.0, True), "DIFFERS"),
-        (lambda pictures: (pictures + 0.002 * (pictures == pictures.max()), 2.0, 1.0, True), "DIFFERS"),
-        (lambda pictures: (pictures * np.nan, 2.0, 1.0, True), "DIFFERS"),
-        (lambda pictures: (pictures, 2.0, 1.0, False), "SECOND RUN DIFFERS"),
+        (lambda images: (images + 2e-4, 2.0, 1.0, True), "DIFFERS"),
+        (lambda images: (images + 0.002 * (images == images.max()), 2.0, 1.0, True), "DIFFERS"),
+        (lambda images: (images * np.nan, 2.0, 1.0, True), "DIFFERS"),
+        (lambda images: (images, 2.0, 1.0, False), "SECOND RUN DIFFERS"),
     ],
 )
 def test_other_images_fail(report, make, word):
@@ -64,11 +64,11 @@ def test_other_images_fail(report, make, word):
 def test_an_error_does_not_stop_the_report(report):
     calls = []
 
-    def make(pictures):
+    def make(images):
         calls.append(1)
         if len(calls) == 2:
             raise RuntimeError("no such kernel\nand much more")
-        return pictures, 2.0, 1.0, True
+        return images, 2.0, 1.0, True
 
     good, text = report(make)
     assert not good

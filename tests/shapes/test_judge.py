@@ -70,7 +70,7 @@ def test_missing_extra_and_smeared_things_are_wrong():
     assert not judge(gaussian_filter(draw(star, 128), (7, 7, 0)), star).shape
 
 
-def test_only_square_colour_pictures_are_read():
+def test_only_square_colour_images_are_read():
     with pytest.raises(ValueError, match=r"\(4, 5, 3\); expected a square RGB"):
         read(np.zeros((4, 5, 3)))
 
@@ -98,7 +98,7 @@ def test_frechet_distance_of_two_gaussians():
 
 
 def painted(picture, where, colour):
-    """The picture with a color in RGB (0 to 1) where a mask says so."""
+    """The image with a color in RGB (0 to 1) where a mask says so."""
     return np.where(where[..., None], np.float32(colour), picture)
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from model_folders import copy, damages
 from outcomes import outcome
 
-from mindone_tcd.pipelines.folder import find_model
+from mindone_tcd.files.model_folder import find_model
 
 LIMIT = 120
 """Seconds after which a folder counts as one that hangs."""
@@ -47,9 +47,9 @@ def main() -> int:
     start = time.monotonic()
     pipeline = None
     if options.load:
-        from mindone_tcd.pipelines import mindone_parts
+        from mindone_tcd import exports
 
-        pipeline = mindone_parts.get("DiffusionPipeline")
+        pipeline = exports.get("DiffusionPipeline")
     with tempfile.TemporaryDirectory() as top:
         for number, damage in enumerate(damages(options.seed, options.values or None)[:: options.every]):
             folder = copy(Path(top) / str(number))

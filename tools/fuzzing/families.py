@@ -22,7 +22,7 @@ import model_folders
 import numpy as np
 
 from mindone_tcd.errors import UsageError
-from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
+from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
 
 class Changed(Exception):
@@ -64,9 +64,9 @@ ODD: tuple[Any, ...] = (
 
 def requests(seed: int, folder: Path) -> Iterator[Case]:
     """arguments of a loaded pipeline, checked before any work"""
-    from mindone_tcd.pipelines.folder import find_model
-    from mindone_tcd.pipelines.recipes import recipe
-    from mindone_tcd.pipelines.request import make_request
+    from mindone_tcd.files.model_folder import find_model
+    from mindone_tcd.generate.recipes import recipe
+    from mindone_tcd.generate.request import make_request
 
     dice = random.Random(seed)
     model = find_model("shapes")
@@ -110,7 +110,7 @@ def command(seed: int, folder: Path) -> Iterator[Case]:
 
         printed = io.StringIO()
         with (
-            mock.patch.object(cli, "_load", reached),
+            mock.patch.object(cli.pipeline, "load", reached),
             contextlib.redirect_stderr(printed),
             contextlib.redirect_stdout(io.StringIO()),
             contextlib.chdir(folder),
@@ -140,7 +140,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 def records(seed: int, folder: Path) -> Iterator[Case]:
     """PNG files with damaged or hostile metadata"""
-    from mindone_tcd.pipelines.png_record import KEY, read_record
+    from mindone_tcd.generate.png_record import KEY, read_record
 
     dice = random.Random(seed)
     sound = {
@@ -179,7 +179,7 @@ def records(seed: int, folder: Path) -> Iterator[Case]:
 
 def folders(seed: int, folder: Path) -> Iterator[Case]:
     """model folders with one damage each, looked at before MindSpore is imported"""
-    from mindone_tcd.pipelines.folder import find_model
+    from mindone_tcd.files.model_folder import find_model
 
     turn = 0
     while True:
@@ -199,7 +199,7 @@ def folders(seed: int, folder: Path) -> Iterator[Case]:
 
 def classes(seed: int, folder: Path) -> Iterator[Case]:
     """model folders whose files name code, modules and files that no model may lead to"""
-    from mindone_tcd.pipelines.folder import find_model
+    from mindone_tcd.files.model_folder import find_model
 
     dice = random.Random(seed)
     sys.path.append(str(folder))

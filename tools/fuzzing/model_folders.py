@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
+from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
 WRONG: tuple[Any, ...] = (
     None, True, 0, -1, 3, 10**12, 10**400, 2.5, float("nan"), "", "nonsense", "é\n" * 50, [], [None], [1, "a"],

@@ -1,6 +1,6 @@
 """The comparison cases of the pipelines by diffusers on torch.
 
-    python tools/reference/pipelines.py            # stores every case in tests/pipelines/parity/references.npz
+    python tools/reference/pipelines.py            # stores every case in tests/parity/references.npz
     python tools/reference/pipelines.py NAME ...   # these only, the others stay as they are
     python tools/reference/pipelines.py --measure [NAME ...]   # the table of docs/pipelines.md, both sides live
 
@@ -29,7 +29,7 @@ import parity_case
 from parity_cases import CASES, REFERENCES
 from replayed_noise import numpy_streams
 
-from mindone_tcd.standins import make
+from mindone_tcd.tiny_models import make
 
 
 class Torch:

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from family import SCHEDULE
 from lora import FILE as LORA_FILE
 
-from mindone_tcd.pipelines.recipes import SHAPES_FOLDER
+from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
 BUDGET = 24e6
 

@@ -1,8 +1,8 @@
-"""Draw the training pictures once and keep their latents.
+"""Draw the training images once and keep their latents.
 
     python tools/shapes/cache_latents.py --vae work/vae --out work/latents --chunks 16
 
-A chunk holds 4,096 pictures; its scenes follow from its number, so that captions need no file.
+A chunk holds 4,096 images; its scenes follow from its number, so that captions need no file.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from training import pictures, scenes
+from training import images, scenes
 
 from mindone_tcd.shapes.grammar import Scene
 
@@ -54,7 +54,7 @@ def main() -> None:
         rng = np.random.default_rng([2, number])
         drawn, parts = chunk_scenes(number), []
         for k in range(0, CHUNK, 64):
-            x = pictures(drawn[k : k + 64], rng).contiguous(memory_format=torch.channels_last)
+            x = images(drawn[k : k + 64], rng).contiguous(memory_format=torch.channels_last)
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
                 parts.append(vae.encode(x).latent_dist.mean.float() * vae.config.scaling_factor)
         np.save(path, torch.cat(parts).half().numpy())

@@ -4,9 +4,9 @@
     python tools/shapes/distill.py lcm --teacher work/teacher --latents work/latents --out work/lcm_lora \\
         --init work/tcd_lora --rate 1e-4 --steps 300
 
-Both follow one recipe. A picture is noised to a timestep t of a grid of 50; the teacher, guided, takes one DDIM step
+Both follow one recipe. An image is noised to a timestep t of a grid of 50; the teacher, guided, takes one DDIM step
 down to t'; and the student's answer at t must agree with its own answer at t'. For LCM (arXiv 2310.04378, LCM-LoRA:
-2311.05556) the answer is the clean picture, through the boundary scalings; for TCD (arXiv 2402.19159) it is the point
+2311.05556) the answer is the clean image, through the boundary scalings; for TCD (arXiv 2402.19159) it is the point
 at a random s below t', as the scheduler's own deterministic part computes it. LCM alone has an anchor only at t' = 0,
 fifty steps away from the noise, and falls apart in a short run; so it starts from the TCD-LoRA, whose answer at s = 0
 is nearly that of LCM, and a share of its rows keeps to TCD's loss, which has one at every s.
@@ -56,7 +56,7 @@ def pseudo_huber(a: torch.Tensor, b: torch.Tensor, c: float = 0.001) -> torch.Te
 
 
 def to_the_picture(v: torch.Tensor, x: torch.Tensor, a: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-    """LCM's answer: the clean picture, with the boundary scalings of timestep t."""
+    """LCM's answer: the clean image, with the boundary scalings of timestep t."""
     skip, out = boundary(t)
     return skip * x + out * clean(v, x, a)
 

@@ -34,7 +34,7 @@ TIME_IDS = torch.tensor([[PICTURE, PICTURE, 0, 0, PICTURE, PICTURE]], dtype=torc
 
 
 def byte_symbols() -> list[str]:
-    """The 256 printable stand-ins for bytes that CLIP's byte-pair vocabulary begins with, in its order."""
+    """The 256 printable characters in place of the bytes that CLIP's byte-pair vocabulary begins with, in its order."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     rest = [b for b in range(256) if b not in plain]
     return [chr(b) for b in plain] + [chr(256 + k) for k in range(len(rest))]

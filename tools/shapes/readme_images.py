@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 
 from mindone_tcd import load
-from mindone_tcd.pipelines.picture import Picture, grid
+from mindone_tcd.generate.generated_image import GeneratedImage, grid
 
 PROMPT = "a red circle on a blue background"
 PROMPTS = (
@@ -29,7 +29,7 @@ PROMPTS = (
 ASSETS = Path(__file__).resolve().parents[2] / "docs" / "assets"
 
 
-def teacher(prompt: str) -> Picture:
+def teacher(prompt: str) -> GeneratedImage:
     """50 steps of DDIM with guidance 3 and no LoRA."""
     from mindone.diffusers import DDIMScheduler
 

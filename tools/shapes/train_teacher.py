@@ -3,7 +3,7 @@
     python tools/shapes/train_teacher.py --latents work/latents --out work/teacher
 
 Offset noise (a random constant a channel, deviation 0.3) makes the background follow the prompt: without it the network
-reads the mean colour from what is left of the picture at the noisiest step, and has nothing to read when it samples.
+reads the mean colour from what is left of the image at the noisiest step, and has nothing to read when it samples.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def word(scene: Scene, rng: np.random.Generator) -> str:
     if rng.random() < LEAVE_BACKGROUND_OUT:
         text = text[: re.search(r"(?:,| on) (?:a )?\w+(?: background)?$", text).start()]
     if rng.random() < SAY_PICTURE:
-        text = f"{('a picture of', 'an image of', 'picture of', 'the image of')[rng.integers(4)]} {text}"
+        text = f"{('an image of', 'an image of', 'image of', 'the image of')[rng.integers(4)]} {text}"
     return text
 
 

@@ -1,7 +1,7 @@
-"""Train the autoencoder of the shapes model: 128×128 pictures to 16×16×4 latents and back.
+"""Train the autoencoder of the shapes model: 128×128 images to 16×16×4 latents and back.
 
     python tools/shapes/train_vae.py --out work/vae                       # encoder and decoder, on crops at edges
-    python tools/shapes/train_vae.py --out work/vae2 --decoder-of work/vae  # the decoder alone, on whole pictures
+    python tools/shapes/train_vae.py --out work/vae2 --decoder-of work/vae  # the decoder alone, on whole images
 
 The latent's log-variance is a constant -5: learned ones trained more slowly and gained nothing.
 """
@@ -17,7 +17,7 @@ import torch
 from diffusers import AutoencoderKL
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from training import Average, Run, cosine, pictures, scenes
+from training import Average, Run, cosine, images, scenes
 
 CHANNELS = (16, 32, 64, 96)
 LOG_VARIANCE = -5.0
@@ -54,16 +54,16 @@ def scale_latents(vae: AutoencoderKL, x: torch.Tensor) -> None:
 
 
 def crops(x: torch.Tensor, what: list, rng: np.random.Generator, size: int = 64) -> torch.Tensor:
-    """One window of each picture, its centre near the rim of an object, where the detail is."""
+    """One window of each image, its centre near the rim of an object, where the detail is."""
     full = x.shape[-1]
     out = []
-    for picture, scene in zip(x, what, strict=True):
+    for image, scene in zip(x, what, strict=True):
         thing = scene.things[rng.integers(len(scene.things))]
         angle = rng.uniform(0, 2 * np.pi)
         reach = thing.radius * rng.uniform(0.3, 1.2)
         cx, cy = thing.x + reach * np.cos(angle), thing.y + reach * np.sin(angle)
         left, top = (int(np.clip((c + 1) / 2 * full - size / 2, 0, full - size)) for c in (cx, cy))
-        out.append(picture[:, top : top + size, left : left + size])
+        out.append(image[:, top : top + size, left : left + size])
     return torch.stack(out)
 
 
@@ -106,7 +106,7 @@ def main() -> None:
     if not args.decoder_of and run.first == 0:
         rng = np.random.default_rng([args.seed, 10**8])
         what = scenes(args.batch, rng)
-        scale_latents(vae, crops(pictures(what, rng), what, rng))
+        scale_latents(vae, crops(images(what, rng), what, rng))
 
     def forward(x: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         mean = vae.quant_conv(vae.encoder(x))[:, :4]
@@ -118,7 +118,7 @@ def main() -> None:
         for group in optimizer.param_groups:
             group["lr"] = cosine(step, args.steps, args.rate, flat=0.3)
         what = scenes(args.batch, rng, two=0.3)
-        x = pictures(what, rng)
+        x = images(what, rng)
         if not args.decoder_of:
             x = crops(x, what, rng)
         x = x.contiguous(memory_format=torch.channels_last)
@@ -140,14 +140,14 @@ def main() -> None:
     average.swap()
     vae.eval()
     rng = np.random.default_rng([args.seed, 10**9])
-    x = pictures(scenes(256, rng), rng)
+    x = images(scenes(256, rng), rng)
     with torch.no_grad():
         z = torch.cat([vae.encode(part).latent_dist.mean for part in x.split(32)])
         y = torch.cat([vae.decode(part).sample.clamp(-1, 1) for part in z.split(32)])
     if not args.decoder_of:
         vae.register_to_config(scaling_factor=round(1 / float(z.std()), 4))
     vae.save_pretrained(args.out)
-    print(f"done: {decibels(y, x):.2f} dB on 256 pictures, latent std {z.std():.3f}, mean {z.mean((0, 2, 3))}")
+    print(f"done: {decibels(y, x):.2f} dB on 256 images, latent std {z.std():.3f}, mean {z.mean((0, 2, 3))}")
 
 
 if __name__ == "__main__":

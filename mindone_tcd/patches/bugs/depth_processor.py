@@ -1,4 +1,4 @@
-"""DPT's image processor: a picture in, `pixel_values` out.
+"""DPT's image processor: an image in, `pixel_values` out.
 
 It hands `size_divisibility` to a check that knows no such argument. Padding is the one thing that the check cannot
 judge without it, so that is judged here.

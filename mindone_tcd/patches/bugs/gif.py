@@ -11,11 +11,11 @@ import numpy as np
 from ...errors import UsageError
 
 
-def as_picture(frame: Any) -> Any:
-    """A frame as a PIL picture.
+def as_image(frame: Any) -> Any:
+    """A frame as a PIL image.
 
     Args:
-        frame: a PIL picture, or an array (height, width), (height, width, 1), (…, 3) or (…, 4): uint8, or floats in
+        frame: a PIL image, or an array (height, width), (height, width, 1), (…, 3) or (…, 4): uint8, or floats in
             [0, 1], which are scaled and rounded as the pipelines do it.
 
     Raises:
@@ -33,7 +33,7 @@ def as_picture(frame: Any) -> Any:
         found = None
     if found is not None:
         raise UsageError(
-            f"a frame is {found}; expected a PIL picture or a NumPy array (height, width, 3): "
+            f"a frame is {found}; expected a PIL image or a NumPy array (height, width, 3): "
             "pass the frames of one video, such as output[0][0], made with output_type 'pil' or 'np'"
         )
     if frame.dtype != np.uint8:
@@ -46,7 +46,7 @@ def as_picture(frame: Any) -> Any:
 def convert(original: Callable) -> Callable:
     @functools.wraps(original)
     def export_to_gif(image: Sequence[Any] | np.ndarray, *args: Any, **kwargs: Any) -> str:
-        frames = [as_picture(frame) for frame in image]
+        frames = [as_image(frame) for frame in image]
         if not frames:
             raise UsageError("there are no frames to write; pass the frames of one video, such as output[0][0]")
         return original(frames, *args, **kwargs)

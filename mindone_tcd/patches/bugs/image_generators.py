@@ -1,4 +1,4 @@
-"""Image-to-image and inpainting with a list of generators: each given picture is encoded with its own."""
+"""Image-to-image and inpainting with a list of generators: each given image is encoded with its own."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from ...patching.rewrite import rewrite
 
 
 def own_generator(original: Callable) -> Callable:
-    """Place i of the given pictures draws from generator i, where mindone hands the whole list to each."""
+    """Place i of the given images draws from generator i, where mindone hands the whole list to each."""
     return rewrite(
         original,
         r"(\.encode\(image\[i : i \+ 1\]\)\[0\], generator)\)",
         r"\1[i])",
-        "with a generator for each picture",
+        "with a generator for each image",
     )
 
 
-def own_picture(original: Callable) -> Callable:
-    """:func:`own_generator` for a `prepare_latents` that encodes a picture for each place of the batch.
+def own_image(original: Callable) -> Callable:
+    """:func:`own_generator` for a `prepare_latents` that encodes an image for each place of the batch.
 
-    Fewer given pictures are repeated first, as diffusers does, so that each place has one.
+    Fewer given images are repeated first, as diffusers does, so that each place has one.
     """
     rewritten = own_generator(original)
     signature = inspect.signature(original)
@@ -48,7 +48,7 @@ def _repeated(image: Any, count: int) -> Any:
         return image
     if count % image.shape[0]:
         raise UsageError(
-            f"{image.shape[0]} given pictures for a batch of {count} images: "
+            f"{image.shape[0]} given images for a batch of {count} images: "
             f"give one, or as many as there are images, or a number that divides {count}"
         )
     return image.tile((count // image.shape[0], 1, 1, 1))

@@ -16,7 +16,7 @@ def look_into_folder(original: Callable) -> Callable:
     ) -> str | None:
         from mindone.diffusers.loaders import lora_base
 
-        from ...pipelines.folder import lora_file
+        from ...files.model_folder import lora_file
 
         offline = local_files_only or lora_base.HF_HUB_OFFLINE
         if offline and file_extension == ".safetensors" and os.path.isfile(location):

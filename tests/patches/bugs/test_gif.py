@@ -1,4 +1,4 @@
-"""GIFs of pictures and arrays."""
+"""GIFs of images and arrays."""
 
 import numpy as np
 import PIL.Image
@@ -27,7 +27,7 @@ def read(path):
         list(BYTES / 255),
         (BYTES / 255).astype(np.float16),
     ],
-    ids=["pictures", "list of bytes", "array of bytes", "list of floats", "array of floats"],
+    ids=["images", "list of bytes", "array of bytes", "list of floats", "array of floats"],
 )
 def test_every_kind_of_frames(frames, tmp_path):
     path = str(tmp_path / "a.gif")

@@ -1,4 +1,4 @@
-"""Given pictures of image-to-image and inpainting, encoded with a generator for each."""
+"""Given images of image-to-image and inpainting, encoded with a generator for each."""
 
 import importlib
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ from mindone_tcd.random import generators
 
 from .. import models
 
-TARGETS = next(patch for patch in PATCHES if patch.name == "generators of given pictures").targets
+TARGETS = next(patch for patch in PATCHES if patch.name == "generators of given images").targets
 PREPARING = [name for name in TARGETS if name.endswith(".prepare_latents")]
 ENCODING = [name for name in TARGETS if name.endswith("._encode_vae_image")]
 
@@ -55,20 +55,20 @@ def prepare(name, pipe, image, streams, prompts=1):
 
 
 def alone(name, pipe, image, seed):
-    """The same for each given picture by itself: place k of the batch has the seed `seed + k`."""
+    """The same for each given image by itself: place k of the batch has the seed `seed + k`."""
     made = [prepare(name, pipe, image[k : k + 1], generators(seed + k, 1)) for k in range(image.shape[0])]
     return np.concatenate(made)
 
 
 @pytest.mark.parametrize("name", PREPARING, ids=class_name)
-def test_each_picture_is_the_one_it_is_alone(name, pipe):
+def test_each_image_is_the_one_it_is_alone(name, pipe):
     image = photos(2)
     found = prepare(name, pipe, image, generators(5, 2), prompts=2)
     np.testing.assert_allclose(found, alone(name, pipe, image, 5), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", one_of(PREPARING), ids=class_name)
-def test_one_picture_is_repeated_before_it_is_encoded(name, pipe):
+def test_one_image_is_repeated_before_it_is_encoded(name, pipe):
     image = photos(1)
     found = prepare(name, pipe, image, generators(5, 3))
     repeated = ms.Tensor(np.repeat(image.asnumpy(), 3, 0))
@@ -76,7 +76,7 @@ def test_one_picture_is_repeated_before_it_is_encoded(name, pipe):
 
 
 @pytest.mark.parametrize("name", ENCODING, ids=class_name)
-def test_inpainting_encodes_each_picture_as_alone(name, pipe):
+def test_inpainting_encodes_each_image_as_alone(name, pipe):
     image, encode = photos(2), method(name)
     found = encode(pipe, image, generators(5, 2)).asnumpy()
     for k in range(2):
@@ -85,14 +85,14 @@ def test_inpainting_encodes_each_picture_as_alone(name, pipe):
 
 
 @pytest.mark.parametrize("name", one_of(ENCODING), ids=class_name)
-def test_inpainting_of_one_picture_draws_from_the_first(name, pipe):
+def test_inpainting_of_one_image_draws_from_the_first(name, pipe):
     image, encode, streams = photos(1), method(name), generators(5, 2)
     found = encode(pipe, image, streams).asnumpy()
     np.testing.assert_array_equal(found, encode(pipe, image, generators(5, 1)[0]).asnumpy())
     assert streams[1].standard_normal() == generators(6, 1)[0].standard_normal()
 
 
-def test_two_pictures_for_several_images_take_turns(pipe):
+def test_two_images_for_several_images_take_turns(pipe):
     image = photos(2)
     found = prepare(PREPARING[0], pipe, image, generators(5, 4), prompts=2)
     turns = ms.Tensor(np.concatenate([image.asnumpy()] * 2))
@@ -106,8 +106,8 @@ def test_given_latents_are_not_encoded(pipe):
     np.testing.assert_array_equal(found, prepare(PREPARING[0], pipe, repeated, generators(5, 2), prompts=2))
 
 
-def test_pictures_that_do_not_divide_the_batch_are_refused(pipe):
-    with pytest.raises(UsageError, match="2 given pictures for a batch of 3 images"):
+def test_images_that_do_not_divide_the_batch_are_refused(pipe):
+    with pytest.raises(UsageError, match="2 given images for a batch of 3 images"):
         prepare(PREPARING[0], pipe, photos(2), generators(5, 3))
 
 
@@ -115,6 +115,6 @@ def test_what_is_right_already_does_not_match():
     def prepare_latents(self, image, generator):
         return [self.encode(image[i : i + 1], generator=generator[i]) for i in range(2)]
 
-    for make in (image_generators.own_picture, image_generators.own_generator):
+    for make in (image_generators.own_image, image_generators.own_generator):
         with pytest.raises(PatchError, match="nothing that matches"):
             make(prepare_latents)

@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 
 import mindone_tcd
 from mindone_tcd.errors import UsageError
-from mindone_tcd.standins import make
+from mindone_tcd.tiny_models import make
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,119 @@
+"""``mindone-tcd info``: the record of an image, and the same image again."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import UsageError
+from ..generate.again import Again, check_same_weights, plan_again, sources_of
+from ..generate.generated_image import GeneratedImage
+from ..generate.png_record import png_size, read_record
+from ..generate.record_fields import visible
+from . import pipeline
+from .output import output_paths, save
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..generate.text_to_image import TextToImage
+
+
+def add(commands: argparse._SubParsersAction, parents: dict[str, argparse.ArgumentParser]) -> None:
+    """Add the command to the parser."""
+    show = commands.add_parser(
+        "info",
+        parents=[parents["debug"], parents["hub"]],
+        help="show how an image was generated, or repeat it",
+        description=run.__doc__,
+    )
+    show.add_argument("image", type=Path, help="a PNG that mindone-tcd wrote")
+    show.add_argument("--again", action="store_true", help="generate the same image again and compare")
+    show.add_argument(
+        "--out", type=Path, help="with --again: the PNG to write (default: NAME-again.png, or a new name)"
+    )
+    show.add_argument("--overwrite", action="store_true", help="with --again: replace an existing file")
+    show.add_argument("--model", help="with --again: the model, if the record's is not 'shapes': a folder, or a hub id")
+    show.add_argument("--lora", help="with --again: the LoRA, if the record's is not the recipe's; or 'none'")
+    show.add_argument(
+        "--trust-record",
+        action="store_true",
+        help="with --again: open, or download from the hub, the model and LoRA that the record names",
+    )
+    show.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show the record of how an image was generated. With --again, generate the same image again and compare the
+    pixels; the exit code is 1 if they differ. A record alone opens only the model and LoRA in the package: name others
+    with --model and --lora, or add --trust-record.
+    """
+    record = read_record(args.image)
+    if not args.again:
+        for name in ("out", "overwrite", "model", "lora", "trust_record"):
+            if getattr(args, name) not in (None, False):
+                flag = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{flag} needs --again; leave it out, or add --again")
+        print(visible(json.dumps(record, indent=2, ensure_ascii=False), keep="\n"))
+        return 0
+    if "grid" in record:
+        raise UsageError(f"{args.image} is a grid of images; repeat each image from its own file")
+    if args.out and args.out.exists() and args.out.samefile(args.image):
+        raise UsageError(f"--out {args.out} is the image itself; choose another name, so that the two can be compared")
+    again = plan_again(record, args.image, args.model, args.lora, args.trust_record)
+    old = _pixels(args.image, record)
+    (out,) = output_paths(args, args.image.with_name(f"{args.image.stem}-again.png"), lambda out: [out])
+    check_same_weights(record, sources_of(again))
+    pipe = pipeline.load(again.model, again.recipe, again.dtype, again.form)
+    for remark in check_same_weights(record, pipe.sources()):
+        print(f"warning: {remark}", file=sys.stderr)
+    generated = _repeat(pipe, again, record["seed"])
+    save(generated, out, args.overwrite)
+    return 0 if _compare(old, generated, record) else 1
+
+
+def _repeat(pipe: TextToImage, again: Again, seed: int) -> GeneratedImage:
+    return {image.record["seed"]: image for image in pipe.make_batch(again.request, again.seeds)}[seed]
+
+
+def _pixels(path: Path, record: dict) -> np.ndarray:
+    """Return the RGB values of a PNG, int16 (height, width, 3).
+
+    Raises:
+        UsageError: if its size is not the size that its record states, or it cannot be read.
+    """
+    import numpy as np
+    from PIL import Image
+
+    size, stated = png_size(path), (record["width"], record["height"])
+    if size != stated:
+        raise UsageError(
+            f"{path} has {size[0]}x{size[1]} pixels, but its record states {stated[0]}x{stated[1]}: the record is not "
+            "that of this image"
+        )
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            return np.asarray(image.convert("RGB"), np.int16)
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise UsageError(f"{path} cannot be read as an image ({error}); pass a PNG that mindone-tcd wrote") from error
+
+
+def _compare(old: np.ndarray, generated: GeneratedImage, record: dict) -> bool:
+    import numpy as np
+
+    new = np.asarray(generated.image.convert("RGB"), np.int16)
+    if old.shape == new.shape and (old == new).all():
+        print("the same pixels", file=sys.stderr)
+        return True
+    away = int(abs(old - new).max()) if old.shape == new.shape else 255
+    changed = [
+        f"{name} {record.get(name)!r} then, {generated.record[name]!r} now"
+        for name in ("device", "kernels", "versions")
+        if record.get(name) != generated.record[name]
+    ]
+    cause = "; ".join(changed) or "the file was changed since, or another processor rounds differently"
+    print(visible(f"not the same pixels: up to {away} of 255 apart; {cause}"), file=sys.stderr)
+    return False

@@ -1,0 +1,31 @@
+"""The files that a command writes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from ..generate.generated_image import GeneratedImage, check_writable
+from ..generate.output_names import free, refuse_existing, save_new
+
+
+def output_paths(args: argparse.Namespace, default: Path, files: Callable[[Path], list[Path]]) -> list[Path]:
+    """Return the files to write, of ``--out`` or of a new name from the default one. Check that they can be written."""
+    if args.overwrite or args.out:
+        paths = files(args.out or default)
+        if not args.overwrite:
+            refuse_existing(paths)
+    else:
+        paths = free(default, files)
+    for path in paths:
+        check_writable(path)
+    return paths
+
+
+def save(image: GeneratedImage, path: Path, overwrite: bool) -> None:
+    saved = save_new(image, path, overwrite)
+    if saved != path:
+        print(f"warning: another process has written {path} in the meantime; this is {saved}", file=sys.stderr)
+    print(saved, flush=True)

@@ -1,0 +1,120 @@
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mindone_tcd.errors import UsageError
+from mindone_tcd.generate import generated_image as home
+from mindone_tcd.generate.generated_image import GeneratedImage, check_grid, check_writable, grid
+from mindone_tcd.generate.png_record import read_record
+from mindone_tcd.generate.request import Request
+
+
+def picture() -> GeneratedImage:
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    return GeneratedImage(Image.fromarray(pixels), {"prompt": "ein roter Kreis, 红圆", "seed": 3})
+
+
+def test_the_record_comes_back_with_the_same_pixels(tmp_path):
+    path = picture().save(tmp_path / "a.png")
+    assert read_record(path) == picture().record
+    assert (np.asarray(Image.open(path)) == np.asarray(picture().image)).all()
+    assert os.listdir(tmp_path) == ["a.png"]
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"before")
+
+    def fail(*_args, **_options):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    with pytest.raises(UsageError, match=r"cannot write .*a\.png: disk full; choose another"):
+        picture().save(path)
+    assert path.read_bytes() == b"before"
+    assert os.listdir(tmp_path) == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a.jpg", "images are PNG files"),
+        ("no/a.png", "there is no folder"),
+        ("folder.png", "it is a folder"),
+        (f"{'a' * 252}.png", "File name too long"),
+    ],
+)
+def test_places_that_cannot_be_written(tmp_path, name, message):
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(UsageError, match=message):
+        check_writable(tmp_path / name)
+
+
+def test_the_longest_name(tmp_path):
+    assert picture().save(tmp_path / f"{'a' * 251}.png").is_file()
+
+
+def test_a_full_disk_is_told_before_any_work(tmp_path, monkeypatch):
+    def fail(_folder):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(home, "hidden_file", fail)
+    with pytest.raises(UsageError, match="No space left on device; choose another"):
+        check_writable(tmp_path / "a.png")
+
+
+def test_a_disk_without_space_for_an_image_is_told_before_any_work(tmp_path, monkeypatch):
+    def full(folder):
+        (folder / "part").touch()
+        return os.open("/dev/full", os.O_WRONLY), folder / "part"
+
+    monkeypatch.setattr(home, "hidden_file", full)
+    with pytest.raises(UsageError, match="No space left on device; choose another"):
+        check_writable(tmp_path / "a.png")
+    assert os.listdir(tmp_path) == []
+
+
+def test_save_replaces_as_pil_does_unless_it_is_told_not_to(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"before")
+    with pytest.raises(FileExistsError):
+        picture().save(path, overwrite=False)
+    assert path.read_bytes() == b"before"
+    picture().save(path)
+    assert read_record(path) == picture().record
+    assert os.listdir(tmp_path) == ["a.png"]
+
+
+def test_a_record_that_is_too_long_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(home, "MOST_TEXT", 20)
+    with pytest.raises(UsageError, match=r"cannot write .*a\.png: its record has \d+ bytes, but at most 20"):
+        picture().save(tmp_path / "a.png")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_record_with_lone_surrogates_comes_back(tmp_path):
+    made = GeneratedImage(Image.new("RGB", (8, 8)), {"model": "a\udcffb", "prompt": "\U0001f534"})
+    assert read_record(made.save(tmp_path / "a.png")) == made.record
+
+
+def request(count: int, side: int, prompt: str = "a red circle") -> Request:
+    return Request(prompt, None, tuple(range(count)), 4, 0.0, 0.3, side, side)
+
+
+def test_a_grid_that_is_too_large_is_refused():
+    for fine in (request(4, 8192), request(10_000, 128), request(10, 128, "x" * 100_000)):
+        check_grid(fine)
+    with pytest.raises(UsageError, match="a grid of 5 images of 8192x8192 has 402653184 pixels, but at most"):
+        check_grid(request(5, 8192))
+    with pytest.raises(UsageError, match="the record of a grid of 1000 images with these prompts has more than"):
+        check_grid(request(1000, 128, "x" * 20_000))
+
+
+def test_a_grid_holds_every_image():
+    whole = grid([GeneratedImage(Image.new("RGB", (4, 3), (k, k, k)), {"seed": k}) for k in range(5)])
+    assert whole.record == {"grid": [{"seed": k} for k in range(5)]}
+    sheet = np.asarray(whole.image)
+    assert sheet.shape == (6, 12, 3)
+    assert [sheet[k // 3 * 3, k % 3 * 4, 0] for k in range(5)] == [0, 1, 2, 3, 4]

@@ -1,0 +1,256 @@
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mindone_tcd.errors import UsageError
+from mindone_tcd.generate.plan import plan
+from mindone_tcd.generate.recipes import Recipe
+from mindone_tcd.generate.request import make_request, text_for
+from mindone_tcd.generate.text_to_image import TextToImage
+from mindone_tcd.shapes.folder import SHAPES_FOLDER
+
+PROMPT = "a red circle on a blue background"
+
+
+def request(method="tcd", prompt=PROMPT, **options):
+    return make_request(*plan("shapes", method, None), prompt, **options)
+
+
+def test_the_recipe_fills_in_what_is_not_said():
+    made = request()
+    assert (made.steps, made.guidance_scale, made.eta, made.width, made.height) == (4, 0.0, 0.3, 128, 128)
+    assert request("lcm").eta is None
+
+
+def test_what_is_said_counts():
+    made = request(seed=5, count=3, steps=8, guidance_scale=2, eta=0, size=[192, np.int64(96)])
+    assert (made.seeds, made.steps, made.guidance_scale, made.eta) == ((5, 6, 7), 8, 2.0, 0.0)
+    assert (made.width, made.height) == (192, 96)
+    assert json.dumps(made.as_record())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"steps": 0}, r"steps is 0; expected an integer from 1 to 50"),
+        ({"steps": 51}, r"steps is 51; expected an integer from 1 to 50"),
+        ({"steps": 2.5}, r"steps is 2\.5"),
+        ({"eta": 1.1}, r"eta is 1\.1; expected a number from 0 to 1"),
+        ({"eta": -0.1}, r"eta is -0\.1"),
+        ({"eta": float("nan")}, r"eta is nan"),
+        ({"guidance_scale": -1}, r"guidance is -1"),
+        ({"guidance_scale": float("inf")}, r"guidance is inf"),
+        ({"seed": -1}, r"seed is -1; expected an integer of at least 0"),
+        ({"seed": 10**5000}, r"seed is an integer of more than 100 digits; expected at most 100 digits"),
+        ({"guidance_scale": 10**5000}, r"guidance is an integer of more than 100 digits; expected a number from 0 to"),
+        ({"steps": -(10**5000)}, r"steps is an integer of more than 100 digits; expected an integer from 1 to 50"),
+        ({"seed": "x"}, r"seed is 'x'"),
+        ({"seed": True}, r"seed is True"),
+        ({"count": 0}, r"count is 0; expected an integer from 1 to 10000"),
+        ({"count": 10**9}, r"count is 1000000000; expected an integer from 1 to 10000"),
+        ({"size": 80000}, r"size is 80000; expected an integer from 1 to 8192"),
+        ({"eta": True}, r"eta is True; expected a number from 0 to 1"),
+        ({"eta": "0.3"}, r"eta is '0\.3'; expected a number from 0 to 1"),
+        ({"prompt": "a red \udcff"}, r"prompt has '\\udcff', which is not a character"),
+        ({"negative_prompt": "\udcff"}, r"negative_prompt has"),
+        ({"size": 100}, r"size 100 is not divisible by 8, the VAE's scale factor; try 96 or 104"),
+        ({"size": (128, 3)}, r"size 3 is not divisible by 8.*try 8$"),
+        ({"size": 0}, r"size is 0"),
+        ({"size": (8, 8, 8)}, r"size is \(8, 8, 8\); expected a number of pixels, or a width and a height"),
+        ({"prompt": 7}, r"prompt is 7; expected a string"),
+        ({"negative_prompt": ["a"]}, r"negative_prompt is \['a'\]; expected a string"),
+        ({"method": "lcm", "eta": 0.3}, r"lcm has no eta"),
+    ],
+)
+def test_what_cannot_work_is_refused(options, message):
+    with pytest.raises(UsageError, match=message):
+        request(**options)
+
+
+def test_unknown_words_are_said_with_the_known_ones():
+    with pytest.warns(UserWarning, match=r"does not know 'dragon'; it knows: circle, square.*red, green.*small"):
+        request(prompt="a red dragon")
+    with pytest.warns(UserWarning, match=r"does not know 'dragon'; it knows"):
+        request(negative_prompt="a dragon", guidance_scale=2)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "message"),
+    [
+        ("a red circle", r"^the prompt names no background, so the result is arbitrary; use a prompt such as"),
+        ("blue", r"^the prompt names no shape and no background, so"),
+        ("a red dragon", r"the model 'shapes' does not know 'dragon'; .* names no shape and no background$"),
+    ],
+)
+def test_what_a_prompt_leaves_out_is_said_in_one_line(prompt, message):
+    with pytest.warns(UserWarning, match=message) as said:
+        request(prompt=prompt)
+    assert len(said) == 1
+    assert "\n" not in str(said[0].message)
+
+
+def test_other_models_take_any_words(hub):
+    found, chosen = plan(hub(SD, 768), "tcd", None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make_request(found, chosen, "a grey dragon")
+    assert text_for(found, "a grey dragon") == "a grey dragon"
+
+
+class _Pipeline:
+    """Notes what it is called with."""
+
+    def __call__(self, **options):
+        self.options = options
+        return ([None] * options["num_images_per_prompt"],)
+
+
+@pytest.mark.parametrize("prompt", ["a big grey disc on a blue background", "蓝色背景上的大灰色圆形"])
+def test_the_pipeline_gets_trained_words_and_the_record_keeps_the_prompt(prompt, monkeypatch):
+    pipe = _Pipeline()
+    monkeypatch.setattr(TextToImage, "_record", lambda self, request, seeds, k: request.as_record())
+    made = TextToImage(pipe, *plan("shapes", "tcd", None), "float32")(
+        prompt, negative_prompt="a tiny plus", guidance_scale=2
+    )
+    assert pipe.options["prompt"] == "a large gray circle on a blue background"
+    assert pipe.options["negative_prompt"] == "a small cross"
+    assert (made[0].record["prompt"], made[0].record["negative_prompt"]) == (prompt, "a tiny plus")
+
+
+@pytest.mark.parametrize("size", [64, 256, (128, 88)])
+def test_sizes_that_the_shipped_model_never_saw_are_said(size):
+    with pytest.warns(UserWarning, match=r"trained on images of 128x128; at .* use sides of 96 to 192"):
+        request(size=size)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        request(size=(96, 192))
+
+
+def test_an_empty_prompt_is_said():
+    with pytest.warns(UserWarning, match="the prompt is empty"):
+        request(prompt=" ")
+
+
+def test_a_negative_prompt_that_nothing_heeds_is_said():
+    with pytest.warns(UserWarning, match="the negative prompt has no effect at guidance 0"):
+        request(negative_prompt="a square")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        request(negative_prompt="a square", guidance_scale=3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("shapes", "ddim", None), "unknown method 'ddim'; choose one of: tcd, lcm"),
+        (("shapes", "tcd", "nonsense"), "no LoRA 'nonsense'"),
+        (("shapes", "tcd", 5), "lora is 5; expected a folder"),
+        ((None, "tcd", None), "model is None; expected a folder"),
+    ],
+)
+def test_plans_that_cannot_work(arguments, message):
+    with pytest.raises(UsageError, match=message):
+        plan(*arguments)
+
+
+SDXL, SD = "StableDiffusionXLPipeline", "StableDiffusionPipeline"
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """Makes "owner/model" a repository on the hub, with the configurations that tell what it is."""
+
+    def publish(pipeline_class, cross_attention_dim, prediction_type="epsilon", **unet):
+        files = {
+            "model_index.json": {"_class_name": pipeline_class},
+            "vae/config.json": {"block_out_channels": [128, 256, 512, 512]},
+            "unet/config.json": {"sample_size": 64, "cross_attention_dim": cross_attention_dim, **unet},
+            "scheduler/scheduler_config.json": {"prediction_type": prediction_type},
+        }
+        for name, content in files.items():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(json.dumps(content))
+        return "owner/model"
+
+    monkeypatch.setattr(
+        "huggingface_hub.hf_hub_download", lambda _name, file, *, subfolder, **_: tmp_path / (subfolder or "") / file
+    )
+    return publish
+
+
+@pytest.mark.parametrize(
+    ("pipeline_class", "width", "method", "lora"),
+    [
+        (SDXL, 2048, "tcd", "h1t/TCD-SDXL-LoRA"),
+        (SDXL, 2048, "lcm", "latent-consistency/lcm-lora-sdxl"),
+        (SD, 768, "tcd", "h1t/TCD-SD15-LoRA"),
+        (SD, 768, "lcm", "latent-consistency/lcm-lora-sdv1-5"),
+        (SD, 1024, "tcd", "h1t/TCD-SD21-base-LoRA"),
+    ],
+)
+def test_published_loras_go_with_the_base(hub, pipeline_class, width, method, lora):
+    found, chosen = plan(hub(pipeline_class, width), method, None)
+    assert (chosen.lora, chosen.guidance_scale) == (lora, 0)
+    made = make_request(found, chosen, "a cat")
+    assert (made.width, made.height) == (512, 512)
+
+
+def test_no_lora_where_none_is_asked_for(hub):
+    assert plan("shapes", "tcd", "none")[1].lora is None
+    assert plan(hub(SD, 1024, "v_prediction"), "tcd", "none")[1].lora is None
+
+
+@pytest.mark.parametrize(
+    ("model", "method", "message"),
+    [
+        (
+            (SD, 1024),
+            "lcm",
+            r"no lcm LoRA is known for owner/model \(a StableDiff.*_dim 1024.*\); pass one as lora, or",
+        ),
+        ((SD, 1024, "v_prediction"), "tcd", r"no tcd LoRA is known .*prediction_type v_prediction\)"),
+        (("AnimateDiffPipeline", 768), "tcd", r"is a AnimateDiffPipeline; expected a text-to-image pipeline"),
+    ],
+)
+def test_models_that_no_published_lora_fits(hub, model, method, message):
+    with pytest.raises(UsageError, match=message):
+        plan(hub(*model), method, None)
+
+
+def test_latent_consistency_models_take_the_guidance_themselves(hub):
+    name = hub("LatentConsistencyModelPipeline", 768, time_cond_proj_dim=256)
+    found, chosen = plan(name, "lcm", None)
+    assert (chosen.lora, chosen.guidance_scale) == (None, 8)
+    with pytest.warns(UserWarning, match="the negative prompt has no effect with this model"):
+        make_request(found, chosen, "a cat", negative_prompt="a dog")
+    with pytest.raises(UsageError, match="owner/model is a latent consistency model; choose the method lcm"):
+        plan(name, "tcd", None)
+
+
+def test_a_model_that_does_not_say_its_size(hub):
+    found, chosen = plan(hub(SD, 768, sample_size=None), "tcd", None)
+    with pytest.raises(UsageError, match="owner/model does not state the size that it was trained for; pass a size"):
+        make_request(found, chosen, "a cat")
+    assert make_request(found, chosen, "a cat", size=256).width == 256
+
+
+def test_paths_serve_as_names_and_become_absolute(monkeypatch):
+    monkeypatch.chdir(SHAPES_FOLDER)
+    found, chosen = plan(Path("."), "tcd", Path("lcm_lora"))
+    assert (found.location, chosen.lora) == (str(SHAPES_FOLDER), str(SHAPES_FOLDER / "lcm_lora"))
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 1.5, True, "4"])
+def test_a_batch_size_that_is_none(batch_size):
+    found, chosen = plan("shapes", "tcd", None)
+    paint = TextToImage(None, found, chosen, "float32")
+    with pytest.raises(UsageError, match=r"batch_size is .*; expected an integer of at least 1"):
+        paint(PROMPT, batch_size=batch_size)
+
+
+def test_a_recipe_of_an_unknown_method():
+    with pytest.raises(UsageError, match="unknown method 'ddim'"):
+        Recipe("ddim", None)

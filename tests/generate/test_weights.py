@@ -1,0 +1,82 @@
+"""The digest of a model's and a LoRA's weights: what it covers, and that it is of what was loaded."""
+
+import hashlib
+import os
+import shutil
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from mindone_tcd.files.model_folder import Model, find_model
+from mindone_tcd.generate import weights
+from mindone_tcd.generate.weights import weights_of_lora, weights_of_model
+from mindone_tcd.shapes.folder import SHAPES_FOLDER
+
+UNET = "unet/diffusion_pytorch_model.safetensors"
+
+
+def digest(folder) -> str:
+    return weights_of_model(find_model(str(folder))).sha256()
+
+
+def test_the_digest_of_a_model_is_that_of_its_weights_wherever_they_lie(shapes, tmp_path):
+    shipped = digest("shapes")
+    assert len(shipped) == 64
+    assert digest(shapes) == shipped
+    assert digest(shutil.copytree(shapes, tmp_path / "elsewhere")) == shipped
+
+
+def test_the_digest_covers_every_part_and_no_configuration(shapes):
+    before = digest(shapes)
+    (shapes / "scheduler" / "scheduler_config.json").write_text('{"beta_start": 0.001}')
+    (shapes / "unet" / "notes.txt").write_text("x")
+    save_file({"x": np.zeros(1, np.float32)}, shapes / "unet" / "diffusion_pytorch_model.fp16.safetensors")
+    save_file({"x": np.zeros(1, np.float32)}, shapes / "not_a_part.safetensors")
+    assert digest(shapes) == before, "it covers what is not loaded"
+    seen = {before}
+    for part in ("unet", "vae", "text_encoder", "text_encoder_2"):
+        (file,) = (path for path in (shapes / part).glob("*.safetensors") if "fp16" not in path.name)
+        content = bytearray(file.read_bytes())
+        content[-1] ^= 1
+        file.write_bytes(content)
+        seen.add(digest(shapes))
+    assert len(seen) == 5, "a part can change and the digest stays"
+
+
+def test_a_part_with_variants_only_is_covered(shapes):
+    before = digest(shapes)
+    (shapes / UNET).rename(shapes / "unet" / "diffusion_pytorch_model.fp16.safetensors")
+    assert digest(shapes) not in (before, None)
+
+
+def test_the_digest_of_a_lora_is_that_of_its_file():
+    file = SHAPES_FOLDER / "tcd_lora" / "pytorch_lora_weights.safetensors"
+    expected = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert weights_of_lora(file).sha256() == expected
+    assert weights_of_lora(str(file.parent)).sha256() == expected
+    assert weights_of_lora("h1t/TCD-SDXL-LoRA") is None
+
+
+def test_files_are_read_once_unless_they_change(shapes):
+    weights._sha256.cache_clear()
+    for _ in range(3):
+        digest(shapes)
+    assert weights._sha256.cache_info().misses == 4
+    os.utime(shapes / UNET, ns=(1, 1))
+    digest(shapes)
+    assert weights._sha256.cache_info().misses == 5
+
+
+@pytest.mark.parametrize("change", ["write", "remove"])
+def test_weights_that_changed_after_they_were_loaded_have_no_digest(shapes, change):
+    loaded = weights_of_model(find_model(str(shapes)))
+    if change == "write":
+        (shapes / UNET).write_bytes(b"other")
+    else:
+        (shapes / UNET).unlink()
+    assert loaded.sha256() is None
+
+
+def test_a_model_of_the_hub_that_is_not_here_has_no_digest():
+    assert weights_of_model(Model("nobody/nothing", "nobody/nothing", False, "StableDiffusionPipeline")) is None

@@ -1,0 +1,35 @@
+"""Every pipeline of the guides with our schedulers against diffusers on torch: weights, prompt and noise the same."""
+
+import numpy as np
+import parity_case
+import pytest
+from parity_cases import CASES
+
+# Of values in [0, 1], float32 on both sides: 1e-6 is what they differ by, and other processors add up in other orders.
+# A wrong constant, weight or draw moves pixels by 1e-4 to 1e-1 (test_sensitivity.py).
+TOLERANCE = 2e-5
+BYTE = 1.01 / 255
+"""Of whole numbers one may be rounded to its neighbour."""
+
+
+def check(case, found, reference):
+    largest = max(1.0, np.abs(reference).max())  # latents are of the order of 10
+    tolerance = BYTE if case.in_bytes else TOLERANCE * largest
+    np.testing.assert_allclose(found, reference, rtol=0, atol=tolerance)
+
+
+QUICK = set(list(CASES)[::12])
+"""Cases that plain pytest runs; the others are slow."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
+)
+def test_equal_to_the_stored_images_of_diffusers(name, ours, stored):
+    check(CASES[name], parity_case.kept(CASES[name], ours(name)), stored[name])
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("name", CASES)
+def test_equal_to_diffusers_live(name, ours, theirs):
+    check(CASES[name], ours(name), theirs(CASES[name]))
