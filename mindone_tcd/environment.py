@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import importlib.util
 import platform
-import warnings
 
-from .errors import UsageError
+from .errors import UsageError, warn_user
 from .version import __version__
 
 TESTED = ("2.7", "2.8", "2.9")
@@ -48,7 +47,7 @@ def require_mindspore() -> None:
 
 @functools.cache
 def _warn_of_untested(found: str) -> None:
-    warnings.warn(f"MindSpore {found} is not tested; expected one of {', '.join(TESTED)}; {INSTALL}", stacklevel=3)
+    warn_user(f"MindSpore {found} is not tested; expected one of {', '.join(TESTED)}; {INSTALL}")
 
 
 def versions() -> dict[str, str]:

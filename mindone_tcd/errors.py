@@ -1,12 +1,51 @@
-"""The error class for invalid user input (bad arguments, missing files, wrong versions), and helpers for messages."""
+"""The error and the warning for user input (bad arguments, missing files, wrong versions), and helpers for messages."""
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 
 class UsageError(ValueError):
     """Invalid user input. The message is one line: what was wrong, what was expected, what to do."""
+
+
+class UsageWarning(UserWarning):
+    """User input that works, but probably not as intended."""
+
+
+_NOT_THE_USER = {
+    *("mindone_tcd", "mindone", "mindspore", "transformers"),
+    *("contextlib", "functools", "importlib", "runpy", "threading"),
+}
+"""Top-level modules whose frames are not the user's code."""
+
+
+def warn_user(message: str | Warning, category: type[Warning] = UsageWarning) -> None:
+    """Issue a warning that points to the user's line: the innermost frame outside this package and its libraries.
+
+    Args:
+        message: the text, or a warning, whose class is the category.
+        category: the class of the warning.
+    """
+    frame = caller = sys._getframe(1)
+    while frame is not None and _module(frame.f_globals).partition(".")[0] in _NOT_THE_USER:
+        frame, caller = frame.f_back, frame
+    found = frame or caller
+    warnings.warn_explicit(
+        message,
+        category,
+        found.f_code.co_filename,
+        found.f_lineno,
+        _module(found.f_globals),
+        found.f_globals.setdefault("__warningregistry__", {}),
+    )
+
+
+def _module(names: dict[str, Any]) -> str:
+    return names.get("__name__") or "<unknown>"
 
 
 def first_line(error: BaseException) -> str:

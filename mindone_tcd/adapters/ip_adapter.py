@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import UsageError, first_line
+from ..errors import UsageError, first_line, warn_user
 from ..files.safetensors import check_floats, read_header
 from . import files
 from .ip_adapter_keys import FACE_LORA, Kind, attention_shapes, compare, kind_of
@@ -141,7 +140,7 @@ def _check(unet: Any, label: str, groups: Groups, extra: list[str], pipeline: st
         text = f"{label}: {len(extra)} keys that the {kind.name} of {pipeline} does not have: {_some(extra)}"
         if strict:
             raise UsageError(f"{text}; use the file made for this base model, or pass strict=False to skip these keys")
-        warnings.warn(f"skipped {text}", stacklevel=5)
+        warn_user(f"skipped {text}")
         for key in (*more, *others):
             group, _, rest = key.partition(".")
             del groups[group][rest]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import UsageError
+from ..errors import UsageError, warn_user
 from ..lora_layers import models_of
 from . import files
 from .lora_plan import Module, Plan, describe, make_plan
@@ -146,7 +145,7 @@ def _refuse_or_warn(plan: Plan, total: int, label: str, pipeline: str, strict: b
         )
     if not plan.modules:
         raise UsageError(f"{faults}. No module is left to load. Expected {expected}")
-    warnings.warn(f"skipped {faults}", stacklevel=4)
+    warn_user(f"skipped {faults}")
 
 
 def _apply(pipe: Any, models: Mapping[str, Any], plan: Plan, adapter_name: str) -> None:

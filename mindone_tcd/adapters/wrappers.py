@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from ..errors import warn_user
 from ..patches.bugs import lora_fusing
 from ..transaction import transaction
 from . import ip_adapter, lora, records
@@ -33,7 +34,7 @@ def loading_lora(original: Callable) -> Callable:
             still = lora_fusing.fused_adapters(self) if fused else []
             lost = [name for name in fused if name not in still]
             if lost:
-                warnings.warn(lora_fusing.taken_out(lost, sorted(records.adapter_names(self) - names)), stacklevel=2)
+                warn_user(lora_fusing.taken_out(lost, sorted(records.adapter_names(self) - names)))
         return None
 
     load_lora_weights.__doc__ = lora.load_lora_weights.__doc__

@@ -12,7 +12,6 @@ import difflib
 import functools
 import inspect
 import math
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,7 +20,7 @@ import numpy as np
 from ..adapters.records import acting_loras
 from ..compiled import pipeline as compiled
 from ..concurrency import one_at_a_time
-from ..errors import UsageError
+from ..errors import UsageError, warn_user
 from ..schedulers.arguments import is_real
 from ..schedulers.base import FewStepScheduler
 from ..schedulers.methods import METHODS
@@ -209,16 +208,18 @@ def _guidance(pipe: Any, value: Callable[[str], Any]) -> None:
     if not (negative or value("negative_prompt_embeds") is not None) or not is_real(scale):
         return
     if _unet_config(pipe).get("time_cond_proj_dim") is not None:
-        _warn("the negative prompt has no effect: this UNet takes the guidance scale as an input, not by a second pass")
+        warn_user(
+            "the negative prompt has no effect: this UNet takes the guidance scale as an input, not by a second pass"
+        )
     elif scale <= 1:
-        _warn(f"the negative prompt has no effect at guidance_scale {scale:g}; it needs a scale above 1")
+        warn_user(f"the negative prompt has no effect at guidance_scale {scale:g}; it needs a scale above 1")
 
 
 def _lora(pipe: Any) -> None:
     own = {cls.__name__ for cls in type(pipe.scheduler).__mro__}
     for lora in acting_loras(pipe, {method.name for method in METHODS.values() if method.scheduler_name not in own}):
         right = METHODS[lora.distillation].scheduler_name
-        _warn(
+        warn_user(
             f"the LoRA {lora.name!r} was distilled for {lora.distillation.upper()}, but the scheduler is "
             f"{type(pipe.scheduler).__name__}; use pipe.scheduler = {right}.from_config(pipe.scheduler.config), "
             f"or load the pipeline with the method {lora.distillation}"
@@ -227,8 +228,3 @@ def _lora(pipe: Any) -> None:
 
 def _unet_config(pipe: Any) -> Mapping[str, Any]:
     return getattr(getattr(pipe, "unet", None), "config", {})
-
-
-def _warn(message: str) -> None:
-    # Up to the caller of the pipeline: past the check, `check` and `__call__`.
-    warnings.warn(message, stacklevel=5)

@@ -6,11 +6,10 @@ Where what they mean is clear, it works: the tuple that a pipeline returns has i
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import UsageError, warn_user
 from ..schedulers.arguments import is_real
 
 
@@ -88,10 +87,9 @@ def _single_step(value: Callable[[str], Any], parameters: Mapping[str, Any], giv
     steps, strength = value("num_inference_steps"), value("strength")
     partial = is_real(strength) and isinstance(steps, int) and value("timesteps") is None
     if partial and value("denoising_start") is None and steps > 1 and int(steps * strength) == 1:
-        warnings.warn(
+        warn_user(
             f"the default strength {strength:g} leaves 1 of {steps} steps; pass strength=0.75 or so, or "
-            f"num_inference_steps={-(-steps // strength):g} for {steps} steps",
-            stacklevel=5,  # past this function, `check`, the check of the call, and the wrapped call
+            f"num_inference_steps={-(-steps // strength):g} for {steps} steps"
         )
 
 

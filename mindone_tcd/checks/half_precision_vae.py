@@ -7,12 +7,13 @@ is NaN: a black image. mindone guards against it only where the configuration sa
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import mindspore as ms
 import numpy as np
+
+from ..errors import warn_user
 
 _OVERFLOWS = "_mindone_tcd_overflows_in_"
 
@@ -26,11 +27,10 @@ def decoding(original: Callable) -> Callable:
     @functools.wraps(original)
     def decode(self: Any, z: ms.Tensor, *args: Any, **kwargs: Any) -> Any:
         if not _finite(z):
-            warnings.warn(
+            warn_user(
                 "the latents are not finite (NaN or infinite) before the autoencoder decodes them, so the image will "
                 "be black: the UNet or the scheduler made them so, not the autoencoder; try float32, and look at the "
                 "weights, the LoRA scales and the scheduler's prediction_type",
-                stacklevel=2,
             )
             return original(self, z, *args, **kwargs)
         return _or_upcast(self, original, z, args, kwargs)
@@ -64,10 +64,9 @@ def _or_upcast(vae: Any, method: Callable, values: ms.Tensor, args: tuple, kwarg
         if _finite(result[0]) or not _finite(values):
             return result
         object.__setattr__(vae, overflows, True)
-        warnings.warn(
+        warn_user(
             f"the autoencoder overflows in float16 (black images): it {method.__name__}s in float32 from here on; "
             "an autoencoder made for float16, such as madebyollin/sdxl-vae-fp16-fix, saves the memory and the time",
-            stacklevel=3,
         )
     vae.to(ms.float32)
     try:

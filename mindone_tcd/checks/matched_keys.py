@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable
 from typing import Any
 
-from ..errors import UsageError, some
+from ..errors import UsageError, some, warn_user
 
 _BUFFERS = re.compile(r"(?:^|\.)(?:position_ids|num_batches_tracked|pos_embed\.pe)$")
 """Keys that torch writes to the file, but that the model here computes itself."""
@@ -62,7 +61,7 @@ def check(model: Any, info: dict[str, list], where: str, strict: bool) -> None:
     message = _message(where, kind, map(_in_the_file, missing), unexpected, shapes)
     if strict or shapes:
         raise UsageError(message + _remedy(bool(shapes)))
-    warnings.warn(message + "; missing weights keep random values", stacklevel=5)
+    warn_user(message + "; missing weights keep random values")
 
 
 def explain_shapes(error: RuntimeError, where: str, kind: str) -> None:

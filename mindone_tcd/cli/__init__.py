@@ -8,7 +8,7 @@ import sys
 import traceback
 import warnings
 
-from ..errors import UsageError
+from ..errors import UsageError, UsageWarning
 from ..files.hub import HUBS, VARIABLE, using
 from ..generate.record_fields import visible
 from ..version import __version__
@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # for names that the terminal's encoding cannot represent
     warnings.showwarning = lambda message, *rest, **more: print(visible(f"warning: {message}"), file=sys.stderr)
     warnings.simplefilter("ignore")
-    warnings.filterwarnings("default", category=UserWarning, module=r"mindone_tcd(\.|$)|__main__")
+    warnings.filterwarnings("default", category=UsageWarning)
     try:
         with using(getattr(args, "hub", None)):
             return args.run(args)

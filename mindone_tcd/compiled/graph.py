@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -23,7 +22,7 @@ from mindspore import (
 )
 from mindspore.common import api
 
-from ..errors import first_line
+from ..errors import first_line, warn_user
 from ..patching.rewrite import function_from
 from ..schedulers.affine import affine_step  # noqa: F401 - the compiled calls use it
 from . import graph_cache
@@ -91,10 +90,9 @@ class Graph:
             result = self._compile(tensors)
         except Exception as error:
             result = self._cell.construct(*tensors)  # reports wrong arguments with a clearer error
-            warnings.warn(
+            warn_user(
                 f"a {type(self._cell.part).__name__} runs without a graph (slower): MindSpore cannot compile this call "
                 f"({first_line(error)})",
-                stacklevel=2,
             )
             self._run = self._cell.construct
         self.ready = True

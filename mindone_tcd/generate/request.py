@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import operator
-import warnings
 from dataclasses import asdict, dataclass
 from numbers import Real
 
-from ..errors import UsageError
+from ..errors import UsageError, warn_user
 from ..files.model_folder import Model
 from ..schedulers.methods import METHODS, find_method
 from ..shapes.grammar import COLOURS, POSITIONS, RELATIONS, SHAPES, SIZES
@@ -112,10 +111,9 @@ def _size(value: int | tuple[int, int] | None, model: Model) -> tuple[int, int]:
 
 def _warn_of_unusual_size(width: int, height: int, learned: int) -> None:
     if 4 * min(width, height) < 3 * learned or 2 * max(width, height) > 3 * learned:
-        warnings.warn(
+        warn_user(
             f"the model 'shapes' was trained on images of {learned}x{learned}; at {width}x{height}, images may not "
             f"match the prompt: use sides of {3 * learned // 4} to {3 * learned // 2}",
-            stacklevel=3,
         )
 
 
@@ -133,13 +131,10 @@ def _warn_of_unusual_prompt(prompt: str, negative_prompt: str | None) -> None:
     if strange:
         known = ", ".join([*SHAPES, *COLOURS, *SIZES, *POSITIONS, *RELATIONS])
         also = f"; {left}" if left else ""
-        warnings.warn(
-            f"the model 'shapes' does not know {', '.join(map(repr, strange))}; it knows: {known}{also}", stacklevel=4
-        )
+        warn_user(f"the model 'shapes' does not know {', '.join(map(repr, strange))}; it knows: {known}{also}")
     elif left and prompt.strip():
-        warnings.warn(
+        warn_user(
             f"{left}, so the result is arbitrary; use a prompt such as 'a red circle on a blue background'",
-            stacklevel=4,
         )
 
 
@@ -169,7 +164,7 @@ def make_request(
     if negative_prompt is not None:
         _text(negative_prompt, "negative_prompt")
     if not prompt.strip():
-        warnings.warn("the prompt is empty: the content of the image is arbitrary", stacklevel=3)
+        warn_user("the prompt is empty: the content of the image is arbitrary")
     first = whole_number(seed, "seed", 0)
     if first > MOST_SEED:
         raise UsageError(f"seed is {_shown(first)}; expected at most {len(str(MOST_SEED))} digits")
@@ -194,7 +189,7 @@ def make_request(
             if model.guidance_embedded
             else f"at guidance {guidance_scale:g}; it needs guidance above 1"
         )
-        warnings.warn(f"the negative prompt has no effect {why}", stacklevel=3)
+        warn_user(f"the negative prompt has no effect {why}")
     if model.shipped:
         _warn_of_unusual_size(width, height, model.sample_size)
         _warn_of_unusual_prompt(prompt, negative_prompt if heeded else None)

@@ -10,11 +10,11 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
 from typing import Any
 
+from ..errors import warn_user
 from .copies import exchange_copies
 from .patch import Patch, PatchError, PatchWarning, Spec, Use, maker
 
@@ -301,10 +301,9 @@ class Engine:
         exchange_copies(changes)
 
     def _report(self, row: int, target: str, error: Exception) -> None:
-        warnings.warn(
+        warn_user(
             f"the patch {self.patches[row].name!r} does not fit {target}, which stays as it is: {error}",
             PatchWarning,
-            stacklevel=2,
         )
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..errors import UsageWarning
+
 _PACKAGE = __package__.partition(".")[0]
 
 
@@ -14,7 +16,7 @@ class PatchError(RuntimeError):
     """A patch does not fit the installed code: a name is gone, or a source rewrite matches nothing."""
 
 
-class PatchWarning(UserWarning):
+class PatchWarning(UsageWarning):
     """A patch that does not fit the installed code was left out."""
 
 

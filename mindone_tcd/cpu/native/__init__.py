@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
-import warnings
 import zlib
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -21,6 +20,8 @@ from mindspore import Tensor, ops
 from mindspore.ops.auto_generate import group_norm_grad_op
 from mindspore.ops.operations import _grad_ops
 from mindspore.ops.primitive import _primexpr, constexpr
+
+from ...errors import warn_user
 
 SOURCE = Path(__file__).parent / "kernels.cpp"
 
@@ -38,11 +39,11 @@ def library() -> Path | None:
         try:
             built_from = ctypes.c_uint32.in_dll(ctypes.CDLL(str(path)), "built_from").value
         except (OSError, ValueError) as error:
-            warnings.warn(f"the native kernels cannot be loaded, stock kernels are used: {error}", stacklevel=2)
+            warn_user(f"the native kernels cannot be loaded, stock kernels are used: {error}")
             continue
         if built_from == zlib.crc32(SOURCE.read_bytes()):
             return path
-        warnings.warn(f"{path.name} is of another version and is not used; install the package again", stacklevel=2)
+        warn_user(f"{path.name} is of another version and is not used; install the package again")
     return None
 
 

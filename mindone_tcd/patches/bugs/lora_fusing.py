@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import functools
 import math
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ...errors import UsageError
+from ...errors import UsageError, UsageWarning, warn_user
 from ...lora_layers import layers_of, models_of
 from ...transaction import keep, transaction
 
 
-class FusedLoraTakenOut(UserWarning):
+class FusedLoraTakenOut(UsageWarning):
     """Another adapter has become the active one, and a fused one does not act any more."""
 
 
@@ -125,7 +124,7 @@ def merge(self: Any, safe_merge: bool = False, adapter_names: list[str] | None =
 def unmerge(self: Any) -> None:
     """Take every fused adapter out, with the scale that it was fused with."""
     if not self.merged_adapters:
-        warnings.warn("Already unmerged. Nothing to do.", stacklevel=2)
+        warn_user("Already unmerged. Nothing to do.")
     for name in reversed(list(self.merged_adapters)):
         _take_out(self, name)
 
@@ -233,7 +232,7 @@ def taking_out_for_another(original: Callable) -> Callable:
         original(self, adapter_name)
         if fused:
             active = [adapter_name] if isinstance(adapter_name, str) else adapter_name
-            warnings.warn(taken_out(fused, active), stacklevel=2)
+            warn_user(taken_out(fused, active))
 
     return set_adapter
 
