@@ -20,7 +20,7 @@ from .records import adapter_names
 _INSTEAD = "delete_adapters() and load it again instead"
 
 
-def check_name(pipe: Any, name: str | None) -> str:
+def check_replaced_name(pipe: Any, name: str | None) -> str:
     """Check that the pipeline has an adapter of this name that can be replaced, and return the name.
 
     Raises:
@@ -39,7 +39,7 @@ def check_name(pipe: Any, name: str | None) -> str:
     return str(name)
 
 
-def check(models: Mapping[str, Any], plan: Plan, name: str) -> None:
+def check_replaced_modules(models: Mapping[str, Any], plan: Plan, name: str) -> None:
     """Check that the new LoRA has exactly the modules and ranks of the adapter.
 
     Args:

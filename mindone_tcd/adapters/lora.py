@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import UsageError, warn_user
 from ..lora_layers import models_of
 from . import files
+from .hotswap import check_replaced_modules, check_replaced_name, swap
 from .lora_plan import Module, Plan, describe, make_plan
 from .records import LoadedLora, adapter_names, distillation, remember, telling_names
 
@@ -63,7 +64,7 @@ def load_lora_weights(
         raise UsageError("use_safetensors=False asks for a pickle; only safetensors are loaded: leave it out")
     if pipe.unet is None:
         raise UsageError(f"this {type(pipe).__name__} has no UNet to load a LoRA into; give it one (unet=…)")
-    adapter_name = hotswap.check_name(pipe, adapter_name) if hotswap else _free_name(pipe, adapter_name)
+    adapter_name = check_replaced_name(pipe, adapter_name) if hotswap else _free_name(pipe, adapter_name)
     if isinstance(source, Mapping):
         label, tensors, metadata = "a dict", files.as_arrays(dict(source)), {}
         names = [adapter_name]
@@ -77,8 +78,8 @@ def load_lora_weights(
     plan = make_plan(tensors, metadata, shapes, _layers_per_block(pipe.unet))
     _refuse_or_warn(plan, len(tensors), label, type(pipe).__name__, strict)
     if hotswap:
-        hotswap.check(models, plan, adapter_name)
-        swapped = hotswap.swap(pipe.unet, plan.modules["unet"], adapter_name)
+        check_replaced_modules(models, plan, adapter_name)
+        swapped = swap(pipe.unet, plan.modules["unet"], adapter_name)
         for option, value in _settings(swapped).items():
             if option != "target_modules":
                 setattr(pipe.unet.peft_config[adapter_name], option, value)

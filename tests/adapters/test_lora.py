@@ -236,12 +236,11 @@ PIPELINES = [
 def test_every_pipeline_of_the_guides_has_our_loaders(name):
     from mindone import diffusers
 
-    from mindone_tcd.adapters import install
+    from mindone_tcd import patches
 
-    install()
     pipeline_class = getattr(diffusers, name)
     first = pipeline_class.load_lora_weights
-    install()
+    patches.install()  # again: nothing changes
     assert pipeline_class.load_lora_weights is first
     for loader in (first, pipeline_class.load_ip_adapter):
         assert "mindone_tcd" in loader.__code__.co_filename
