@@ -16,6 +16,8 @@ class UsageWarning(UserWarning):
     """User input that works, but probably not as intended."""
 
 
+_TOO_LONG = 10**100
+
 _NOT_THE_USER = {
     *("mindone_tcd", "mindone", "mindspore", "transformers"),
     *("contextlib", "functools", "importlib", "runpy", "threading"),
@@ -46,6 +48,19 @@ def warn_user(message: str | Warning, category: type[Warning] = UsageWarning) ->
 
 def _module(names: dict[str, Any]) -> str:
     return names.get("__name__") or "<unknown>"
+
+
+def shown(value: object, longest: int = 160) -> str:
+    """Format a value from a file or a user for a message: quoted, on one line, truncated if it is long.
+
+    Args:
+        value: any value. Of a string, only the beginning is formatted.
+        longest: the largest number of characters, without quotes and the ellipsis.
+    """
+    if isinstance(value, int) and abs(value) >= _TOO_LONG:  # Python refuses to format thousands of digits
+        return "an integer of more than 100 digits"
+    text = repr(f"{value[:longest]}…" if isinstance(value, str) and len(value) > longest else value)
+    return text if len(text) <= longest + len("'…'") else f"{text[:longest]}…"
 
 
 def first_line(error: BaseException) -> str:

@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from mindone_tcd.errors import UsageWarning, first_line, some, warn_user
+from mindone_tcd.errors import UsageWarning, first_line, shown, some, warn_user
 
 
 def in_module(name, source, **names):
@@ -74,3 +74,19 @@ def test_first_line():
 def test_some():
     assert some(["a", "b", "c"]) == "a, b, c"
     assert some(["a", "b", "c", "d"]) == "a, b, c, …"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("a\nb\x1b", r"'a\nb\x1b'"),
+        ("x" * 11, "'xxxxxxxxxx…'"),
+        ("\n" * 11, r"'\n\n\n\n\…"),
+        ([1, 2, 3, 4, 5], "[1, 2, 3, …"),
+        pytest.param(10**100, "an integer of more than 100 digits", id="101 digits"),
+        pytest.param(-(10**5000), "an integer of more than 100 digits", id="5000 digits"),
+        (None, "None"),
+    ],
+)
+def test_shown(value, text):
+    assert shown(value, 10) == text

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UsageError
+from ..errors import UsageError, shown
 from ..files.hub import HUB_ID, fetch_file, list_files, repository_here
 from ..files.model_folder import local_path, lora_file
-from ..files.safetensors import check_finite, check_floats, read_header, read_tensors, shown
+from ..files.safetensors import check_finite, check_floats, read_header, read_tensors
 
 HUB_OPTIONS = ("cache_dir", "force_download", "proxies", "local_files_only", "token", "revision")
 """Keyword arguments that are passed to huggingface_hub unchanged."""

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UsageError, first_line, warn_user
+from ..errors import UsageError, first_line, shown, warn_user
 from ..files.safetensors import check_floats, read_header
 from . import files
 from .ip_adapter_keys import FACE_LORA, Kind, attention_shapes, compare, kind_of
 from .lora import lora_shapes
-from .lora_plan import describe, make_plan, shown
+from .lora_plan import describe, make_plan
 
 Groups = dict[str, dict[str, np.ndarray]]
 _GROUPS = ("image_proj", "ip_adapter")

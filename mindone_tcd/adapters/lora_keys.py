@@ -17,8 +17,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..errors import UsageError
-from ..files.safetensors import LONGEST_KEY, shown
+from ..errors import UsageError, shown
+from ..files.safetensors import LONGEST_KEY
 from .module_names import flat_names
 
 DOWN, UP, ALPHA = "down", "up", "alpha"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..errors import UsageError, some
+from ..errors import UsageError, shown, some
 from ..files.name_patterns import NamePatterns
 from .lora_keys import ALPHA, DOWN, UP, Names, UnmatchedKey
 
@@ -197,12 +197,6 @@ def describe(unmatched: tuple[UnmatchedKey, ...], examples: int = 3) -> str:
     for kind, keys in reasons.items():
         texts.append(f"{len(keys)} {details[kind]}: {some(list(map(shown, keys)), examples)}")
     return "; ".join(texts)
-
-
-def shown(key: str, length: int = 160) -> str:
-    """Format a key of a file for a message: quoted, on one line, truncated if it is long."""
-    text = repr(key)
-    return text if len(text) <= length else f"{text[:length]}… ({len(key)} characters)"
 
 
 def _kind(reason: str) -> str:

@@ -10,8 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..errors import UsageError
-from .safetensors import shown
+from ..errors import UsageError, shown
 
 LARGEST_COUNT = 2**31 - 1
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import UsageError
+from ..errors import UsageError, shown
 from ..shapes.folder import SHAPES, SHAPES_FOLDER
 from .allowed_classes import check_config, check_index, check_shards, is_value
 from .hub import HUB_ID, fetch_file
 from .json_object import read_json
 from .model_parts import SCHEDULER, check_model, read_config, read_scheduler
-from .safetensors import Header, check_floats, read_header, shown
+from .safetensors import Header, check_floats, read_header
 from .tokenizer_files import check_tokenizer
 
 INDEX = "model_index.json"

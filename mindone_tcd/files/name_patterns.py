@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from ..errors import UsageError
-from .safetensors import shown
+from ..errors import UsageError, shown
 
 _MOST_WILDCARDS = 32
 _ANYTHING = "\0"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..errors import UsageError
-from .safetensors import Header, shown
+from ..errors import UsageError, shown
+from .safetensors import Header
 
 Shapes = Mapping[str, tuple[int, ...]]
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..errors import UsageError, first_line
+from ..errors import UsageError, first_line, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,14 +73,6 @@ class Header:
     path: Path
     tensors: dict[str, Entry]
     metadata: dict[str, str]
-
-
-def shown(text: Any) -> str:
-    """Format a key or value of a file for a message: on one line, truncated if it is long."""
-    if isinstance(text, str) and len(text) > 80:
-        text = text[:77] + "…"
-    spelled = repr(text)
-    return spelled if len(spelled) <= 400 else spelled[:397] + "…"
 
 
 def read_header(path: str | Path) -> Header:

@@ -6,10 +6,9 @@ import os
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ..errors import UsageError, first_line
+from ..errors import UsageError, first_line, shown
 from .config_fields import check_fields
 from .json_object import read_json
-from .safetensors import shown
 
 _LONGEST_TOKEN = 1000
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..compiled.forms import FORMS
-from ..errors import UsageError
+from ..errors import UsageError, shown
 from ..schedulers.methods import METHODS
 from .request import DTYPES, MOST_GUIDANCE, MOST_IMAGES, MOST_PIXELS_A_SIDE, MOST_SEED
 
@@ -31,7 +31,7 @@ def check_record(record: Any, where: str) -> dict[str, Any]:
         UsageError: if the record is not an object, or a field has another type or exceeds its limits.
     """
     if not isinstance(record, dict):
-        raise UsageError(f"{where} is {_shown(record)}; expected an object: pass a PNG that mindone-tcd wrote")
+        raise UsageError(f"{where} is {shown(record)}; expected an object: pass a PNG that mindone-tcd wrote")
     for name, check in {**_FIELDS, "grid": _grid}.items():
         if name in record:
             try:
@@ -41,16 +41,8 @@ def check_record(record: Any, where: str) -> dict[str, Any]:
     return record
 
 
-def _shown(value: Any) -> str:
-    """Format a value for a message: on one line, truncated if it is long."""
-    if isinstance(value, dict | list):
-        return f"a list or object of {len(value)}"
-    text = repr(value[:60] if isinstance(value, str) else value)
-    return text if len(text) <= 80 else f"{text[:80]}…"
-
-
 def _refuse(value: Any, name: str, expected: str) -> None:
-    raise UsageError(f"{name} is {_shown(value)}; expected {expected}")
+    raise UsageError(f"{name} is {shown(value)}; expected {expected}")
 
 
 def _text(value: Any, name: str) -> None:

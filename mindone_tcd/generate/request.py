@@ -6,7 +6,7 @@ import operator
 from dataclasses import asdict, dataclass
 from numbers import Real
 
-from ..errors import UsageError, warn_user
+from ..errors import UsageError, shown, warn_user
 from ..files.model_folder import Model
 from ..schedulers.methods import METHODS, find_method
 from ..shapes.grammar import COLOURS, POSITIONS, RELATIONS, SHAPES, SIZES
@@ -49,11 +49,6 @@ class Request:
         return {key: value for key, value in asdict(self).items() if key != "seeds"}
 
 
-def _shown(value: object) -> str:
-    """Format a value for a message. Python cannot format integers of several thousand digits."""
-    return "an integer of more than 100 digits" if isinstance(value, int) and abs(value) > MOST_SEED else repr(value)
-
-
 def whole_number(value: object, name: str, least: int, most: int | None = None) -> int:
     """Return ``value`` as an int.
 
@@ -64,16 +59,16 @@ def whole_number(value: object, name: str, least: int, most: int | None = None) 
     try:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise UsageError(f"{name} is {_shown(value)}; expected {expected}") from None
+        raise UsageError(f"{name} is {shown(value)}; expected {expected}") from None
     if isinstance(value, bool) or number < least or (most is not None and number > most):
-        raise UsageError(f"{name} is {_shown(value)}; expected {expected}")
+        raise UsageError(f"{name} is {shown(value)}; expected {expected}")
     return number
 
 
 def _real(value: object, name: str, least: float, most: float) -> float:
     expected = f"a number from {least:g} to {most:g}"
     if not isinstance(value, Real) or isinstance(value, bool) or not least <= value <= most:
-        raise UsageError(f"{name} is {_shown(value)}; expected {expected}")
+        raise UsageError(f"{name} is {shown(value)}; expected {expected}")
     return float(value)
 
 
@@ -167,7 +162,7 @@ def make_request(
         warn_user("the prompt is empty: the content of the image is arbitrary")
     first = whole_number(seed, "seed", 0)
     if first > MOST_SEED:
-        raise UsageError(f"seed is {_shown(first)}; expected at most {len(str(MOST_SEED))} digits")
+        raise UsageError(f"seed is {shown(first)}; expected at most {len(str(MOST_SEED))} digits")
     seeds = tuple(first + k for k in range(whole_number(count, "count", 1, MOST_IMAGES)))
     method = find_method(recipe.method)
     steps = recipe.steps if steps is None else whole_number(steps, "steps", 1, method.max_steps)

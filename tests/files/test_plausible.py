@@ -100,7 +100,7 @@ def test_sizes_above_those_of_the_weights_raise_an_error(name, field, value, mes
 )
 def test_huge_numbers_raise_an_error(field, value):
     config, shapes = part("text_encoder")
-    with pytest.raises(UsageError, match=rf"^x/config\.json: {field} is 1?\d+…?.*; expected a positive integer"):
+    with pytest.raises(UsageError, match=rf"^x/config\.json: {field} is .*; expected a positive integer"):
         check({**config, field: value}, shapes)
 
 
