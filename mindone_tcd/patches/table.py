@@ -456,23 +456,29 @@ CHECKS = (
         "checks",
         "no code of a model's folder is imported or run, and nothing is unpickled",
         {
-            _DIFFUSERS + "configuration_utils:ConfigMixin._dict_from_json_file": "checks.classes:reading",
-            _PIPELINES + "pipeline_loading_utils:get_class_obj_and_candidates": "checks.classes:finding_part",
-            _PIPELINES + "pipeline_loading_utils:simple_get_class_obj": "checks.classes:finding",
-            _PIPELINES + "pipeline_loading_utils:_resolve_custom_pipeline_and_cls": ("checks.classes:finding_no_file"),
-            _PIPELINES + "pipeline_loading_utils:_maybe_raise_warning_for_inpainting": ("checks.classes:doing_nothing"),
-            _LOADERS + "single_file:load_single_file_sub_model": "checks.classes:finding",
-            _DIFFUSERS + "utils.dynamic_modules_utils:get_cached_module_file": "checks.classes:refusing",
-            _DIFFUSERS + "utils.dynamic_modules_utils:get_class_in_module": "checks.classes:refusing",
-            "transformers.dynamic_module_utils:get_cached_module_file": "checks.classes:refusing_meanwhile",
-            "transformers.dynamic_module_utils:get_class_in_module": "checks.classes:refusing_meanwhile",
-            _MODELS + "model_loading_utils:load_state_dict": "checks.classes:only_safetensors_meanwhile",
-            _TRANSFORMERS + "modeling_utils:load_state_dict": "checks.classes:only_safetensors_meanwhile",
-            _MODELS + "modeling_utils:_get_model_file": "checks.classes:finding_weights",
-            _MODELS + "modeling_utils:_get_checkpoint_shard_files": "checks.classes:finding_weights",
-            _TRANSFORMERS + "modeling_utils:_get_resolved_checkpoint_files": "checks.classes:finding_weights",
-            _MODELS + "auto_model:AutoModel.from_pretrained": "checks.classes:guarding",
-            _TRANSFORMERS + "modeling_utils:PreTrainedModel.from_pretrained": "checks.classes:guarding",
+            _DIFFUSERS + "configuration_utils:ConfigMixin._dict_from_json_file": "checks.classes:checking_configs",
+            _PIPELINES + "pipeline_loading_utils:get_class_obj_and_candidates": (
+                "checks.classes:checking_component_class"
+            ),
+            _PIPELINES + "pipeline_loading_utils:simple_get_class_obj": "checks.classes:checking_class",
+            _PIPELINES + "pipeline_loading_utils:_resolve_custom_pipeline_and_cls": (
+                "checks.classes:without_custom_pipelines"
+            ),
+            _PIPELINES + "pipeline_loading_utils:_maybe_raise_warning_for_inpainting": (
+                "checks.classes:without_inpainting_warning"
+            ),
+            _LOADERS + "single_file:load_single_file_sub_model": "checks.classes:checking_class",
+            _DIFFUSERS + "utils.dynamic_modules_utils:get_cached_module_file": "checks.classes:refusing_code",
+            _DIFFUSERS + "utils.dynamic_modules_utils:get_class_in_module": "checks.classes:refusing_code",
+            "transformers.dynamic_module_utils:get_cached_module_file": "checks.classes:refusing_code_while_loading",
+            "transformers.dynamic_module_utils:get_class_in_module": "checks.classes:refusing_code_while_loading",
+            _MODELS + "model_loading_utils:load_state_dict": "checks.classes:only_safetensors_while_loading",
+            _TRANSFORMERS + "modeling_utils:load_state_dict": "checks.classes:only_safetensors_while_loading",
+            _MODELS + "modeling_utils:_get_model_file": "checks.classes:checking_weights",
+            _MODELS + "modeling_utils:_get_checkpoint_shard_files": "checks.classes:checking_weights",
+            _TRANSFORMERS + "modeling_utils:_get_resolved_checkpoint_files": "checks.classes:checking_weights",
+            _MODELS + "auto_model:AutoModel.from_pretrained": "checks.classes:checking_from_pretrained",
+            _TRANSFORMERS + "modeling_utils:PreTrainedModel.from_pretrained": "checks.classes:checking_from_pretrained",
         },
     ),
     Patch(
