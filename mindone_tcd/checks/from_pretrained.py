@@ -177,9 +177,7 @@ def _explain_folder(cls: type, folder: Path, options: dict[str, Any]) -> None:
     if wanted == index.name and not index.is_file():
         raise UsageError(f"{folder} has no {wanted}; expected a folder that a pipeline saved")
     if wanted != index.name and index.is_file():
-        raise UsageError(
-            f"{folder} contains a whole pipeline; expected one model: pass the name of the model's folder as subfolder"
-        )
+        raise UsageError(f"{folder} contains a whole pipeline; expected one model: pass its folder's name as subfolder")
     # mindone loads components in no fixed order. explain() uses the order of the index, so its message does not vary.
     missing_weights.explain(folder, options.get("variant"), given=options)
 
