@@ -45,7 +45,7 @@ def check_call(cls: type, source: Any, options: dict[str, Any]) -> None:
         if options.get(option):
             raise UsageError(f"{cls.__name__}.from_pretrained does not accept {option}; leave it out: {reason}")
     if options.get("use_safetensors") is False:
-        raise UsageError("use_safetensors=False asks for a pickle; only safetensors are loaded: leave it out")
+        raise UsageError("use_safetensors=False requests a pickle; only safetensors are loaded: leave it out")
     folder = Path(str(source)).expanduser()
     if getattr(cls, "config_name", None) == INDEX:
         if (folder / INDEX).is_file():

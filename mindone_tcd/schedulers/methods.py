@@ -1,6 +1,6 @@
-"""The registry of methods: one row says which scheduler, defaults and LoRAs belong together.
+"""The registry of methods: each row contains a scheduler, its defaults and its LoRAs.
 
-Importing this module imports neither MindSpore nor mindone. Schedulers load when they are first asked for.
+Importing this module imports neither MindSpore nor mindone. A scheduler's module is imported at its first use.
 """
 
 from __future__ import annotations
