@@ -55,7 +55,7 @@ def read_scheduler(path: Path) -> dict[str, Any]:
 
 
 def check_model(folder: Path, headers: Iterable[Header], named: str | None = None) -> None:
-    """Check that a model's configuration is valid, and does not ask for a larger model than its weights can fill.
+    """Check that a model's configuration is valid, and does not require a larger model than its weights can fill.
 
     Args:
         folder: the model's folder.

@@ -318,7 +318,9 @@ def test_what_does_not_fit_is_left_out_with_a_warning(world, attribute):
         row("a", f"patched_package.things:{attribute}", failing), row("b", "patched_package.things:other", adding(" b"))
     )
     engine.install(["one"])
-    with pytest.warns(PatchWarning, match=rf"the patch 'a' does not fit patched_package\.things:{attribute} and is skipped: "):
+    with pytest.warns(
+        PatchWarning, match=rf"the patch 'a' does not fit patched_package\.things:{attribute} and is skipped: "
+    ):
         things = world.load()
     assert (things.function(), things.other()) == ("function", "other b")
 

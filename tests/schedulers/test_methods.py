@@ -118,7 +118,7 @@ def test_names_that_are_taken_are_refused(added_methods):
     for method, message in (
         (Method("tcd", type("Mine", (base,), {})), "the method tcd belongs to mindone_tcd"),
         (Method("mine", type("TCDScheduler", (base,), {})), "the method tcd has a scheduler TCDScheduler already"),
-        (Method("mine", type("DDIMScheduler", (base,), {})), "mindone.diffusers has a DDIMScheduler of its own"),
+        (Method("mine", type("DDIMScheduler", (base,), {})), "mindone.diffusers already has a DDIMScheduler"),
         (Method("mine", dict), "expected a FewStepScheduler"),
         ("mine", "register_method got 'mine'; expected a Method"),
     ):
