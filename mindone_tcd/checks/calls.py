@@ -47,7 +47,7 @@ def checked(original: Callable) -> Callable:
                 bound.arguments.update(plain)
                 bound.arguments.update(check(self, signature.parameters, bound.arguments))
                 with compiled.running(self, bound.arguments):
-                    return common_mistakes.named(self, original(*bound.args, **bound.kwargs))
+                    return common_mistakes.named_output(self, original(*bound.args, **bound.kwargs))
             return original(self, *args, **kwargs)
 
     return __call__

@@ -120,7 +120,7 @@ class Frames(Output):
     _first = "frames"
 
 
-def named(pipe: Any, result: Any) -> Any:
+def named_output(pipe: Any, result: Any) -> Any:
     """Convert the plain tuple that a pipeline returns to an :class:`Output`; return other results unchanged.
 
     Args:
