@@ -62,7 +62,7 @@ def _switch_on() -> None:
     if not enabled():
         native.prepare()
         ENGINE.install([GROUP])
-        ENGINE.hold(CONDITION, True)
+        ENGINE.set_condition(CONDITION, True)
 
 
 @functools.cache
@@ -77,7 +77,7 @@ def disable() -> None:
     Compiled graphs keep their kernels, and operations still run in the calling thread.
     """
     ENGINE.remove([GROUP])
-    ENGINE.hold(CONDITION, False)
+    ENGINE.set_condition(CONDITION, False)
 
 
 def follow_device(importing: bool = False) -> None:
@@ -90,7 +90,7 @@ def follow_device(importing: bool = False) -> None:
     if GROUP not in ENGINE.groups():
         return
     if not needed():
-        ENGINE.hold(CONDITION, False)
+        ENGINE.set_condition(CONDITION, False)
     elif importing:
         _switch_on()
     elif not enabled() or not _set_runtime.cache_info().currsize:

@@ -169,7 +169,7 @@ class Engine:
         with self._lock:
             self._refresh(list(self._sites.values()))
 
-    def hold(self, condition: str, holds: bool) -> None:
+    def set_condition(self, condition: str, holds: bool) -> None:
         """Set whether a condition holds, and apply or undo the rows that depend on it.
 
         Args:

@@ -52,7 +52,7 @@ class Patch:
             parent's.
         later: the maker for targets that are known only at run time (:meth:`Engine.extend`).
         versions: the supported versions of each package; packages that are not listed may have any version.
-        condition: the name of a condition that must hold (:meth:`Engine.hold`); none by default.
+        condition: the name of a condition that must hold (:meth:`Engine.set_condition`); none by default.
         where: for a defect of mindone, the file and function.
         defect: for a defect of mindone, what is wrong.
         met: for a defect of mindone, its effect on a user.

@@ -216,11 +216,11 @@ def test_a_condition_switches_rows_on_and_off(world):
     things = world.load()
     engine.install(["one"])
     assert things.function() == "function b"
-    engine.hold("cold", True)
+    engine.set_condition("cold", True)
     assert things.function() == "function a b"
     assert engine.holds("cold")
     assert [patch.name for patch in engine.active()] == ["a", "b"]
-    engine.hold("cold", False)
+    engine.set_condition("cold", False)
     assert things.function() == "function b"
 
 
@@ -229,7 +229,7 @@ def test_a_condition_that_comes_to_hold_while_a_module_runs(world):
 
     def make(run):
         def run_and_hold(module):
-            engine.hold("cold", True)
+            engine.set_condition("cold", True)
             run(module)
 
         return run_and_hold
