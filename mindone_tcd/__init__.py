@@ -1,8 +1,8 @@
 """Few-step image generation on MindSpore: TCD and LCM schedulers for mindone's pipelines.
 
-Importing it installs the patches of :mod:`mindone_tcd.patches`, so that the pipelines of `mindone.diffusers` work with
-these schedulers, whatever is imported first. It imports neither MindSpore nor mindone, which take seconds: names load
-when they are first used.
+The import installs the patches of :mod:`mindone_tcd.patches`, so that the pipelines of `mindone.diffusers` work with
+these schedulers, in any order of imports. It imports neither MindSpore nor mindone, which takes seconds: each name is
+imported at its first use.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = sorted([*_HOMES, *_FROM_MINDONE])
 
 def __getattr__(name: str) -> Any:
     if name in _FROM_MINDONE:
-        # Not kept: after `patches.remove()` it may be another object.
+        # Not stored, because `patches.remove()` may change the object.
         return importlib.import_module(".exports", __name__).get(name)
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The names of mindone that can be imported from this package, too."""
+"""The names of mindone that this package also exports."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _NAMES = {
 }
 
 MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
-"""Each name that can be had, and the module of mindone that has it."""
+"""For each exported name, the module of mindone that defines it."""
 
 
 @one_at_a_time
 def get(name: str) -> Any:
-    """A part of mindone, by its name in :data:`MODULES`."""
+    """Import and return an object of mindone, by its name in :data:`MODULES`."""
     from .environment import require_mindspore
 
     require_mindspore()

@@ -1,4 +1,4 @@
-"""Libraries that log what an error of ours says better, or what no user can act on."""
+"""Suppress log messages that repeat an error of this package, or that a user cannot act on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def errors_only(library: str) -> Iterator[None]:
-    """Let a library log nothing below errors meanwhile."""
+    """Suppress a library's log messages below the level ERROR within this context."""
     logger = logging.getLogger(library)
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -24,12 +24,13 @@ _CHILDREN = ("_cells", "_params", "_buffers", "_params_list")
 
 @contextmanager
 def transaction(owner: Any) -> Iterator[None]:
-    """Restore the owner if the body raises, even on KeyboardInterrupt. Other threads wait until the body ends.
+    """Restore the owner's adapters if the body raises any exception, including KeyboardInterrupt.
 
-    Within an open transaction on the same pipeline or model, this one does nothing: the outer one restores more.
+    Other threads wait until the body ends. Within an open transaction on the same pipeline or model, this transaction
+    does nothing, because the outer one restores an earlier state.
 
     Args:
-        owner: a pipeline, whose attributes, UNet and text encoders are recorded; or a single model.
+        owner: a pipeline, of which the attributes, the UNet and the text encoders are recorded; or a single model.
     """
     with one_at_a_time:
         outer = _open.get()
@@ -49,7 +50,7 @@ def transaction(owner: Any) -> Iterator[None]:
 
 
 def keep(parameter: Any) -> None:
-    """Copy a parameter before its memory is overwritten, once per open transaction that has recorded it.
+    """Copy a parameter before its memory is overwritten, once in each open transaction that recorded it.
 
     Args:
         parameter: a parameter of any shape and dtype.

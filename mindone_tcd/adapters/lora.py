@@ -61,7 +61,7 @@ def load_lora_weights(
     if unknown:
         raise UsageError(f"load_lora_weights does not know {', '.join(unknown)}; leave it out")
     if use_safetensors is False:
-        raise UsageError("use_safetensors=False asks for a pickle; only safetensors are loaded: leave it out")
+        raise UsageError("use_safetensors=False requests a pickle; only safetensors are loaded: leave it out")
     if pipe.unet is None:
         raise UsageError(f"this {type(pipe).__name__} has no UNet to load a LoRA into; give it one (unet=…)")
     adapter_name = check_replaced_name(pipe, adapter_name) if hotswap else _free_name(pipe, adapter_name)

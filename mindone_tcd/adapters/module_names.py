@@ -28,6 +28,7 @@ def sgm_name(path: str, layers_per_block: int, attention_blocks: Iterable[str]) 
 
     sgm numbers the blocks consecutively: ``down_blocks.1.attentions.0`` is ``input_blocks.4.1`` with two layers in
     each block.
+
     Args:
         path: the module's path in diffusers' UNet.
         layers_per_block: the UNet's; an up block has one more layer.

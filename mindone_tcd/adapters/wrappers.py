@@ -1,8 +1,8 @@
-"""Makers of the patches that put our loaders on mindone's own classes, so that each of its pipelines has them.
+"""Replace the adapter loaders of mindone's classes by ours, so that all its pipelines use them.
 
-They do more than fix a bug (every layout, every key checked before anything changes, records of what is loaded), so
-they apply to every version of mindone. Every other method that changes adapters is mindone's own, and runs in a
-transaction: after an error, the pipeline is as before.
+The patches apply to every version of mindone, because they do more than fix a defect: our loaders support all layouts
+of files, check every key before anything changes, and record the loaded adapters. The other methods that change
+adapters remain mindone's, and run in a transaction: after an error, the pipeline is unchanged.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from . import ip_adapter, lora, records
 
 
 def loading_lora(original: Callable) -> Callable:
-    """A pipeline's ``load_lora_weights``, by our loader."""
+    """Replace a pipeline's ``load_lora_weights`` by our loader; a pipeline without a UNet keeps mindone's."""
 
     @functools.wraps(original)
     def load_lora_weights(self: Any, pretrained_model_name_or_path_or_dict: Any, *args: Any, **options: Any) -> None:
         with transaction(self):
-            if not hasattr(self, "unet"):  # aMUSEd, whose transformer is none of our models
+            if not hasattr(self, "unet"):  # aMUSEd has a transformer, which our loader does not support
                 return original(self, pretrained_model_name_or_path_or_dict, *args, **options)
             fused, names = lora_fusing.fused_adapters(self), records.adapter_names(self)
             with warnings.catch_warnings():
-                # One for the pipeline below, instead of one for each of its models.
-                warnings.simplefilter("ignore", lora_fusing.FusedLoraTakenOut)
+                # The code below warns once for the pipeline, instead of once for each of its models.
+                warnings.simplefilter("ignore", lora_fusing.LoraUnfusedWarning)
                 lora.load_lora_weights(self, pretrained_model_name_or_path_or_dict, *args, **options)
             still = lora_fusing.fused_adapters(self) if fused else []
             lost = [name for name in fused if name not in still]
             if lost:
-                warn_user(lora_fusing.taken_out(lost, sorted(records.adapter_names(self) - names)))
+                warn_user(lora_fusing.unfused_warning(lost, sorted(records.adapter_names(self) - names)))
         return None
 
     load_lora_weights.__doc__ = lora.load_lora_weights.__doc__
@@ -42,7 +42,7 @@ def loading_lora(original: Callable) -> Callable:
 
 
 def recording_fused(original: Callable) -> Callable:
-    """A model's ``unload_lora``, which keeps a record of what is fused."""
+    """Wrap a model's ``unload_lora``: record the adapters that stay fused."""
 
     @functools.wraps(original)
     def unload_lora(self: Any) -> None:
@@ -54,7 +54,7 @@ def recording_fused(original: Callable) -> Callable:
 
 
 def loading_ip_adapter(original: Callable) -> Callable:
-    """A pipeline's ``load_ip_adapter``, by our loader."""
+    """Replace a pipeline's ``load_ip_adapter`` by our loader."""
 
     @functools.wraps(original)
     def load_ip_adapter(self: Any, pretrained_model_name_or_path_or_dict: Any, *args: Any, **options: Any) -> None:

@@ -1,8 +1,8 @@
-"""What is checked, completed and warned of when a mindone pipeline is called.
+"""Check the arguments of a call of a mindone pipeline, and complete them, before any work starts.
 
-mindone's pipelines hand their own default eta of 0 to the scheduler, drop what a scheduler has no use for without a
-word, and find out that there is no step left to take only after the prompt is encoded. Here all of it is looked at
-before any work starts. With a scheduler that is not ours only what is wrong with every scheduler is looked for.
+mindone's pipelines pass their own default eta of 0 to the scheduler, silently ignore arguments that the scheduler does
+not take, and detect that no step is left only after they encode the prompt. This module checks the arguments before
+any work starts. For a scheduler of another package, it checks only what is an error with every scheduler.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from ..schedulers.methods import METHODS
 from . import common_mistakes
 
 _DEPRECATED = {"callback", "callback_steps"}
-"""What mindone's pipelines still take beyond their signature; they drop any other name without a word."""
+"""Arguments that mindone's pipelines accept in addition to their signature; they silently ignore other names."""
 
 
 def checked(original: Callable) -> Callable:
-    """A pipeline's ``__call__`` that calls :func:`check` first, and adds to the arguments what it returns."""
+    """Wrap a pipeline's ``__call__``: run :func:`check` first, and add the arguments that it returns."""
     signature = inspect.signature(original)
 
     @functools.wraps(original)
@@ -41,39 +41,39 @@ def checked(original: Callable) -> Callable:
                 try:
                     bound = signature.bind(self, *args, **kwargs)
                 except TypeError:
-                    return original(self, *args, **kwargs)  # Python's own message names the argument
-                # NumPy's numbers make arrays of the tensors that they are multiplied with.
+                    return original(self, *args, **kwargs)  # Python's message names the argument
+                # The product of a NumPy number and a tensor is an array, not a tensor.
                 plain = {name: value.item() for name, value in bound.arguments.items() if isinstance(value, np.number)}
                 bound.arguments.update(plain)
                 bound.arguments.update(check(self, signature.parameters, bound.arguments))
                 with compiled.running(self, bound.arguments):
-                    return common_mistakes.named(self, original(*bound.args, **bound.kwargs))
+                    return common_mistakes.named_output(self, original(*bound.args, **bound.kwargs))
             return original(self, *args, **kwargs)
 
     return __call__
 
 
 def check(pipe: Any, parameters: Mapping[str, inspect.Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Look at a call before it starts.
+    """Check the arguments of a call before any work starts.
 
     Args:
         pipe: the pipeline.
-        parameters: of its ``__call__``, by name.
-        given: what the caller passed, by name.
+        parameters: the parameters of its ``__call__``, by name.
+        given: the arguments that the caller passed, by name.
 
     Returns:
-        The arguments to add: ``eta``, where the caller left it to the scheduler.
+        The arguments to add: the scheduler's default ``eta``, if the caller passed none.
 
     Raises:
-        UsageError: for what :mod:`~mindone_tcd.checks.common_mistakes` finds, an eta that the scheduler has no use
-            for, an IP-Adapter without image or an image without
-            IP-Adapter, and more frames than the motion adapter knows. With one of our schedulers also for a name that
-            the pipeline would drop, an eta outside [0, 1], and for numbers of steps, timesteps and strengths that leave
-            no step or do not fit the scheduler's grid.
+        UsageError: for the mistakes that :mod:`~mindone_tcd.checks.common_mistakes` checks, an eta that the scheduler
+            does not take, an IP-Adapter without an image, an image without an IP-Adapter, and more frames than the
+            motion adapter supports. With one of our schedulers, also for an argument that the pipeline would ignore,
+            an eta outside [0, 1], and a number of steps, timesteps or a strength that leaves no step or that the
+            scheduler rejects.
 
     Warns:
-        UserWarning: for a LoRA that was distilled for another scheduler and, with one of ours, a negative prompt that
-            has no effect.
+        UsageWarning: for a LoRA that was distilled for another scheduler. With one of our schedulers, also for a
+            negative prompt that has no effect.
     """
 
     def value(name: str) -> Any:
@@ -109,7 +109,7 @@ def _eta(scheduler: Any, ours: bool, parameters: Mapping[str, Any], given: Mappi
     own = inspect.signature(scheduler.step).parameters.get("eta")
     eta = given.get("eta")
     if own is None:
-        # 0 is the pipelines' own default, which callers repeat; LCM's step, which is TCD's with 1, contradicts it.
+        # 0 is the pipelines' default, which callers may repeat. Our LCM scheduler rejects it too: LCM is TCD at eta 1.
         if eta is not None and (ours or eta != 0):
             name = type(scheduler).__name__
             fit = " or ".join(method.scheduler_name for method in METHODS.values() if method.eta is not None)
@@ -129,8 +129,8 @@ def _steps(scheduler: Any, value: Callable[[str], Any], parameters: Mapping[str,
     start = value("denoising_start")
     partial = "strength" in parameters and start is None
     if partial and (not is_real(strength) or not 0 < strength <= 1):
-        raise UsageError(f"strength is {strength!r}; expected a number above 0, and 1 at the most")
-    # Pipelines that know original_inference_steps let the scheduler apply the strength; others cut its timesteps.
+        raise UsageError(f"strength is {strength!r}; expected a number above 0 and at most 1")
+    # Pipelines with original_inference_steps let the scheduler apply the strength; others shorten its timesteps.
     own = "original_inference_steps" in parameters
     options = {"original_inference_steps": value("original_inference_steps")} if own else {}
     if own and partial:
@@ -152,7 +152,11 @@ def _steps(scheduler: Any, value: Callable[[str], Any], parameters: Mapping[str,
 
 
 def _part(left: list[int], start: float | None, end: Any, most: int) -> None:
-    """Whether a step is left between ``denoising_start`` and ``denoising_end``, as shares of ``most`` timesteps."""
+    """Check that a step is left between ``denoising_start`` and ``denoising_end``, as shares of ``most`` timesteps.
+
+    Raises:
+        UsageError: if no step is left, or if ``denoising_start`` is not a float between 0 and 1.
+    """
     if start is not None:
         if not isinstance(start, float) or not 0 < start < 1:
             raise UsageError(f"denoising_start is {start!r}; expected None, or a float above 0 and below 1")
@@ -185,11 +189,11 @@ def _ip_adapter(pipe: Any, image: Any, embeds: Any) -> None:
     if count != len(projections):
         raise UsageError(
             f"{name} has {count} entries, but {len(projections)} IP-Adapters are loaded; give a list with one entry "
-            "for each of them, which is a list itself for several images"
+            "for each IP-Adapter, where an entry for several images is a list of images"
         )
     if image is not None and getattr(pipe, "image_encoder", None) is None:
         raise UsageError(
-            "ip_adapter_image is given, but there is no image encoder to see it with; load the IP-Adapter with an "
+            "ip_adapter_image is given, but the pipeline has no image encoder for it; load the IP-Adapter with an "
             "image_encoder_folder, or give ip_adapter_image_embeds"
         )
 
@@ -198,7 +202,7 @@ def _frames(pipe: Any, frames: Any) -> None:
     most = _unet_config(pipe).get("motion_max_seq_length")
     if most is None or not isinstance(frames, int) or frames <= most or getattr(pipe, "free_noise_enabled", False):
         return
-    raise UsageError(f"num_frames is {frames}, but the motion adapter knows {most} at the most; make fewer frames")
+    raise UsageError(f"num_frames is {frames}, but the motion adapter supports at most {most}; use fewer frames")
 
 
 def _guidance(pipe: Any, value: Callable[[str], Any]) -> None:

@@ -1,7 +1,7 @@
-"""Checks in mindone's loaders: no code of a model's folder is imported or run, and nothing is unpickled.
+"""Checks in mindone's loaders: they import and run no code from a model's folder, and they unpickle nothing.
 
-``allowed_classes`` knows what a file may name. Local folders are checked before mindone is called. What comes from the
-hub is checked where mindone reads a configuration, where it looks a class up, and where it would run code.
+``allowed_classes`` defines the classes that a file may name. Local folders are checked before mindone is called. Files
+from the hub are checked where mindone reads a configuration, where it looks up a class, and where it would run code.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from ..files.model_parts import check_model
 from ..files.safetensors import read_header
 
 _loading: ContextVar[bool] = ContextVar("loading", default=False)
-"""Whether a model is being loaded by a class that is checked: transformers runs no code of a folder meanwhile."""
+"""Whether a checked class is loading a model. While it is, transformers must not run code from a folder."""
 
 _NEVER = {
-    "custom_pipeline": "a class of mindone.diffusers runs the pipeline",
-    "trust_remote_code": "no code that comes with a model is run",
-    "dduf_file": "mindone reads no DDUF files: unpack it, and give the folder",
+    "custom_pipeline": "only pipeline classes of mindone.diffusers are allowed",
+    "trust_remote_code": "code that comes with a model never runs",
+    "dduf_file": "mindone cannot read DDUF files: unpack the file, and pass the folder",
 }
 
 
 def check_call(cls: type, source: Any, options: dict[str, Any]) -> None:
-    """Refuse options that lead to code or pickles, and a local folder whose files name what may not be loaded.
+    """Refuse options that would load code or pickles, and a local folder whose files name a class that is not allowed.
 
     Args:
         cls: the class whose ``from_pretrained`` is called.
         source: the folder or hub id.
-        options: of the call.
+        options: the keyword arguments of the call.
 
     Raises:
-        UsageError: naming the option, or the file and its entry.
+        UsageError: if an option or a class is not allowed; the message names the option, or the file and its entry.
     """
     for option, reason in _NEVER.items():
         if options.get(option):
-            raise UsageError(f"{cls.__name__}.from_pretrained cannot take {option}; leave it out: {reason}")
+            raise UsageError(f"{cls.__name__}.from_pretrained does not accept {option}; leave it out: {reason}")
     if options.get("use_safetensors") is False:
-        raise UsageError("use_safetensors=False asks for a pickle; only safetensors are loaded: leave it out")
+        raise UsageError("use_safetensors=False requests a pickle; only safetensors are loaded: leave it out")
     folder = Path(str(source)).expanduser()
     if getattr(cls, "config_name", None) == INDEX:
         if (folder / INDEX).is_file():
@@ -56,7 +56,7 @@ def check_call(cls: type, source: Any, options: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def loading() -> Iterator[None]:
-    """Meanwhile, transformers runs no code that a file names."""
+    """Keep transformers from running code that a file names, as long as the context is open."""
     token = _loading.set(True)
     try:
         yield
@@ -65,7 +65,7 @@ def loading() -> Iterator[None]:
 
 
 def only_safetensors(options: dict[str, Any]) -> dict[str, Any]:
-    """The options of a call, with safetensors asked for, so that mindone does not go on to other files."""
+    """Return the options of a call with ``use_safetensors=True``, so that mindone does not fall back to other files."""
     return {**options, "use_safetensors": True}
 
 
@@ -74,13 +74,13 @@ def _is_for_any(cls: type) -> bool:
 
 
 def _library(cls: type) -> str | None:
-    """The package of mindone's pipelines that has a class of its own, as an index names it."""
+    """Return the package in mindone.diffusers.pipelines that defines the class, by its name in an index, or None."""
     package, _, name = cls.__module__.rpartition(".")[0].rpartition(".")
     return name if package == "mindone.diffusers.pipelines" else None
 
 
-def guarding(original: classmethod) -> classmethod:
-    """A ``from_pretrained`` that has no other checks, with these."""
+def checking_from_pretrained(original: classmethod) -> classmethod:
+    """Wrap a ``from_pretrained`` that has no other checks: run :func:`check_call`, and load only safetensors."""
     function = original.__func__
     name = list(inspect.signature(function).parameters)[1]
 
@@ -93,13 +93,18 @@ def guarding(original: classmethod) -> classmethod:
     return classmethod(from_pretrained)
 
 
-def reading(original: Callable) -> classmethod:
-    """Each configuration that mindone.diffusers reads, from a folder or the hub, comes this way."""
+def checking_configs(original: Callable) -> classmethod:
+    """Wrap the function that reads each configuration of mindone.diffusers, from a folder or the hub.
+
+    The wrapper raises a UsageError if the file names a class that is not allowed, or if it is not a JSON object.
+    """
 
     def _dict_from_json_file(cls: type, json_file: Any) -> Any:
         config, path = original.__func__(cls, json_file), Path(json_file)
         if not isinstance(config, dict):
-            raise UsageError(f"{path} should hold a JSON object, not a {type(config).__name__}; fetch or save it again")
+            raise UsageError(
+                f"{path} must contain a JSON object, not a {type(config).__name__}; fetch or save it again"
+            )
         if INDEX in (path.name, cls.config_name):
             check_index(path, config, any_pipeline=_is_for_any(cls))
         else:
@@ -109,7 +114,12 @@ def reading(original: Callable) -> classmethod:
     return classmethod(_dict_from_json_file)
 
 
-def finding_part(original: Callable) -> Callable:
+def checking_component_class(original: Callable) -> Callable:
+    """Wrap the lookup of a component's class.
+
+    The wrapper raises a UsageError if the class, or a class that the component's configurations name, is not allowed.
+    """
+
     @functools.wraps(original)
     def get_class_obj_and_candidates(
         library_name: Any,
@@ -125,13 +135,15 @@ def finding_part(original: Callable) -> Callable:
         if component_name and cache_dir:
             part = Path(cache_dir) / component_name
             check_configs(part if part.is_dir() else Path(cache_dir), library_name)
-        # Without the folder, it is not searched for a Python file of the library's name.
+        # mindone would search cache_dir for a Python file with the library's name, so the call leaves cache_dir out.
         return original(library_name, class_name, importable_classes, pipelines, is_pipeline_module)
 
     return get_class_obj_and_candidates
 
 
-def finding(original: Callable) -> Callable:
+def checking_class(original: Callable) -> Callable:
+    """Wrap a lookup of a class by library and name: raise a UsageError if the class is not allowed."""
+
     @functools.wraps(original)
     def find(library_name: Any, class_name: Any, *args: Any, **options: Any) -> Any:
         check_class(library_name, class_name, "the class")
@@ -140,24 +152,31 @@ def finding(original: Callable) -> Callable:
     return find
 
 
-def finding_no_file(original: Callable) -> Callable:
+def without_custom_pipelines(original: Callable) -> Callable:
+    """Replace the search for a pipeline's Python file by a function that finds none."""
+
     @functools.wraps(original)
     def _resolve_custom_pipeline_and_cls(folder: Any, config: Any, custom_pipeline: Any) -> tuple[None, None]:
-        return None, None  # mindone takes a file None.py of the folder for the pipeline
+        return None, None  # otherwise, mindone would run a file None.py in the folder as the pipeline
 
     return _resolve_custom_pipeline_and_cls
 
 
-def doing_nothing(original: Callable) -> Callable:
+def without_inpainting_warning(original: Callable) -> Callable:
+    """Replace the function by one that does nothing: mindone's would import diffusers and torch only for a warning."""
+
     @functools.wraps(original)
     def _maybe_raise_warning_for_inpainting(*args: Any, **options: Any) -> None:
-        """It would import diffusers, of torch, for a warning alone."""
+        pass
 
     return _maybe_raise_warning_for_inpainting
 
 
-def finding_weights(original: Callable) -> Callable:
-    """The files of a hub's model are known only here, after they are fetched and before the model is built."""
+def checking_weights(original: Callable) -> Callable:
+    """Wrap the functions that find the weights of a model: check a model from the hub before it is built.
+
+    Its files are known only after these functions have fetched them.
+    """
 
     @functools.wraps(original)
     def find(*args: Any, **options: Any) -> Any:
@@ -166,7 +185,7 @@ def finding_weights(original: Callable) -> Callable:
         weights = [Path(file) for file in ([files] if isinstance(files, str) else files or [])]
         source = args[0] if args else options.get("pretrained_model_name_or_path")
         fetched = bool(weights) and not Path(str(source)).is_dir()
-        # Beside the file of a LoRA or an embedding, which mindone finds by this function too, is no configuration.
+        # mindone also calls this function for a LoRA or an embedding, whose folder contains no configuration.
         of_a_model = fetched and (weights[0].parent / "config.json").is_file()
         if of_a_model and all(file.suffix == ".safetensors" for file in weights):
             check_model(weights[0].parent, map(read_header, weights))
@@ -175,19 +194,22 @@ def finding_weights(original: Callable) -> Callable:
     return find
 
 
-def refusing(original: Callable) -> Callable:
+def refusing_code(original: Callable) -> Callable:
+    """Replace a function that loads code from a model by one that raises a UsageError."""
+
     @functools.wraps(original)
     def refuse(*args: Any, **options: Any) -> None:
         named = ", ".join(str(arg) for arg in args[:2])
         raise UsageError(
-            f"{named} is code that comes with a model; it is not run: load a model without code of its own"
+            f"{named} is code that comes with a model, and such code never runs; load a model without code"
         )
 
     return refuse
 
 
-def refusing_meanwhile(original: Callable) -> Callable:
-    refuse = refusing(original)
+def refusing_code_while_loading(original: Callable) -> Callable:
+    """Wrap a function of transformers that loads code: raise a UsageError if a checked class is loading a model."""
+    refuse = refusing_code(original)
 
     @functools.wraps(original)
     def run_or_refuse(*args: Any, **options: Any) -> Any:
@@ -196,7 +218,9 @@ def refusing_meanwhile(original: Callable) -> Callable:
     return run_or_refuse
 
 
-def only_safetensors_meanwhile(original: Callable) -> Callable:
+def only_safetensors_while_loading(original: Callable) -> Callable:
+    """Wrap ``load_state_dict``: while a checked class loads a model, raise a UsageError for other files."""
+
     @functools.wraps(original)
     def load_state_dict(checkpoint_file: Any, *args: Any, **options: Any) -> Any:
         if _loading.get() and not isinstance(checkpoint_file, dict) and Path(checkpoint_file).suffix != ".safetensors":

@@ -1,6 +1,6 @@
-"""What users of diffusers on torch write by habit, and what mindone makes of it: an error that says what to write here.
+"""Handle code that users of diffusers on torch write by habit: an error says what to write with mindone instead.
 
-Where what they mean is clear, it works: the tuple that a pipeline returns has its images as ``images``.
+Where the meaning is clear, the code works: the tuple that a pipeline returns has the attribute ``images``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..schedulers.arguments import is_real
 
 
 def checked_to(to: Callable) -> Callable:
-    """``to`` of a pipeline or model that refuses devices."""
+    """Wrap ``to`` of a pipeline or model: raise a UsageError if the caller passes a device."""
 
     @functools.wraps(to)
     def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -22,8 +22,9 @@ def checked_to(to: Callable) -> Callable:
             if isinstance(value, str | int) or _of_torch(value) or "device" in kwargs:
                 call = ", ".join([*map(repr, args), *(f"{name}={given!r}" for name, given in kwargs.items())])
                 raise UsageError(
-                    f"to({call}): MindSpore places a whole process, not a model; leave it out, or call "
-                    "ms.set_device('Ascend') before anything is loaded; to() takes a dtype, such as ms.float16"
+                    f"to({call}): MindSpore selects the device of a process, not of a model; leave it "
+                    "out, or call ms.set_device('Ascend') before you load anything; to() takes a dtype, such as "
+                    "ms.float16"
                 )
         return to(self, *args, **kwargs)
 
@@ -35,19 +36,19 @@ def _of_torch(value: Any) -> bool:
 
 
 def check(pipe: Any, value: Callable[[str], Any], parameters: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Look at a call before it starts.
+    """Check the arguments of a call before any work starts.
 
     Args:
         pipe: the pipeline.
-        value: the value of an argument by name, its default where it is not given.
-        parameters: of the call, by name.
-        given: what the caller passed, by name.
+        value: a function from an argument's name to its value, or to its default if the caller did not pass it.
+        parameters: the parameters of the call, by name.
+        given: the arguments that the caller passed, by name.
 
     Raises:
-        UsageError: for a generator that is none of NumPy's, and for a pipeline in bfloat16 on a CPU.
+        UsageError: if a generator is not a NumPy generator, or if the pipeline is in bfloat16 on a CPU.
 
     Warns:
-        UserWarning: if the default strength leaves a single step of several.
+        UsageWarning: if the default strength leaves one step of several.
     """
     _generator(value("generator"))
     _bfloat16(pipe)
@@ -60,7 +61,7 @@ def _generator(generator: Any) -> None:
             kind = type(stream)
             name = f"a {kind.__module__.partition('.')[0]}.{kind.__name__}" if _of_torch(stream) else repr(stream)
             raise UsageError(
-                f"generator is {name}; expected NumPy's: use np.random.Generator(np.random.PCG64(seed)), or "
+                f"generator is {name}; expected a NumPy generator: use np.random.Generator(np.random.PCG64(seed)), or "
                 "mindone_tcd.random.generator(seed)"
             )
 
@@ -81,7 +82,7 @@ def _bfloat16(pipe: Any) -> None:
 
 
 def _single_step(value: Callable[[str], Any], parameters: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    # Pipelines that know original_inference_steps take all steps, whatever the strength.
+    # Pipelines with original_inference_steps run all steps at any strength.
     if "strength" not in parameters or "strength" in given or "original_inference_steps" in parameters:
         return
     steps, strength = value("num_inference_steps"), value("strength")
@@ -94,9 +95,9 @@ def _single_step(value: Callable[[str], Any], parameters: Mapping[str, Any], giv
 
 
 class Output(tuple):
-    """What a pipeline returns: a tuple, of which the first entry has its name from diffusers as well.
+    """The tuple that a pipeline returns; its first entry is also an attribute, with the name that diffusers uses.
 
-    ``output[0]`` and ``output.images`` are the same. An animation's frames are ``output.frames``.
+    ``output[0]`` and ``output.images`` are the same object.
     """
 
     _first = "images"
@@ -105,7 +106,7 @@ class Output(tuple):
         if name == self._first:
             return self[0]
         raise AttributeError(
-            f"what the pipeline returns has no attribute {name!r}; its {self._first} are output[0] and "
+            f"the pipeline's output has no attribute {name!r}; its {self._first} are output[0] and "
             f"output.{self._first}, and with return_dict=True every entry has a name"
         )
 
@@ -114,13 +115,18 @@ class Output(tuple):
 
 
 class Frames(Output):
-    """The output of a pipeline that makes animations."""
+    """The output of an animation pipeline: ``output[0]`` and ``output.frames`` are the same object."""
 
     _first = "frames"
 
 
-def named(pipe: Any, result: Any) -> Any:
-    """The result of a call, with a name for its first entry if it is a plain tuple."""
+def named_output(pipe: Any, result: Any) -> Any:
+    """Convert the plain tuple that a pipeline returns to an :class:`Output`; return other results unchanged.
+
+    Args:
+        pipe: the pipeline; an AnimateDiff pipeline returns :class:`Frames`.
+        result: the value that its ``__call__`` returned.
+    """
     if type(result) is not tuple:
         return result
     return (Frames if "AnimateDiff" in type(pipe).__name__ else Output)(result)

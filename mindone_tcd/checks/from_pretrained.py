@@ -1,4 +1,8 @@
-"""``from_pretrained`` of mindone's classes: no code, known options, whole weights, and reasons that help."""
+"""Add checks to ``from_pretrained`` of mindone's classes.
+
+The checks refuse code and unknown options, require complete weights, and replace mindone's errors by ones that name the
+cause and the remedy.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +25,17 @@ _SCHEDULER = "scheduler_config.json"
 _HUB_ID = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)?")
 
 _strict: ContextVar[bool] = ContextVar("strict", default=True)
-"""Whether keys without a place are an error; a pipeline hands it on to the models that it loads."""
+"""Whether missing and unexpected keys are an error. It also applies to the models that a pipeline loads."""
 
 Check = Callable[[type, Callable, Any, dict[str, Any]], None]
 Load = Callable[[Callable, type, tuple, dict[str, Any]], Any]
 
 
 def _checking(load: Load, check: Check | None = None) -> Callable[[classmethod], classmethod]:
-    """Makes a ``from_pretrained`` with all checks.
+    """Return a function that adds all checks to a ``from_pretrained``.
 
-    It takes one option more, ``strict``: False makes missing and unexpected keys a warning.
+    The result takes one more option, ``strict``. With ``strict=False``, missing and unexpected keys cause a warning
+    instead of an error.
     """
     return lambda original: classmethod(_checked(original.__func__, load, check))
 
@@ -47,12 +52,12 @@ def _checked(original: Callable, load: Load, check: Check | None) -> Callable:
             check(cls, original, source, options)
         args, options = _from_hub(cls, name, args, options)
         fetched = args[0] if args else options.get(name)
-        if fetched != source:  # the folder of a repository, which the checks above could not see
+        if fetched != source:  # a folder that was just downloaded, so the checks above have not seen its files
             source = fetched
             classes.check_call(cls, source, options)
         folder = _local_folder(source, options)
         if folder is not None:
-            missing_weights.check_what_is_there(folder, cls.__name__, given=options)
+            missing_weights.check_existing_files(folder, cls.__name__, given=options)
         token = _strict.set(strict)
         try:
             with one_at_a_time, classes.loading():
@@ -60,7 +65,7 @@ def _checked(original: Callable, load: Load, check: Check | None) -> Callable:
         except Exception as error:
             _explain(cls, source, options, error)
             if folder is not None and "custom_pipeline" not in options:
-                missing_weights.say_where(folder, error)
+                missing_weights.raise_with_component(folder, error)
             raise
         finally:
             _strict.reset(token)
@@ -69,7 +74,7 @@ def _checked(original: Callable, load: Load, check: Check | None) -> Callable:
 
 
 def _local_folder(source: Any, options: dict[str, Any]) -> Path | None:
-    """The folder that is to be loaded, if it is here; a single file with everything in it is none."""
+    """Return the local folder to load; None for a hub id or a DDUF file."""
     if not isinstance(source, str | Path) or "dduf_file" in options:
         return None
     path = Path(source).expanduser() / (options.get("subfolder") or "")
@@ -77,7 +82,11 @@ def _local_folder(source: Any, options: dict[str, Any]) -> Path | None:
 
 
 def _from_hub(cls: type, name: str, args: tuple, options: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
-    """The arguments, where they mean a hub id: of ModelScope its folder here, with no network what is in the cache."""
+    """Return the arguments, changed if their source is a hub id.
+
+    A hub id of ModelScope becomes the folder to which its files are downloaded. With no network, the option
+    ``local_files_only`` is added, so that the files come from the cache.
+    """
     source = str(args[0] if args else options.get(name))
     if not _HUB_ID.fullmatch(source) or os.path.exists(source) or source == "None":
         return args, options
@@ -99,12 +108,12 @@ def _load_pipeline(original: Callable, cls: type, args: tuple, options: dict[str
 
 
 def _load_model(original: Callable, cls: type, args: tuple, options: dict[str, Any]) -> Any:
-    # Asked to ignore wrong shapes, mindone lists them all; otherwise it fails at the first.
+    # With ignore_mismatched_sizes, mindone lists all wrong shapes; without, it fails at the first one.
     return _load_whole(original, cls, args, options, ignore_mismatched_sizes=True)
 
 
 def _load_transformers_model(original: Callable, cls: type, args: tuple, options: dict[str, Any]) -> Any:
-    # Pipelines and the guides say mindspore_dtype; here alone mindone has another name for it, and logs that.
+    # mindone's models of transformers call the option dtype, and log a message for mindspore_dtype.
     renamed = {"dtype" if key == "mindspore_dtype" else key: value for key, value in options.items()}
     return _load_whole(original, cls, args, renamed)
 
@@ -123,7 +132,7 @@ def _load_whole(original: Callable, cls: type, args: tuple, options: dict[str, A
 
 
 def _explain(cls: type, source: Any, options: dict[str, Any], error: Exception) -> None:
-    """Raise a UsageError if one can be found that says more than this error."""
+    """Raise a UsageError that names the cause of an error, if the cause can be determined."""
     if source is None:
         return
     path, subfolder = Path(str(source)).expanduser(), options.get("subfolder") or ""
@@ -133,7 +142,7 @@ def _explain(cls: type, source: Any, options: dict[str, Any], error: Exception) 
         return
     elif path.is_dir():
         raise UsageError(
-            f"{path} has no folder {subfolder}; expected the model there: name another subfolder"
+            f"{path} has no folder {subfolder}; expected the model there: pass another subfolder"
         ) from error
     elif path.is_file():
         raise UsageError(f"{source} is a file; expected the folder of a model, or a hub id (owner/name)") from error
@@ -147,29 +156,29 @@ def _explain(cls: type, source: Any, options: dict[str, Any], error: Exception) 
 
 
 def _reason(error: BaseException) -> str:
-    """Why nothing was fetched: mindone says of a hub out of reach that it lacks the file."""
+    """Return why nothing was fetched. If the hub cannot be reached, mindone's message says that the file is missing."""
     cause: BaseException | None = error
     while cause is not None:
-        # By name: those of requests and of the hub's client are none of Python's own.
+        # By name, because requests and the hub's client define their own classes of these names.
         if {cls.__name__ for cls in type(cause).__mro__} & {"ConnectionError", "LocalEntryNotFoundError"}:
-            return "the hub is out of reach, or not to be asked, and what was fetched before does not hold it"
+            return "the hub cannot be reached or is disabled, and the cache does not contain it"
         cause = cause.__cause__ or cause.__context__
     return first_line(error)
 
 
 def _explain_folder(cls: type, folder: Path, options: dict[str, Any]) -> None:
     index = folder / "model_index.json"
-    if not hasattr(cls, "config_name") and not hasattr(cls, "config_class"):  # an image processor: no weights
+    if not hasattr(cls, "config_name") and not hasattr(cls, "config_class"):  # an image processor, which has no weights
         return
     wanted = getattr(cls, "config_name", "config.json")
     if wanted == _SCHEDULER:
         _explain_scheduler(folder)
         return
     if wanted == index.name and not index.is_file():
-        raise UsageError(f"{folder} has no {wanted}; expected the folder of a whole pipeline, as saved by it")
+        raise UsageError(f"{folder} has no {wanted}; expected a folder that a pipeline saved")
     if wanted != index.name and index.is_file():
-        raise UsageError(f"{folder} is a whole pipeline; expected one model: name its folder there as subfolder")
-    # mindone loads the parts in no fixed order, so the part named first varied: explain() goes by the index.
+        raise UsageError(f"{folder} contains a whole pipeline; expected one model: pass its folder's name as subfolder")
+    # mindone loads components in no fixed order. explain() uses the order of the index, so its message does not vary.
     missing_weights.explain(folder, options.get("variant"), given=options)
 
 
@@ -177,9 +186,9 @@ def _explain_scheduler(folder: Path) -> None:
     if (folder / _SCHEDULER).is_file():
         read_json(folder / _SCHEDULER)
     elif (folder / "scheduler" / _SCHEDULER).is_file():
-        raise UsageError(f'{folder} is a whole pipeline; expected a scheduler: pass subfolder="scheduler"')
+        raise UsageError(f'{folder} contains a whole pipeline; expected a scheduler: pass subfolder="scheduler"')
     else:
-        raise UsageError(f"{folder} has no {_SCHEDULER}; expected a scheduler there: fetch it, or name another folder")
+        raise UsageError(f"{folder} has no {_SCHEDULER}; expected a scheduler: fetch the file, or pass another folder")
 
 
 of_pipelines = _checking(_load_pipeline, known_options.check_pipeline)

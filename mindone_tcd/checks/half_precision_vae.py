@@ -1,7 +1,8 @@
-"""float16 autoencoders that overflow: noticed, and run in float32.
+"""Detect float16 autoencoders that overflow, and run them in float32.
 
-SDXL's own autoencoder has activations beyond float16's 65504, and then every pixel, or every latent of a given image,
-is NaN: a black image. mindone guards against it only where the configuration says ``force_upcast``.
+The original SDXL autoencoder has activations above 65504, the maximum of float16. Every pixel, or every latent of an
+encoded image, is then NaN, and the image is black. mindone avoids this only if the configuration sets
+``force_upcast``.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ _OVERFLOWS = "_mindone_tcd_overflows_in_"
 
 
 def decoding(original: Callable) -> Callable:
-    """``AutoencoderKL.decode`` that falls back to float32, with a warning the first time.
+    """Wrap ``AutoencoderKL.decode``: if it overflows in float16, run it in float32, with a warning the first time.
 
-    It also warns of latents that are not finite before it begins.
+    The wrapper also warns if the latents are not finite before they are decoded.
     """
 
     @functools.wraps(original)
@@ -29,7 +30,7 @@ def decoding(original: Callable) -> Callable:
         if not _finite(z):
             warn_user(
                 "the latents are not finite (NaN or infinite) before the autoencoder decodes them, so the image will "
-                "be black: the UNet or the scheduler made them so, not the autoencoder; try float32, and look at the "
+                "be black: the cause is the UNet or the scheduler, not the autoencoder; try float32, and check the "
                 "weights, the LoRA scales and the scheduler's prediction_type",
             )
             return original(self, z, *args, **kwargs)
@@ -39,7 +40,10 @@ def decoding(original: Callable) -> Callable:
 
 
 def encoding(original: Callable) -> Callable:
-    """``AutoencoderKL.encode`` that falls back to float32, with a warning the first time."""
+    """Wrap ``AutoencoderKL.encode``: if it overflows in float16, run it in float32, with a warning the first time.
+
+    The moments of a float16 autoencoder stay float16.
+    """
 
     @functools.wraps(original)
     def encode(self: Any, x: ms.Tensor, *args: Any, **kwargs: Any) -> Any:
@@ -47,7 +51,7 @@ def encoding(original: Callable) -> Callable:
         moments = result[0]
         if self.dtype != ms.float16 or moments.dtype == ms.float16:
             return result
-        # Pipelines mix the latents with noise in float16 and hand both to the UNet as they are.
+        # Pipelines add float16 noise to the latents and pass the sum to the UNet without a conversion.
         moments = moments.astype(ms.float16)
         return (moments,) if isinstance(result, tuple) else type(result)(moments)
 
@@ -55,7 +59,10 @@ def encoding(original: Callable) -> Callable:
 
 
 def _or_upcast(vae: Any, method: Callable, values: ms.Tensor, args: tuple, kwargs: dict) -> Any:
-    """``method`` of a float16 autoencoder, in float32 once its result was not finite; of another one as it is."""
+    """Run ``method``, or, after its first result that is not finite, run it in float32 from then on.
+
+    An autoencoder of another dtype than float16 runs unchanged.
+    """
     if vae.dtype != ms.float16:
         return method(vae, values, *args, **kwargs)
     overflows = _OVERFLOWS + method.__name__
@@ -65,8 +72,8 @@ def _or_upcast(vae: Any, method: Callable, values: ms.Tensor, args: tuple, kwarg
             return result
         object.__setattr__(vae, overflows, True)
         warn_user(
-            f"the autoencoder overflows in float16 (black images): it {method.__name__}s in float32 from here on; "
-            "an autoencoder made for float16, such as madebyollin/sdxl-vae-fp16-fix, saves the memory and the time",
+            f"the autoencoder overflows in float16 (black images): it {method.__name__}s in float32 from now on; "
+            "to save memory and time, use an autoencoder made for float16, such as madebyollin/sdxl-vae-fp16-fix",
         )
     vae.to(ms.float32)
     try:
@@ -76,6 +83,6 @@ def _or_upcast(vae: Any, method: Callable, values: ms.Tensor, args: tuple, kwarg
 
 
 def _finite(values: ms.Tensor) -> bool:
-    if values.dtype == ms.bfloat16:  # which NumPy does not have
+    if values.dtype == ms.bfloat16:  # NumPy has no bfloat16
         values = values.astype(ms.float32)
     return bool(np.isfinite(values.asnumpy()).all())

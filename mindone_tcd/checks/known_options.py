@@ -1,4 +1,4 @@
-"""Reject unknown options of ``from_pretrained``, which mindone drops with only a log message.
+"""Reject unknown options of ``from_pretrained``, which mindone ignores with only a log message.
 
 The known options come from mindone itself: the names that its functions read from their keyword arguments, and the
 arguments of the class to build. If they cannot be determined, no option is rejected.

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import UsageError, some, warn_user
 
 _BUFFERS = re.compile(r"(?:^|\.)(?:position_ids|num_batches_tracked|pos_embed\.pe)$")
-"""Keys that torch writes to the file, but that the model here computes itself."""
+"""Keys that torch writes to the file, but whose values mindone's models compute."""
 
 _UNUSED = {"DPTForDepthEstimation": re.compile(r"neck\.fusion_stage\.layers\.0\.residual_layer1\.")}
 """Unused parameters, by class: the published DPT files have no residual in the first layer."""
@@ -27,7 +27,11 @@ WITHOUT_LORA = (
 
 
 def without_positions(keys: list[str] | None) -> list[str]:
-    """Return the keys that a motion module does not warn of: also ``pos_embed.pe``, which it computes itself."""
+    """Return the patterns of the keys of a file that a motion module ignores without a warning.
+
+    Args:
+        keys: mindone's patterns. If there are none, the result matches ``pos_embed.pe``, which the module computes.
+    """
     return keys or [r"pos_embed\.pe$"]
 
 

@@ -1,4 +1,7 @@
-"""Explain why a folder cannot be loaded: mindone's error names one file, this module what exists and what to pass."""
+"""Explain why a folder cannot be loaded.
+
+mindone's error names only one missing file. This module's errors say which weights exist and which option loads them.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ def explain(folder: Path, variant: str | None, given: Collection[str] = ()) -> N
         given: components of the pipeline that are not loaded from the folder.
 
     Raises:
-        UsageError: if weights are missing, of another variant, or damaged; the message says which, and what to do.
+        UsageError: if weights are missing, damaged or of another variant; the message names them and says what to do.
     """
     if not (folder / "model_index.json").is_file():
         _explain_part(folder, variant)
@@ -39,7 +42,7 @@ def explain(folder: Path, variant: str | None, given: Collection[str] = ()) -> N
         _explain_part(part, variant, fall_back=True)
 
 
-def check_what_is_there(folder: Path, named: str, given: Collection[str] = ()) -> None:
+def check_existing_files(folder: Path, named: str, given: Collection[str] = ()) -> None:
     """Check the files of a model's or a pipeline's folder before loading. Missing files are not reported here.
 
     Args:
@@ -52,14 +55,14 @@ def check_what_is_there(folder: Path, named: str, given: Collection[str] = ()) -
     """
     index = folder / "model_index.json"
     if not index.is_file():
-        model_parts.check_what_is_there(folder, named)
+        model_parts.check_existing_files(folder, named)
         return
     classes = read_json(index)
     for part in part_folders(folder, given):
-        model_parts.check_what_is_there(part, classes[part.name][1])
+        model_parts.check_existing_files(part, classes[part.name][1])
 
 
-def say_where(folder: Path, error: Exception) -> None:
+def raise_with_component(folder: Path, error: Exception) -> None:
     """Convert a library's error to a UsageError that names the folder and the component that was being loaded.
 
     Args:
@@ -83,7 +86,7 @@ def say_where(folder: Path, error: Exception) -> None:
 
 
 def _variants(folder: Path) -> set[str | None]:
-    """Return the variants of the weights in a model's folder; None stands for files without a variant."""
+    """Return the variants of the weights in a model's folder, with None for files without a variant."""
     matches = (WEIGHTS.fullmatch(path.name) for path in folder.glob("*.safetensors"))
     return {match["variant"] for match in matches if match}
 
@@ -104,7 +107,7 @@ def _explain_part(folder: Path, variant: str | None, fall_back: bool = False) ->
 
 def _refuse_adapter(folder: Path) -> None:
     if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
-        raise UsageError(f"{folder} holds an adapter and no model: it was saved with a LoRA loaded; {WITHOUT_LORA}")
+        raise UsageError(f"{folder} contains an adapter and no model: it was saved with a LoRA loaded; {WITHOUT_LORA}")
 
 
 def _refuse_variant(folder: Path, variant: str, found: set[str | None]) -> None:

@@ -1,6 +1,6 @@
-"""``save_pretrained`` with a LoRA in place: mindone, as diffusers, would write a folder that does not load again.
+"""Refuse ``save_pretrained`` while a LoRA is loaded: mindone, like diffusers, writes a folder that cannot be loaded.
 
-The UNet's keys then are those of the wrapped layers, and of a text encoder the adapter alone is written.
+For the UNet, mindone writes the keys of the wrapped layers. For a text encoder, it writes only the adapter.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..lora_layers import layers_of
 
 
 def checked(original: Callable) -> Callable:
-    """``save_pretrained`` of a pipeline or model that calls :func:`check` first."""
+    """Wrap ``save_pretrained`` of a pipeline or model so that it calls :func:`check` first."""
 
     @functools.wraps(original)
     def save_pretrained(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -25,20 +25,20 @@ def checked(original: Callable) -> Callable:
 
 
 def check(name: str, parts: Iterable[Any]) -> None:
-    """Make sure that no part has a LoRA in place, before anything is written.
+    """Check that no component has a loaded LoRA, before anything is written.
 
     Args:
-        name: of the class that is saved.
-        parts: of the pipeline; what is no model is passed over.
+        name: the name of the class that is saved.
+        parts: the components of the pipeline. Components that are not models are ignored.
 
     Raises:
-        UsageError: saying how to take the LoRA out, and how to keep what it does.
+        UsageError: if a LoRA is loaded; the message says how to unload it, and how to keep its effect.
     """
     layers = [layer for part in parts if hasattr(part, "cells_and_names") for layer in layers_of(part)]
     if not layers:
         return
     if any(layer.merged_adapters for layer in layers):
-        remedy = "call unload_lora_weights() first, which leaves what is fused in the weights"
+        remedy = "call unload_lora_weights() first, which keeps the fused weights"
     else:
         remedy = "call unload_lora_weights() first, or fuse_lora() and then unload_lora_weights() to keep its effect"
-    raise UsageError(f"{name} has a LoRA in place, and would be saved so that nothing can load it again; {remedy}")
+    raise UsageError(f"{name} has LoRA layers, and a folder saved with them cannot be loaded again; {remedy}")

@@ -1,4 +1,4 @@
-"""``mindone-tcd selftest``: this machine's images beside known ones."""
+"""``mindone-tcd selftest``: compare this machine's images with known ones."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from ..concurrency import one_at_a_time
 from ..cpu.switch import follow_device
 from ..errors import UsageError
 from ..patches import ENGINE
-from ..patches.pipeline_classes import watch
+from ..patches.pipeline_classes import patch_class
 from . import trajectory
 from .forms import FORMS
 from .graph import Part
@@ -97,7 +97,7 @@ def compile_pipeline(pipe: Any, *, form: str = "step", jit_level: str = "O0") ->
             "MINDONE_TCD_PATCHES, or call mindone_tcd.patches.install()"
         )
     follow_device()
-    watch(type(pipe))
+    patch_class(type(pipe))
     uncompile_pipeline(pipe)
     vars(pipe)[_COMPILED] = Compiled(pipe, form, jit_level)
     return pipe

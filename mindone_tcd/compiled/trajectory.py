@@ -95,7 +95,7 @@ class _Steps:
     ) -> tuple[ms.Tensor, ms.Tensor]:
         eta = {"eta": options["eta"]} if "eta" in options else {}
         table = self._scheduler.coefficients(**eta)
-        # A step without noise adds zeros. Otherwise it would need a graph of its own.
+        # A step without noise adds zeros. Otherwise it would need another graph.
         noises = [standard_normal(sample.shape, generator) if c else np.zeros(sample.shape) for *_, c in table]
         ((args, kwargs),) = self._unet.capture
         sample = self._denoise(sample, table, noises, args, kwargs)

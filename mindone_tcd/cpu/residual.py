@@ -9,7 +9,7 @@ from .convolution import without_bias
 
 
 def _activated(norm, x, shift):
-    """Return silu(norm(x + shift)); shift is (N, C), or a constant that stands for no shift."""
+    """Return silu(norm(x + shift)); shift is (N, C), or a constant that means no shift."""
     return native.group_norm(x, shift, norm.weight, norm.bias, native.settings(norm.num_groups, norm.eps, norm.eps))[0]
 
 

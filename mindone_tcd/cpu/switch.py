@@ -1,7 +1,7 @@
-"""Switching the CPU's kernels on and off: the group `cpu` of the patches, whose rows act while MindSpore is on a CPU.
+"""Enable and disable the CPU kernels: the patches of the group `cpu`, which apply while MindSpore runs on a CPU.
 
-mint functions are module attributes that mindone reads at call time, so replacing the attribute is enough, before or
-after mindone's import.
+mindone reads mint functions as module attributes at call time. Replacing the attribute is therefore sufficient, before
+or after mindone's import.
 """
 
 import functools
@@ -20,34 +20,36 @@ GROUP = CONDITION = "cpu"
 
 
 def device() -> str:
-    """What this process computes on, such as CPU or Ascend: the one place that asks."""
+    """Return MindSpore's device target, such as "CPU" or "Ascend". Only this function reads it."""
     return ms.get_context("device_target")
 
 
 def needed() -> bool:
-    """Whether this process computes on a CPU."""
+    """Return whether MindSpore runs on a CPU."""
     return device() == "CPU"
 
 
 @functools.cache
 def replacements() -> dict[str, Callable]:
-    """The name of each function of MindSpore that is replaced, below `mindspore`, and its replacement."""
+    """Return the replacement of each function, by the function's name in `mindspore`."""
     return {name: maker(Use(f"cpu.{path.replace('.', ':')}"))(None) for name, path in KERNELS.items()}
 
 
 def enabled() -> bool:
-    """Whether the replacements are in place."""
+    """Return whether the replacements are active."""
     return GROUP in ENGINE.groups() and ENGINE.holds(CONDITION)
 
 
 @one_at_a_time
 def enable() -> bool:
-    """Give MindSpore's CPU backend the kernels that mindone's models need; True when they are in place.
+    """Replace functions that MindSpore's CPU backend lacks or runs slowly by this package's kernels.
 
-    After `import mindone_tcd`, mindone's models call it. Other code can call it in any order relative to mindone's
-    import, as often as you like. On any other device it changes nothing and returns False. It also makes operations and
-    graphs run where they are called (`runtime.py`), which is faster on few cores; an error then appears where it
-    happens.
+    After `import mindone_tcd`, mindone's models call this function. Other code can call it before or after mindone's
+    import, and repeatedly. The function also makes operations and graphs run in the calling thread (`runtime.py`),
+    which is faster on few cores. An error then occurs at the line that causes it.
+
+    Returns:
+        True on a CPU. On another device, the function changes nothing and returns False.
     """
     if not needed():
         return False
@@ -60,7 +62,7 @@ def _switch_on() -> None:
     if not enabled():
         native.prepare()
         ENGINE.install([GROUP])
-        ENGINE.hold(CONDITION, True)
+        ENGINE.set_condition(CONDITION, True)
 
 
 @functools.cache
@@ -70,22 +72,25 @@ def _set_runtime() -> None:
 
 @one_at_a_time
 def disable() -> None:
-    """Restore every original, until `enable` is called. Compiled graphs keep their kernels, launches stay blocking."""
+    """Restore all original functions until the next call of `enable`.
+
+    Compiled graphs keep their kernels, and operations still run in the calling thread.
+    """
     ENGINE.remove([GROUP])
-    ENGINE.hold(CONDITION, False)
+    ENGINE.set_condition(CONDITION, False)
 
 
 def follow_device(importing: bool = False) -> None:
-    """Switch the kernels on if MindSpore computes on a CPU now, and off if it does not.
+    """Enable the kernels if MindSpore runs on a CPU now, and disable them if it does not.
 
     Args:
-        importing: whether this is part of an import. Then nothing is computed: that needs the lock of the process, and
-            the thread that holds it may be waiting for the same import.
+        importing: whether the call is part of an import. The function then runs no operation, because an operation
+            needs the process-wide lock, and the thread that holds the lock may be waiting for the same import.
     """
     if GROUP not in ENGINE.groups():
         return
     if not needed():
-        ENGINE.hold(CONDITION, False)
+        ENGINE.set_condition(CONDITION, False)
     elif importing:
         _switch_on()
     elif not enabled() or not _set_runtime.cache_info().currsize:
@@ -93,7 +98,7 @@ def follow_device(importing: bool = False) -> None:
 
 
 def after_module(run: Callable) -> Callable:
-    """Makes what runs a module of mindone's models and then looks at the device, which is often set by then."""
+    """Wrap the execution of a module of mindone's models: call :func:`follow_device` afterwards."""
 
     def run_and_follow(module):
         run(module)
@@ -103,7 +108,10 @@ def after_module(run: Callable) -> Callable:
 
 
 def before_model(original: Callable) -> Callable:
-    """Makes an `__init__` of a model or pipeline that looks at the device, which may have been set since the import."""
+    """Wrap `__init__` of a model or pipeline: call :func:`follow_device` first.
+
+    The device may have been set after the import.
+    """
 
     @functools.wraps(original)
     def __init__(self, *args, **kwargs):
@@ -114,7 +122,10 @@ def before_model(original: Callable) -> Callable:
 
 
 def before_loading(original: classmethod) -> classmethod:
-    """Makes a class method that looks at the device first: MindSpore reads a setting with the first operation."""
+    """Wrap a class method that loads or creates an object: call :func:`follow_device` first.
+
+    MindSpore reads a setting of `runtime.py` only once, at the first operation.
+    """
     function = original.__func__
 
     @functools.wraps(function)

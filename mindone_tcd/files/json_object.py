@@ -17,7 +17,7 @@ def read_json(path: Path) -> dict:
 
     Raises:
         UsageError: if the path is not a regular file, or the file cannot be read, is larger than 100 MB, or does not
-            hold a JSON object. The message names the file.
+            contain a JSON object. The message names the file.
     """
     again = "fetch or save the model again"
     try:
@@ -35,5 +35,5 @@ def read_json(path: Path) -> dict:
             raise
         raise UsageError(f"{path} cannot be read as JSON ({first_line(error)}); {again}") from error
     if not isinstance(value, dict):
-        raise UsageError(f"{path} should hold a JSON object, not a {type(value).__name__}; fetch or save it again")
+        raise UsageError(f"{path} must contain a JSON object, not a {type(value).__name__}; fetch or save it again")
     return value

@@ -55,7 +55,7 @@ def read_scheduler(path: Path) -> dict[str, Any]:
 
 
 def check_model(folder: Path, headers: Iterable[Header], named: str | None = None) -> None:
-    """Check that a model's configuration is valid, and does not ask for a larger model than its weights can fill.
+    """Check that a model's configuration is valid, and does not require a larger model than its weights can fill.
 
     Args:
         folder: the model's folder.
@@ -70,7 +70,7 @@ def check_model(folder: Path, headers: Iterable[Header], named: str | None = Non
     check_config(config, shapes_of(headers), kind, path)
 
 
-def check_what_is_there(folder: Path, named: str | None = None) -> None:
+def check_existing_files(folder: Path, named: str | None = None) -> None:
     """Check the files that a component's folder contains. Missing files are reported elsewhere.
 
     Args:

@@ -1,4 +1,4 @@
-"""Check that a configuration does not ask for a larger model than its weights can fill, before the model is built.
+"""Check that a configuration does not require a larger model than its weights can fill, before the model is built.
 
 Only values that are too large raise an error. A value that is too small costs no memory, and loading reports the keys
 that do not match.
@@ -34,7 +34,7 @@ def shapes_of(headers: Iterable[Header]) -> dict[str, tuple[int, ...]]:
 
 
 def check_config(config: Mapping[str, Any], shapes: Shapes, kind: str | None, where: object) -> None:
-    """Check that a configuration asks for no more and no larger layers than the weights have.
+    """Check that a configuration does not require more or larger layers than the weights have.
 
     Args:
         config: the model's configuration; :mod:`~mindone_tcd.files.config_fields` has checked the types of its fields.

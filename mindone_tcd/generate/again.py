@@ -71,7 +71,7 @@ def plan_again(
             raise KeyError("batch_seeds")
         if len(seeds) * record["width"] * record["height"] > MOST_BATCH_PIXELS:
             raise UsageError(
-                f"the record in {path} asks for {len(seeds)} images of {record['width']}x{record['height']} at once; "
+                f"the record in {path} requests {len(seeds)} images of {record['width']}x{record['height']} at once; "
                 f"at most {MOST_BATCH_PIXELS} pixels are possible"
             )
         method, dtype = record["method"], record["dtype"]

@@ -71,7 +71,7 @@ def load(
 def load_planned(
     model: Model, chosen: Recipe, dtype: str | None, form: str | None = None, record_paths: bool = False
 ) -> TextToImage:
-    """Load what :func:`~mindone_tcd.generate.plan.plan` has found; errors are those of :func:`load`."""
+    """Load the model and recipe from :func:`~mindone_tcd.generate.plan.plan`. The errors are those of :func:`load`."""
     require_mindspore()
     import mindspore as ms
     from mindone.diffusers import DiffusionPipeline

@@ -1,6 +1,6 @@
 """The record fields for the origin of a model and its LoRA: a name and a digest of the weights; paths on request.
 
-A path reveals the user's name and machine, so records contain no path unless the user asks for it.
+A path reveals the user's name and machine, so records contain no path unless the user requests it.
 """
 
 from __future__ import annotations
@@ -56,5 +56,5 @@ def _name(path: str) -> str:
 
 
 def _writable(path: str) -> str:
-    """A path whose bytes are no UTF-8, as a text that can be written."""
+    """Return a path as text that can be written to a file, even if its bytes are not UTF-8."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

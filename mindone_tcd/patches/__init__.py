@@ -1,16 +1,16 @@
-"""Everything that `import mindone_tcd` changes in other packages.
+"""The patches that `import mindone_tcd` applies to other packages.
 
-``table.py`` lists the changes as data, in the order in which they act. The rows have groups:
+``table.py`` lists the patches as data, in the order in which they apply. Each patch belongs to a group:
 
 - ``startup``: mindone, transformers, torch and scipy import less, for the whole process;
-- ``bug``: defects of mindone, one file each in ``bugs/``;
+- ``bug``: fixes for defects of mindone, one file each in ``bugs/``;
 - ``schedulers``: mindone finds our schedulers by name;
 - ``adapters``: our loaders of LoRA, IP-Adapter and motion adapter files;
 - ``checks``: checks of calls, models and files, before any long work;
-- ``cpu``: kernels, where MindSpore computes on a CPU.
+- ``cpu``: kernels that are used when MindSpore runs on a CPU.
 
-The environment variable ``MINDONE_TCD_PATCHES`` says what `import mindone_tcd` installs: ``off``, or a list of groups
-to keep, separated by commas.
+The environment variable ``MINDONE_TCD_PATCHES`` selects the groups that `import mindone_tcd` installs: ``off``, or a
+list of groups, separated by commas.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ ENGINE = Engine(PATCHES, version)
 
 
 def install(groups: Iterable[str] | None = None) -> None:
-    """Install patches: in modules that are loaded now, in each other module after its import.
+    """Install patches: in loaded modules immediately, in other modules after their import.
 
-    It imports neither MindSpore nor mindone, and it may be called again.
+    The function imports neither MindSpore nor mindone. Repeated calls are allowed.
 
     Args:
-        groups: which groups; by default those that ``MINDONE_TCD_PATCHES`` names, and all if it is not set.
+        groups: the groups to install; by default those in ``MINDONE_TCD_PATCHES``, or all if the variable is not set.
 
     Raises:
-        UsageError: for a group that does not exist.
+        UsageError: if a group does not exist.
     """
     if groups is None:
         groups = _from_environment()
@@ -49,16 +49,15 @@ def install(groups: Iterable[str] | None = None) -> None:
 
 
 def remove() -> None:
-    """Remove all patches: every attribute that was replaced is the original object again.
+    """Remove all patches: each replaced attribute is the original object again.
 
-    What patched code has done stays: models that were changed, and modules that the group ``startup`` has run in its
-    own way.
+    The effects of patched code remain: changed models, and modules that the group ``startup`` imported.
     """
     ENGINE.remove()
 
 
 def active() -> tuple[str, ...]:
-    """The names of the patches in force, in the order of the table."""
+    """Return the names of the active patches, in the order of the table."""
     return tuple(patch.name for patch in ENGINE.active())
 
 
@@ -77,4 +76,4 @@ def _check(groups: Iterable[str], source: str) -> None:
     unknown = [group for group in groups if group not in GROUPS]
     if unknown:
         off = "off, or " if source == VARIABLE else ""
-        raise UsageError(f"{source} has no group {unknown[0]!r}; expected {off}groups out of: {', '.join(GROUPS)}")
+        raise UsageError(f"{source} has no group {unknown[0]!r}; expected {off}groups from: {', '.join(GROUPS)}")

@@ -1,4 +1,4 @@
-"""The functions of MindSpore that are replaced on a CPU, and the kernels that replace them."""
+"""List the functions of MindSpore that are replaced on a CPU, and the kernels that replace them."""
 
 from __future__ import annotations
 
@@ -91,4 +91,4 @@ KERNELS: dict[str, str] = {
     "ops.tensor_method.tensor_repeat": "shape.repeat",
     "ops.tensor_method.tensor_roll": "shape.roll",
 }
-"""A name below `mindspore`, and the name of its replacement below `mindone_tcd.cpu`."""
+"""The replaced names in `mindspore`, and the names of their replacements in `mindone_tcd.cpu`."""

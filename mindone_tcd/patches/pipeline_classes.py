@@ -1,4 +1,4 @@
-"""Patches for the calls of pipeline classes, which are found while the program runs."""
+"""Patch the methods of pipeline classes, which are known only when the program creates a pipeline."""
 
 from __future__ import annotations
 
@@ -13,26 +13,30 @@ _COMPUTING = {
     *("unload_lora_weights", "enable_lora_hotswap", "set_ip_adapter_scale", "unload_ip_adapter"),
     *("load_textual_inversion", "unload_textual_inversion", "save_pretrained"),
 }
-"""Methods of pipelines beside the call that compute, or change or read weights. Our own loaders take the lock
-themselves."""
+"""Methods of pipelines, other than ``__call__``, that compute, or that change or read weights. They need the lock. Our
+loaders acquire it themselves."""
 
 
-def watching(original: Callable) -> Callable:
-    """``DiffusionPipeline.__init__`` that calls :func:`watch` for the class of each new pipeline.
+def patching_classes(original: Callable) -> Callable:
+    """Wrap ``DiffusionPipeline.__init__``: call :func:`patch_class` for the class of each new pipeline.
 
-    A class is not watched from its definition on: its module may not have run to its end then.
+    A class cannot be patched when it is defined, because its module may not be complete then.
     """
 
     @functools.wraps(original)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        watch(type(self))
+        patch_class(type(self))
         original(self, *args, **kwargs)
 
     return __init__
 
 
-def watch(cls: type) -> None:
-    """Check the calls of a pipeline class and its parents, and let one thread at a time compute in them."""
+def patch_class(cls: type) -> None:
+    """Patch the methods of a pipeline class and its parents.
+
+    ``__call__`` checks its arguments. Methods that compute, or that change or read weights, run in one thread at a
+    time.
+    """
     from mindone.diffusers.pipelines.pipeline_utils import DiffusionPipeline
 
     from . import ENGINE as engine

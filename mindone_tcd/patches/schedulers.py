@@ -1,8 +1,8 @@
-"""Our schedulers under the names by which mindone and its users look schedulers up.
+"""Make mindone return our schedulers when it or its users look up a scheduler by name.
 
-`mindone.diffusers` and `mindone.diffusers.schedulers` import a name when it is first asked for, and then keep it. Here
-the lookup gives our class and keeps nothing. A class of mindone that was looked up earlier is replaced. mindone's own
-classes stay in their modules, such as `mindone.diffusers.schedulers.scheduling_lcm`.
+`mindone.diffusers` and `mindone.diffusers.schedulers` import a name at its first lookup and store it as an attribute.
+The patched lookup returns our class and stores nothing. If mindone has already stored its class, ours replaces it.
+mindone's classes stay available in their modules, such as `mindone.diffusers.schedulers.scheduling_lcm`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PACKAGES = ("mindone.diffusers", "mindone.diffusers.schedulers")
 
 
 def finding_ours(original: Callable) -> Callable:
-    """`_LazyModule.__getattr__` that gives our schedulers."""
+    """Wrap `_LazyModule.__getattr__`: return our schedulers for their names."""
 
     @functools.wraps(original)
     def __getattr__(self: Any, name: str) -> Any:
@@ -29,12 +29,12 @@ def finding_ours(original: Callable) -> Callable:
 
 
 def _instead(name: str) -> Callable[[Any], Any]:
-    # Importing our class here, where the package has not looked the name up yet, could be a circular import.
+    # If mindone has not looked up the name yet, importing our class here could be a circular import.
     return lambda original: MISSING if original is MISSING else _ours(name)
 
 
 def _ours(name: str) -> type | None:
-    """The scheduler of that name that a method has."""
+    """Return our scheduler class of that name, or None."""
     return next((method.scheduler_class() for method in METHODS.values() if method.scheduler_name == name), None)
 
 

@@ -1,4 +1,4 @@
-"""Patches other packages at runtime, in memory, and undoes it; the rows are in :mod:`mindone_tcd.patches`."""
+"""Patch other packages at runtime, in memory, and undo it. The table of patches is in :mod:`mindone_tcd.patches`."""
 
 from .engine import MISSING, Engine
 from .patch import Patch, PatchError, PatchWarning, Use

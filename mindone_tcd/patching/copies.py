@@ -1,4 +1,4 @@
-"""Names that modules took from other modules with ``from … import``."""
+"""Replace objects that modules imported from patched modules with ``from … import``."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Iterable
 from types import ModuleType
 
 PREFIXES = ("mindone.", "mindspore.mint", "__main__")
-"""Modules whose copies are exchanged: those of the patched packages, and the user's script."""
+"""Beginnings of the names of the modules to update: the patched packages, and the user's script."""
 
 
 def exchange_copies(changes: Iterable[tuple[str, object, object]], prefixes: tuple[str, ...] = PREFIXES) -> None:
-    """Replace functions and classes that loaded modules hold under names of their own.
+    """Replace functions and classes in all loaded modules that imported them.
 
-    A class stays in the module that defines it.
+    A class is not replaced in the module that defines it.
 
     Args:
-        changes: attribute, old and new object. Where an old object has several new ones, a module gets the one whose
-            attribute has the module's own name for it, or else the first.
-        prefixes: beginnings of the names of the modules.
+        changes: triples of the attribute's name, the old and the new object. If one old object has several new objects,
+            a module gets the one whose attribute has the same name as in the module, or else the first one.
+        prefixes: beginnings of the names of the modules to update.
     """
     found: dict[int, list[tuple[str, object, object]]] = {}
     for change in changes:

@@ -1,8 +1,8 @@
-"""The engine that applies rows of a table to modules that are loaded, or once they are, and undoes all of it.
+"""The engine applies patches from a table to loaded modules and to later imports, and can undo them.
 
-For each attribute that is replaced it keeps the original and the rows that act on it. The value in force is always the
-original passed through the makers of the active rows, in the order of the table. So the order does not depend on which
-module was imported first, or on which group was switched on first.
+For each replaced attribute, the engine stores the original and the rows (patches) that target the attribute. The
+current value is always the original passed through the makers of the active rows, in the order of the table. The
+result therefore does not depend on the order in which modules are imported and groups are installed.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from .copies import exchange_copies
 from .patch import Patch, PatchError, PatchWarning, Spec, Use, maker
 
 MISSING = object()
-"""In place of an original: the owner has no such attribute of its own. From a maker: remove the attribute."""
+"""As an original: the owner itself has no such attribute. As a maker's result: the attribute is removed."""
 
 
 class Site:
-    """One attribute that rows act on.
+    """An attribute that rows of the table target.
 
     Attributes:
-        owner: the module or class that has it.
-        attribute: its name.
-        original: the owner's own raw entry, or MISSING.
-        makers: by the row's place in the table, the function from the value before it to the value after it.
+        owner: the module or class that has the attribute.
+        attribute: the attribute's name.
+        original: the raw entry in the owner's ``__dict__`` before patching, or MISSING.
+        makers: for the index of each row in the table, the function from the previous value to the row's value.
     """
 
     def __init__(self, owner: Any, attribute: str) -> None:
@@ -40,15 +40,23 @@ class Site:
         self._parents: Any = None
 
     def current(self) -> Any:
-        """The owner's own raw entry now, or MISSING."""
+        """Return the current raw entry in the owner's ``__dict__``, or MISSING."""
         return vars(self.owner).get(self.attribute, MISSING)
 
     def absent(self) -> bool:
-        """Whether there is nothing to replace; a module with a class of its own may find names when asked."""
+        """Return whether the attribute does not exist.
+
+        A module whose class is not ModuleType may compute its attributes, so its attributes count as existing.
+        """
         return self._start() is MISSING and (isinstance(self.owner, type) or type(self.owner) is ModuleType)
 
     def value(self, active: Callable[[int], bool], report: Callable[[int, Site, PatchError], None]) -> Any:
-        """What the attribute should be, with these rows active."""
+        """Return the value that the attribute must have.
+
+        Args:
+            active: tells whether the row of an index is active.
+            report: called if a maker raises PatchError; the row is then skipped.
+        """
         first = self._start()
         value = first
         for row in sorted(self.makers):
@@ -56,8 +64,8 @@ class Site:
                 value = self._after(row, value, report)
         return self.original if value is first else value
 
-    def put(self, value: Any) -> None:
-        """Give the attribute a value, or remove it."""
+    def assign(self, value: Any) -> None:
+        """Set the attribute, or remove it if the value is MISSING."""
         if value is not MISSING:
             setattr(self.owner, self.attribute, value)
         elif self.current() is not MISSING:
@@ -71,7 +79,7 @@ class Site:
         return self._parents
 
     def _after(self, row: int, before: Any, report: Callable[[int, Site, PatchError], None]) -> Any:
-        """What a row makes of a value; made once for each value, so that switching back gives the same object."""
+        """Return a row's value for the previous value. The cache ensures that a row always returns the same object."""
         key = row, id(before)
         if key not in self._made:
             try:
@@ -79,12 +87,12 @@ class Site:
             except PatchError as error:
                 report(row, self, error)
                 after = before
-            self._made[key] = before, after  # with the value before, so that its id is not used again
+            self._made[key] = before, after  # keeps a reference to before, so that no other object gets its id
         return self._made[key][1]
 
 
 def _inherited(owner: type, attribute: str) -> Any:
-    """A raw entry that looks the attribute up in the parents when it is called, so that patches of theirs act too."""
+    """Return a raw entry that looks up the attribute in the parents when it is called, so that their patches apply."""
     for parent in owner.__mro__[1:]:
         if attribute in vars(parent):
             break
@@ -94,7 +102,7 @@ def _inherited(owner: type, attribute: str) -> Any:
     function = raw.__func__ if isinstance(raw, classmethod) else raw
     if isinstance(raw, staticmethod) or not callable(function):
         return raw
-    # A slot such as object.__init__ has no __module__, which functools.wraps passes over.
+    # functools.wraps ignores that a slot, such as object.__init__, has no __module__.
 
     @functools.wraps(function)
     def of_parent(self_or_cls: Any, *args: Any, **kwargs: Any) -> Any:
@@ -104,7 +112,11 @@ def _inherited(owner: type, attribute: str) -> Any:
 
 
 def owner_of(root: Any, path: str) -> tuple[Any, str]:
-    """The object that holds the last attribute of a dotted path, and that attribute's name."""
+    """Return the owner of the last attribute in a dotted path, and that attribute's name.
+
+    Raises:
+        AttributeError: if an owner on the path does not exist.
+    """
     *parents, attribute = path.split(".")
     for parent in parents:
         root = getattr(root, parent)
@@ -115,8 +127,11 @@ class Engine:
     """Applies the rows of a table, as a finder on ``sys.meta_path``.
 
     Args:
-        patches: the table. Where rows share a target, the later one gets what the earlier one made.
-        version: gives the installed version of a package, or None.
+        patches: the table. If rows share a target, the later row gets the result of the earlier one.
+        version: returns the installed version of a package, or None.
+
+    Raises:
+        ValueError: if two patches have the same name.
     """
 
     def __init__(self, patches: Sequence[Patch], version: Callable[[str], str | None] = lambda package: None) -> None:
@@ -137,25 +152,30 @@ class Engine:
         self._running: set[str] = set()
         self._lock = threading.RLock()
 
-    # Switching.
+    # Installing and removing.
 
     def install(self, groups: Iterable[str]) -> None:
-        """Switch groups on: in the modules that are loaded now, in each of the others once it has run."""
+        """Install groups: in loaded modules immediately, in each other module after it has run."""
         self._groups.update(groups)
         if self._groups and self not in sys.meta_path:
             sys.meta_path.insert(0, self)
         self._apply(self._loaded())
 
     def remove(self, groups: Iterable[str] | None = None) -> None:
-        """Switch groups off, by default all; what no active row acts on is the original object again."""
+        """Remove groups, by default all. An attribute that no active row targets is the original object again."""
         self._groups.difference_update(self.groups() if groups is None else groups)
         if not self._groups and self in sys.meta_path:
             sys.meta_path.remove(self)
         with self._lock:
             self._refresh(list(self._sites.values()))
 
-    def hold(self, condition: str, holds: bool) -> None:
-        """Say whether a condition holds; rows that need it are applied or undone."""
+    def set_condition(self, condition: str, holds: bool) -> None:
+        """Set whether a condition holds, and apply or undo the rows that depend on it.
+
+        Args:
+            condition: the condition's name, as in :attr:`Patch.condition`.
+            holds: whether it holds.
+        """
         if (condition in self._held) is holds:
             return
         (self._held.add if holds else self._held.discard)(condition)
@@ -165,37 +185,40 @@ class Engine:
             with self._lock:
                 self._refresh(list(self._sites.values()))
 
-    # Questions.
+    # Queries.
 
     def groups(self) -> tuple[str, ...]:
-        """The groups that are switched on, in the order of the table."""
+        """Return the installed groups, in the order of the table."""
         return tuple(group for group in dict.fromkeys(patch.group for patch in self.patches) if group in self._groups)
 
     def holds(self, condition: str) -> bool:
-        """Whether a condition holds."""
+        """Return whether a condition holds."""
         return condition in self._held
 
     def active(self) -> tuple[Patch, ...]:
-        """The rows that are in force, in their modules or as soon as those are imported."""
+        """Return the active rows: those of installed groups whose versions and condition match.
+
+        An active row may still wait for the import of its modules.
+        """
         return tuple(patch for row, patch in enumerate(self.patches) if self._active(row))
 
     def is_active(self, name: str) -> bool:
-        """Whether the row of this name is in force."""
+        """Return whether the row of this name is active."""
         return self._active(self._rows[name])
 
     def sites(self) -> tuple[Site, ...]:
-        """The attributes that are replaced now."""
+        """Return the attributes that active rows target in loaded modules."""
         return tuple(self._sites.values())
 
-    # Targets that are found while the program runs.
+    # Targets that are known only at run time.
 
     def extend(self, owner: Any, attribute: str, name: str) -> None:
-        """Let a row act on one more attribute; nothing happens if it does already, or is not in force.
+        """Add a target to a row. Nothing happens if the row already has this target, or is not active.
 
         Args:
             owner: the class or module.
-            attribute: of it.
-            name: of the row, which has ``later``.
+            attribute: the name of its attribute.
+            name: the name of the row, which must define ``later``.
         """
         row = self._rows[name]
         site = self._sites.get((id(owner), attribute))
@@ -210,7 +233,7 @@ class Engine:
     # The finder.
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """Let the finders after this one find a module, and apply its rows once it has run."""
+        """Find a module with the finders after this one, and apply its rows after it has run."""
         if name not in self._targets:
             return None
         for finder in sys.meta_path[sys.meta_path.index(self) + 1 :]:
@@ -237,7 +260,7 @@ class Engine:
         return spec
 
     def invalidate_caches(self) -> None:
-        """Part of the interface of finders: this one has no cache of files."""
+        """Do nothing: the interface of finders requires this method, but this finder has no cache."""
 
     def _run(self, name: str, run: Callable[[Any], None]) -> Callable[[Any], None]:
         for row, path, spec in self._targets[name]:
@@ -254,11 +277,11 @@ class Engine:
         return self._fits[row]
 
     def _loaded(self) -> list[str]:
-        """The modules with targets that have run; one that is running gets its rows afterwards."""
+        """Return the modules with targets that have run. A module that is running gets its rows afterwards."""
         return [name for name in self._targets if name in sys.modules and name not in self._running]
 
     def _apply(self, modules: Iterable[str]) -> None:
-        """Let the active rows act on what they name in loaded modules."""
+        """Apply the active rows to their targets in loaded modules."""
         rows = [
             (row, name, path, maker(spec), isinstance(spec, Use))
             for name in modules
@@ -287,13 +310,13 @@ class Engine:
         return self._sites.setdefault((id(owner), attribute), Site(owner, attribute))
 
     def _refresh(self, sites: Sequence[Site]) -> None:
-        """Give each attribute the value that it should have, and forget those on which no active row acts."""
+        """Update the value of each attribute, and remove the sites that no active row targets."""
         changes = []
         for site in sites:
             old = site.current()
             new = site.value(self._active, lambda row, site, error: self._report(row, _shown(site), error))
             if new is not old:
-                site.put(new)
+                site.assign(new)
                 if not isinstance(site.owner, type) and new is not MISSING and old is not MISSING:
                     changes.append((site.attribute, old, new))
             if not any(map(self._active, site.makers)):
@@ -302,7 +325,7 @@ class Engine:
 
     def _report(self, row: int, target: str, error: Exception) -> None:
         warn_user(
-            f"the patch {self.patches[row].name!r} does not fit {target}, which stays as it is: {error}",
+            f"the patch {self.patches[row].name!r} does not fit {target} and is skipped: {error}",
             PatchWarning,
         )
 

@@ -1,4 +1,4 @@
-"""A patch as data: what it changes, which function makes the replacement, and the versions that it is for."""
+"""A patch as data: its targets, the functions that make the replacements, and the versions that it supports."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ _PACKAGE = __package__.partition(".")[0]
 
 
 class PatchError(RuntimeError):
-    """A patch does not fit the installed code: a name is gone, or a source rewrite matches nothing."""
+    """A patch does not fit the installed code: a name does not exist, or a source rewrite has no match."""
 
 
 class PatchWarning(UsageWarning):
-    """A patch that does not fit the installed code was left out."""
+    """A patch does not fit the installed code and is skipped."""
 
 
 @dataclass(frozen=True)
 class Use:
-    """A replacement that does not depend on the original, which need not exist.
+    """A replacement that does not use the original. The original need not exist.
 
     Attributes:
-        path: ``"module:name"`` of the replacement, below this package.
+        path: ``"module:name"`` of the replacement, relative to this package.
     """
 
     path: str
 
 
 Spec = str | Use | Callable[[Any], Any]
-"""How a row names what makes a replacement: ``"module:function"`` below this package, which is imported when the patch
-is applied; :class:`Use`; or the function itself."""
+"""How a row specifies a maker, the function that makes a replacement: ``"module:function"`` relative to this package,
+which is imported when the patch applies; :class:`Use`; or the function itself."""
 
 
 @dataclass(frozen=True)
@@ -41,20 +41,21 @@ class Patch:
     """One row of the table of patches.
 
     Attributes:
-        name: unique in the table.
-        group: what it is switched on and off with.
-        purpose: what it is for, in a few words.
-        targets: what is replaced, and what makes the replacement. A key is ``"module:attribute"``, where dots in the
-            attribute lead into classes and modules: the maker takes the original and returns the replacement. Or it is
-            ``"module"``: the maker takes the function that runs the module's file and returns another one, and a module
-            that is loaded stays as it is. The original is the raw entry, such as a classmethod object; where a class
-            inherits the attribute, it is a function or classmethod that calls the parent's.
-        later: what makes the replacement for targets that are found while the program runs (:meth:`Engine.extend`).
-        versions: of each package for which the patch is meant; a package that is not listed may have any version.
-        condition: the name of a condition that has to hold (:meth:`Engine.hold`); none by default.
-        where: of a defect of mindone, the file and function.
-        defect: what is broken there.
-        met: how a user meets it.
+        name: the patch's name, unique in the table.
+        group: the group with which the patch is installed and removed.
+        purpose: the purpose in a few words.
+        targets: a maker for each target. A key ``"module:attribute"`` is an attribute, where dots in the attribute
+            lead into classes and modules: the maker takes the original and returns the replacement. A key ``"module"``
+            is the execution of a module's file: the maker takes the function that runs the file and returns another
+            one; a module that is already loaded does not change. The original is the raw entry, such as a classmethod
+            object. If a class inherits the attribute, the original is a function or classmethod that calls the
+            parent's.
+        later: the maker for targets that are known only at run time (:meth:`Engine.extend`).
+        versions: the supported versions of each package; packages that are not listed may have any version.
+        condition: the name of a condition that must hold (:meth:`Engine.set_condition`); none by default.
+        where: for a defect of mindone, the file and function.
+        defect: for a defect of mindone, what is wrong.
+        met: for a defect of mindone, its effect on a user.
     """
 
     name: str
@@ -69,17 +70,17 @@ class Patch:
     met: str = ""
 
     def fits(self, version: Callable[[str], str | None]) -> bool:
-        """Whether it is meant for the installed packages.
+        """Return whether the patch supports the installed versions.
 
         Args:
-            version: gives the version of a package, None if it is not installed.
+            version: returns the installed version of a package, or None.
         """
         # The part after "+" names a local build of the same version.
         return all((version(name) or "").partition("+")[0] in known for name, known in self.versions.items())
 
 
 def maker(spec: Spec) -> Callable[[Any], Any]:
-    """The function from the original to the replacement that a row names; it imports the function's module."""
+    """Return the function from an original to its replacement; import its module if a row specifies it by name."""
     if isinstance(spec, Use):
         replacement = _named(spec.path)
         return lambda original: replacement

@@ -1,7 +1,7 @@
-"""Functions made from source text at runtime, in files of their own.
+"""Create functions from source text at run time, each in a file.
 
-Graph mode reads a function's source from its file, and writes the file's path into the graphs that it keeps. So source
-that exists only in memory does not work there.
+Graph mode reads a function's source from its file, and writes the file's path into the graphs that it stores. Source
+that exists only in memory does not work in graph mode.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ _numbers = itertools.count()
 
 
 def rewrite(function: Callable, pattern: str, replacement: str, purpose: str) -> Callable:
-    """A copy of ``function`` made from its source, with ``replacement`` for every match of a regular expression.
+    """Return a copy of a function in whose source every match of a regular expression is replaced.
 
-    This is for functions of hundreds of lines in which one expression is wrong. Decorators of ``function`` act on the
-    copy, too. In a method, ``super()`` becomes ``super(Class, self)``, because the copy is made outside the class.
+    This suits functions of hundreds of lines in which one expression is wrong. Decorators of the function also apply to
+    the copy. In a method, ``super()`` becomes ``super(Class, self)``, because the copy is created outside the class.
 
     Args:
-        function: with its source in a file.
-        pattern: the regular expression; ``^`` and ``$`` match the whole source only.
-        replacement: as in `re.sub`.
+        function: the function. Its source must be in a file.
+        pattern: the regular expression; ``^`` and ``$`` match only the start and the end of the whole source.
+        replacement: the replacement, as in `re.sub`.
         purpose: part of the name of the copy's file, which tracebacks show.
 
     Raises:
         PatchError: if nothing matches, or if ``function`` is a wrapper of this package, for which Python would return
-            the source of the function inside.
+            the source of the wrapped function.
     """
     if Path(function.__code__.co_filename).is_relative_to(_PACKAGE):
         raise PatchError(f"{function.__qualname__} is a wrapper; the row that rewrites it comes first in the table")
@@ -51,12 +51,12 @@ def rewrite(function: Callable, pattern: str, replacement: str, purpose: str) ->
 
 
 def function_from(source: str, name: str, names: dict[str, Any], title: str) -> Callable:
-    """The function ``name`` that ``source`` defines.
+    """Return the function that a source text defines.
 
     Args:
-        source: text of a module.
-        name: what it defines.
-        names: the globals that it sees; none is added to them.
+        source: the text of a module.
+        name: the function's name.
+        names: the globals of the source; they do not change.
         title: the name of the file, which tracebacks show.
     """
     file = _folder() / f"{re.sub(r'[^A-Za-z0-9]+', '_', title)}_{next(_numbers)}.py"

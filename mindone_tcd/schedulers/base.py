@@ -376,8 +376,10 @@ class FewStepScheduler(SchedulerMixin, ConfigMixin):
 
 
 def _other_kind(config: dict) -> str | None:
-    """Name the scheduler without betas that a configuration is of. A configuration that was never saved has no class
-    name, so its keys decide."""
+    """Return the scheduler of a configuration if it has no betas, else None.
+
+    A configuration that was never saved has no class name, so its keys decide.
+    """
     name = config.get("_class_name")
     if isinstance(name, str):
         return name if name.startswith("FlowMatch") or "EDM" in name else None
@@ -413,6 +415,4 @@ def _host_noise(noise: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 @functools.cache
 def _warn_once(scheduler: str, option: str, value: str, remedy: str) -> None:
-    logger.warning(
-        "%s has no use for %s=%s and ignores it; you may want instead: %s.", scheduler, option, value, remedy
-    )
+    logger.warning("%s does not use %s=%s and ignores it; you may want instead: %s.", scheduler, option, value, remedy)

@@ -1,6 +1,6 @@
-"""The registry of methods: one row says which scheduler, defaults and LoRAs belong together.
+"""The registry of methods: each row contains a scheduler, its defaults and its LoRAs.
 
-Importing this module imports neither MindSpore nor mindone. Schedulers load when they are first asked for.
+Importing this module imports neither MindSpore nor mindone. A scheduler's module is imported at its first use.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Method:
         if not isinstance(self.scheduler, type) and not (
             isinstance(self.scheduler, str) and _CLASS_PATH.fullmatch(self.scheduler)
         ):
-            self._refuse("scheduler", "a subclass of FewStepScheduler, or its place as 'module:Class'")
+            self._refuse("scheduler", "a subclass of FewStepScheduler, or its path as 'module:Class'")
         if self.eta is not None and not (is_real(self.eta) and 0 <= self.eta <= 1):
             self._refuse("eta", "None or a number within [0, 1]")
         for name in ("max_steps", "steps"):
@@ -183,7 +183,11 @@ def register_method(method: Method) -> None:
 
 
 def _check_name(scheduler: type[FewStepScheduler]) -> None:
-    """Saved pipelines name the class alone, so it must not be one of mindone's."""
+    """Check that mindone has no scheduler of this name, because saved pipelines store only the name of the class.
+
+    Raises:
+        UsageError: if it has one.
+    """
     import mindone.diffusers
 
     from .base import FewStepScheduler
@@ -191,5 +195,5 @@ def _check_name(scheduler: type[FewStepScheduler]) -> None:
     present = getattr(mindone.diffusers, scheduler.__name__, scheduler)
     if not isinstance(present, type) or not issubclass(present, FewStepScheduler):
         raise UsageError(
-            f"mindone.diffusers has a {scheduler.__name__} of its own; give your scheduler's class another name"
+            f"mindone.diffusers already has a {scheduler.__name__}; give your scheduler's class another name"
         )

@@ -1,4 +1,4 @@
-"""The noise schedule: how much signal and how much noise a sample holds at each training timestep.
+"""The noise schedule: the amounts of signal and noise in a sample at each training timestep.
 
     x_t = √ᾱ_t · x_0 + √(1-ᾱ_t) · ε,        ᾱ_t = Π_{i≤t} (1 - β_i)
 

@@ -13,12 +13,17 @@ COLOUR_JITTER = 0.025
 
 
 def distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return the signed distance (approximate, negative inside) to a shape of radius about 1 around the origin, y down.
+    """Return the approximate signed distance to a shape of radius about 1 around the origin, in radii.
+
+    The distance is negative inside the shape.
 
     Args:
         shape: a name in ``SHAPES``.
         x: horizontal coordinates in radii.
-        y: vertical coordinates in radii, broadcast with ``x``.
+        y: vertical coordinates in radii, downward, broadcast with ``x``.
+
+    Raises:
+        ValueError: if the shape is unknown.
     """
     rho = np.sqrt(x * x + y * y)
     if shape == "circle":
@@ -50,7 +55,7 @@ def distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _heart(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    # Two circles of radius √2/4 around (±1/4, 3/4), connected to the tip at the origin by lines at 45 degrees.
+    # Two circles of radius √2/4 around (±1/4, 3/4). Lines at 45 degrees connect them to the tip at the origin.
     lobe = np.sqrt((x - 0.25) ** 2 + (y - 0.75) ** 2) - math.sqrt(2) / 4
     along = np.maximum(x + y, 0) / 2
     edge = np.minimum(x**2 + (y - 1) ** 2, (x - along) ** 2 + (y - along) ** 2)
@@ -59,7 +64,20 @@ def _heart(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def coverage(shape: str, x: float, y: float, radius: float, size: int) -> np.ndarray:
-    """Return how much of each pixel of a ``size`` × ``size`` image the shape covers: float32 in [0, 1]."""
+    """Return the fraction of each pixel that a shape covers.
+
+    Args:
+        shape: a name in ``SHAPES``.
+        x, y: the shape's center, in half images from the image's center, y downward.
+        radius: the shape's radius in half images.
+        size: the image's width and height in pixels.
+
+    Returns:
+        float32 of shape (size, size), in [0, 1].
+
+    Raises:
+        ValueError: if the shape is unknown.
+    """
     grid = ((np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1).astype(np.float32)
     scaled = distance(shape, (grid[None, :] - x) / radius, (grid[:, None] - y) / radius)
     return np.clip(0.5 - scaled * (radius * size / 2), 0, 1).astype(np.float32)
@@ -70,11 +88,11 @@ def draw(scene: Scene, size: int = 128, rng: np.random.Generator | None = None) 
 
     Args:
         scene: the scene.
-        size: width and height in pixels.
-        rng: if given, each color varies a little around its name's value.
+        size: the image's width and height in pixels.
+        rng: if given, each color varies around its name's value, with the standard deviation ``COLOUR_JITTER``.
 
     Returns:
-        float32 of shape (size, size, 3), values in [0, 1].
+        float32 RGB image of shape (size, size, 3), in [0, 1].
     """
 
     def tint(name: str) -> np.ndarray:

@@ -2,10 +2,11 @@
 
 The judge takes the background color from the image's border and segments the regions that differ from it. It compares
 each region with a rendering of each of the nine shapes. The region gets the name of the shape with the best overlap, or
-no name below ``MIN_OVERLAP``. So a smeared or broken shape gets no name, whereas a classifier would have to choose one.
+no name if that overlap is below ``MIN_OVERLAP``. A smeared or broken shape therefore gets no name, whereas a classifier
+would choose one.
 
-:attr:`Verdict.right` is lax: a shape with an overlap of 0.8 still looks wrong to a person. :attr:`Verdict.clean` needs
-an overlap of 0.9, no ghosts, fills of one color and round circles.
+:attr:`Verdict.right` is lenient: a shape with an overlap of 0.8 still looks wrong to a person. :attr:`Verdict.clean`
+requires an overlap of 0.9, no ghosts, fills of one color and round circles.
 """
 
 from __future__ import annotations
@@ -127,7 +128,14 @@ class Verdict:
         return self.right_at(MIN_OVERLAP)
 
     def right_at(self, threshold: float) -> bool:
-        """Return the same as :attr:`right` for another minimum overlap, in (0, 1]."""
+        """Return the same as :attr:`right` for another minimum overlap.
+
+        Args:
+            threshold: the minimum intersection over union, in (0, 1].
+
+        Raises:
+            ValueError: if the threshold is not in (0, 1].
+        """
         if not 0 < threshold <= 1:
             raise ValueError(f"threshold is {threshold}; expected a minimum overlap above 0 and at most 1")
         return self.overlap >= threshold and self.colour and self.background and self.relation is not False
@@ -146,7 +154,7 @@ class Verdict:
 
 @lru_cache(maxsize=1)
 def _proportions() -> dict[str, tuple[float, float, float]]:
-    """Return, for each shape of radius 1, its area and the center of its area."""
+    """Return the area and the centroid (area, x, y) of each shape with radius 1."""
     y, x = np.mgrid[-1.2:1.2:401j, -1.2:1.2:401j]
     cell = (2.4 / 400) ** 2
     out = {}
@@ -173,7 +181,7 @@ def _overlap(mask: np.ndarray, shape: str, x: float, y: float, radius: float) ->
 
 
 _DIRECTIONS = ((1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1))
-"""Where a fit tries to move x, y and the radius."""
+"""The steps that a fit tries for x, y and the radius."""
 
 
 def _moved(place: tuple[float, ...], direction: tuple[int, ...], step: float) -> tuple[float, ...]:
@@ -200,7 +208,13 @@ def _fit(mask: np.ndarray, shape: str) -> tuple[float, float, float, float]:
 
 @dataclass(frozen=True)
 class _CutOut:
-    """A thing: the region that differs from the background, the part that differs by half its color, and that level."""
+    """A segmented thing.
+
+    Attributes:
+        region: (H, H) bool, the pixels that differ from the background.
+        mask: (H, H) bool, the pixels of the region whose distance to the background exceeds ``level``.
+        level: half the median distance of the region's pixels to the background, in RGB.
+    """
 
     region: np.ndarray
     mask: np.ndarray
@@ -219,7 +233,7 @@ def _cut_out(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[_CutOut]]:
         if areas[k] < MIN_AREA * away.size:
             break
         region = labels == k + 1
-        # The outline is where the color is half background.
+        # On the outline, the color is the mean of the fill and the background.
         level = 0.5 * float(np.median(away[region]))
         found.append(_CutOut(region, region & (away > level), level))
     return ground, away, found
@@ -292,7 +306,7 @@ def _circularity(values: np.ndarray, level: float, x: float, y: float, radius: f
 def _roundness(away: np.ndarray, cut: _CutOut) -> float:
     rows, columns = np.nonzero(cut.mask)
     radius = float(np.sqrt(len(rows) / np.pi))
-    # Excludes other things and the hole of a ring.
+    # Exclude other things and the hole of a ring.
     own = np.where(ndimage.binary_dilation(cut.region, iterations=2), away, 0)
     found = _circularity(own, cut.level, columns.mean(), rows.mean(), radius)
     return found / _drawn_circularity(round(radius, 1))
@@ -308,10 +322,13 @@ def _drawn_circularity(radius: float) -> float:
 
 
 def read(image: np.ndarray) -> Reading:
-    """Detect what an image shows.
+    """Detect the background and the things in an image.
 
     Args:
-        image: (H, H, 3), values in [0, 1].
+        image: (H, H, 3), floats in [0, 1].
+
+    Raises:
+        ValueError: if the image has another shape.
     """
     return _read(_square(image))[0]
 
@@ -358,17 +375,25 @@ def _position_name(thing: Found) -> str:
 
 
 def judge(image: np.ndarray, scene: Scene) -> Verdict:
-    """Compare an image with the scene that its caption describes. Only positions that the caption names count.
+    """Compare an image with the scene that its caption describes. Positions that the caption does not name are ignored.
 
     Args:
-        image: (H, H, 3), values in [0, 1].
+        image: (H, H, 3), floats in [0, 1].
         scene: the expected scene, for example from :func:`~mindone_tcd.shapes.grammar.parse`.
+
+    Raises:
+        ValueError: if the image has another shape.
     """
     return verdict_of(read(image), scene)
 
 
 def verdict_of(seen: Reading, scene: Scene) -> Verdict:
-    """Return the verdict for an image that :func:`read` has already read."""
+    """Compare a reading with the expected scene, as :func:`judge` does for an image.
+
+    Args:
+        seen: the result of :func:`read`.
+        scene: the expected scene.
+    """
     things = list(seen.things)
     relation = None
     if len(scene.things) == 2 and len(things) == 2:
@@ -394,22 +419,26 @@ def verdict_of(seen: Reading, scene: Scene) -> Verdict:
 
 
 def _rank(scene: Scene, x: float, y: float) -> float:
-    """Return a number by which things sort into the caption's order; the same for all without a relation."""
+    """Return the sort key that puts things into the caption's order. Without a relation, it is the same for all."""
     ux, uy = RELATIONS[scene.relation] if scene.relation else (0, 0)
     return -(ux * x + uy * y)
 
 
 def located(image: np.ndarray, scene: Scene) -> Scene | None:
-    """The scene with its things where an image shows them, each as the shape that the scene asks for.
+    """Fit the things of a scene to an image: return the scene with the position and radius of each thing in the image.
 
-    The center and the radius are fitted to a quarter of a pixel.
+    The fit has a resolution of a quarter of a pixel.
 
     Args:
-        image: (H, H, 3), values in [0, 1].
-        scene: what the image should show; its places do not count.
+        image: (H, H, 3), floats in [0, 1].
+        scene: the expected scene. Its positions and radii are ignored.
 
     Returns:
-        None where the number of things is wrong, or a thing overlaps by less than half with the shape asked for.
+        The fitted scene; None if the image shows another number of things, or if the intersection over union of a thing
+        with its expected shape is below 0.5.
+
+    Raises:
+        ValueError: if the image has another shape.
     """
     image = _square(image)
     ground, _, cut_outs = _cut_out(image)
@@ -430,7 +459,7 @@ def located(image: np.ndarray, scene: Scene) -> Scene | None:
 def _refined(
     away: np.ndarray, cut: _CutOut, shape: str, x: float, y: float, radius: float
 ) -> tuple[float, float, float]:
-    """The place and the radius at which the drawn shape covers the pixels as the thing does, by least squares."""
+    """Return (x, y, radius) of the rendered shape that fits the thing's coverage of the pixels by least squares."""
     size = len(away)
     fill = np.median(away[cut.mask], axis=0)
     covered = np.where(ndimage.binary_dilation(cut.region, iterations=2), away @ fill / float(fill @ fill), 0).clip(
@@ -467,13 +496,19 @@ def features(image: np.ndarray) -> np.ndarray:
     rim (2).
 
     Args:
-        image: (H, H, 3), values in [0, 1].
+        image: (H, H, 3), floats in [0, 1].
+
+    Returns:
+        float64 of shape (23,). All entries after the background's color are 0 if the image has no things.
+
+    Raises:
+        ValueError: if the image has another shape.
     """
     return read_with_features(image)[1]
 
 
 def read_with_features(image: np.ndarray) -> tuple[Reading, np.ndarray]:
-    """Return the results of :func:`read` and :func:`features`, for the cost of one of them."""
+    """Return the results of :func:`read` and :func:`features`, at the cost of one of them."""
     image = _square(image)
     seen, ground, masks = _read(image)
     if not seen.things:
@@ -491,11 +526,14 @@ def read_with_features(image: np.ndarray) -> tuple[Reading, np.ndarray]:
 
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the Fréchet distance between two sets of features, each treated as a Gaussian (Heusel et al. 2017, eq. 6).
+    """Return the Fréchet distance between two sets of features, each modeled as a Gaussian (Heusel et al. 2017, eq. 6).
 
     Args:
-        a: (N, F), the reference; its standard deviations, at least 0.02, are the units of the features.
-        b: (M, F).
+        a: floats of shape (N, F), the reference. Its standard deviations, at least 0.02, are the units of the features.
+        b: floats of shape (M, F).
+
+    Returns:
+        the squared Fréchet distance, without a unit.
     """
     unit = np.maximum(a.std(0), 0.02)
     a, b = a / unit, b / unit

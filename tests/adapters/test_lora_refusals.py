@@ -172,7 +172,7 @@ def test_files(refused, lora, tmp_path):
     tiny.save(lay.kohya(lora), tmp_path / "two.safetensors")
     refused(str(tmp_path), r"holds 2 safetensors files; pass the name of the LoRA's file")
     refused("nonsense", "no LoRA 'nonsense': expected a folder, a .safetensors file, or a hub id")
-    refused(str(good), "asks for a pickle", use_safetensors=False)
+    refused(str(good), "requests a pickle", use_safetensors=False)
     refused(
         str(good), "load_lora_weights does not know low_cpu_mem_usage, strenght", strenght=1, low_cpu_mem_usage=True
     )

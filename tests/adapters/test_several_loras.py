@@ -78,7 +78,7 @@ def test_loading_on_top_of_a_fused_one_is_said_once(pipeline):
         load(pipe, "subject")
     said = [warning for warning in caught if "fused" in str(warning.message) or "merged" in str(warning.message)]
     assert len(said) == 1
-    assert "'style' was taken out" in str(said[0].message)
+    assert "'style' was unfused" in str(said[0].message)
     assert "set_adapters(['style', 'subject'])" in str(said[0].message)
     assert said[0].filename == __file__
     pipe.set_adapters(["style", "subject"])

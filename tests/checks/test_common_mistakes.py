@@ -42,7 +42,7 @@ class Generator:
 )
 def test_a_device_is_not_a_matter_of_to(pipe, args, options, shown):
     for thing in (pipe, pipe.unet):
-        with pytest.raises(UsageError, match=rf"(?i){shown}: MindSpore places .*ms\.set_device.*to\(\) takes a dtype"):
+        with pytest.raises(UsageError, match=rf"(?i){shown}: MindSpore selects .*ms\.set_device.*to\(\) takes a dtype"):
             thing.to(*args, **options)
     assert pipe.unet.dtype == ms.float32
 
@@ -56,7 +56,9 @@ def test_a_dtype_is(pipe):
     [(Generator(), r"a torch\.Generator"), ([Generator()], r"a torch\.Generator"), (5, "5"), ("x", "'x'")],
 )
 def test_a_generator_of_something_else(idle, generator, shown):
-    with pytest.raises(UsageError, match=rf"^generator is {shown}; expected NumPy's: use np\.random\.Generator\(np"):
+    with pytest.raises(
+        UsageError, match=rf"^generator is {shown}; expected a NumPy generator: use np\.random\.Generator\(np"
+    ):
         idle(PROMPT, generator=generator)
 
 

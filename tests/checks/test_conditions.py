@@ -51,9 +51,7 @@ def test_strength_is_checked_before_the_prompt_is_encoded(parts, monkeypatch, ba
     pipe.scheduler = scheduler.from_config(pipe.scheduler.config)
     monkeypatch.setattr(pipe, "encode_prompt", stop)
     for strength in (0, 1.1, -1):
-        refused(
-            pipe, rf"strength is {strength}; expected a number above 0, and 1 at the most", strength=strength, **given
-        )
+        refused(pipe, rf"strength is {strength}; expected a number above 0 and at most 1", strength=strength, **given)
     if base == "sd15":
         least, message = (
             0.25,
@@ -112,7 +110,7 @@ def test_an_ip_adapter_without_a_image(plain, any_scheduler, folders, monkeypatc
             run(plain, ip_adapter_image_embeds=[np.zeros((1, 1, 32))])
         encoder = plain.image_encoder
         plain.image_encoder = None
-        refused(plain, "no image encoder to see it with; load the IP-Adapter", ip_adapter_image=PICTURE)
+        refused(plain, "the pipeline has no image encoder for it; load the IP-Adapter", ip_adapter_image=PICTURE)
         plain.image_encoder = encoder
     finally:
         plain.unload_ip_adapter()
@@ -127,7 +125,7 @@ def test_more_frames_than_the_motion_adapter_knows(parts, any_scheduler, folders
     pipe = mindone_tcd.AnimateDiffPipeline(**components, motion_adapter=adapter)
     pipe.scheduler = any_scheduler.from_config(pipe.scheduler.config)
     monkeypatch.setattr(pipe, "encode_prompt", stop)
-    refused(pipe, "num_frames is 33, but the motion adapter knows 32 at the most; make fewer frames", num_frames=33)
+    refused(pipe, "num_frames is 33, but the motion adapter supports at most 32; use fewer frames", num_frames=33)
     for options in ({}, {"num_frames": 32}):
         with pytest.raises(Untouched):
             run(pipe, **options)

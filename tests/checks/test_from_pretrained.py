@@ -260,10 +260,20 @@ def test_a_hub_id_with_no_network(name):
 def test_the_wrong_folder(tmp_path):
     here = str(SHAPES_FOLDER)
     for name, source, options, message in (
-        ("StableDiffusionXLPipeline", f"{here}/unet", {}, "has no model_index.json; expected the folder of a whole"),
-        ("AutoPipelineForText2Image", f"{here}/unet", {}, "has no model_index.json; expected the folder of a whole"),
-        ("UNet2DConditionModel", here, {}, "is a whole pipeline; expected one model: name its folder there as subf"),
-        ("CLIPTextModel", here, {}, "is a whole pipeline; expected one model: name its folder there as subfolder"),
+        (
+            "StableDiffusionXLPipeline",
+            f"{here}/unet",
+            {},
+            "has no model_index.json; expected a folder that a pipeline saved",
+        ),
+        (
+            "AutoPipelineForText2Image",
+            f"{here}/unet",
+            {},
+            "has no model_index.json; expected a folder that a pipeline saved",
+        ),
+        ("UNet2DConditionModel", here, {}, "contains a whole pipeline; expected one model: pass its folder"),
+        ("CLIPTextModel", here, {}, "contains a whole pipeline; expected one model: pass its folder"),
         ("UNet2DConditionModel", here, {"subfolder": "net"}, "has no folder net; expected the model there"),
         ("T2IAdapter", f"{here}/model_index.json", {}, "is a file; expected the folder of a model"),
     ):
@@ -289,7 +299,7 @@ def test_a_schedulers_hub_id_with_no_network(scheduler):
     with pytest.raises(UsageError) as caught:
         scheduler.from_pretrained("nobody/nothing", subfolder="scheduler")
     message = str(caught.value)
-    assert "it cannot be fetched as a hub id (the hub is out of reach, or not to be asked, and what was" in message
+    assert "it cannot be fetched as a hub id (the hub cannot be reached or is disabled, and" in message
     assert message.endswith("with no network, download it elsewhere and give its folder")
     assert "\n" not in message
 
@@ -301,7 +311,7 @@ def test_the_reason_of_a_failed_connection_and_of_a_missing_file(monkeypatch):
     kind = mindone_tcd.TCDScheduler
     for error, reason in (
         (OSError("Cannot load model nobody/nothing\nSee"), "(Cannot load model nobody/nothing); with"),
-        (ConnectionError("timed out"), "(the hub is out of reach, or not"),
+        (ConnectionError("timed out"), "(the hub cannot be reached or is disabled"),
     ):
 
         def fail(*_, raised=error, **__):
@@ -321,12 +331,12 @@ def test_the_checks_are_there_with_the_scheduler_alone():
 
 def test_folders_without_a_scheduler(scheduler, tmp_path):
     for source, subfolder, message in (
-        (SHAPES_FOLDER, None, 'is a whole pipeline; expected a scheduler: pass subfolder="scheduler"'),
-        (SHAPES_FOLDER, "schedular", "has no folder schedular; expected the model there: name another subfolder"),
+        (SHAPES_FOLDER, None, 'contains a whole pipeline; expected a scheduler: pass subfolder="scheduler"'),
+        (SHAPES_FOLDER, "schedular", "has no folder schedular; expected the model there: pass another subfolder"),
         (
             tmp_path,
             None,
-            r"has no scheduler_config\.json; expected a scheduler there: fetch it, or name another folder",
+            r"has no scheduler_config\.json; expected a scheduler: fetch the file, or pass another folder",
         ),
     ):
         with pytest.raises(UsageError, match=message):
@@ -348,7 +358,7 @@ def test_a_schedulers_folder_is_read_as_before(scheduler):
 
 def test_a_whole_pipeline_without_its_schedulers_file(shapes):
     (shapes / "scheduler" / "scheduler_config.json").unlink()
-    with pytest.raises(UsageError, match=r"scheduler has no scheduler_config\.json; expected a scheduler there"):
+    with pytest.raises(UsageError, match=r"scheduler has no scheduler_config\.json; expected a scheduler"):
         get("StableDiffusionXLPipeline").from_pretrained(str(shapes))
 
 

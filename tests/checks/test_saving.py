@@ -12,7 +12,7 @@ import mindone_tcd
 from mindone_tcd import UsageError
 from mindone_tcd.tiny_models import make
 
-FIRST = r"has a LoRA in place, .*; call unload_lora_weights\(\) first"
+FIRST = r"has LoRA layers, .*; call unload_lora_weights\(\) first"
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_what_is_unloaded_is_saved_as_it_was(pipe, folder, target):
 
 def test_what_is_fused_and_unloaded_is_saved_with_its_effect(pipe, target):
     pipe.fuse_lora()
-    with pytest.raises(UsageError, match=FIRST + ", which leaves what is fused in the weights"):
+    with pytest.raises(UsageError, match=FIRST + ", which keeps the fused weights"):
         pipe.save_pretrained(str(target))
     fused = pipe.unet.mid_block.attentions[0].proj_in.base_layer.weight.asnumpy()
     pipe.unload_lora_weights()
@@ -94,7 +94,9 @@ def test_a_text_encoder_saved_with_a_lora(folder, target):
     unchecked(DiffusionPipeline)(pipe, str(target))
     assert not (target / "text_encoder" / "config.json").exists()
     (target / "text_encoder" / "adapter_config.json").write_text('{"peft_type": "LORA"}')  # names no model to go to
-    message = r"text_encoder holds an adapter and no model: it was saved with a LoRA loaded; create the pipeline again"
+    message = (
+        r"text_encoder contains an adapter and no model: it was saved with a LoRA loaded; create the pipeline again"
+    )
     with pytest.raises(UsageError, match=message):
         mindone_tcd.DiffusionPipeline.from_pretrained(str(target))
     with pytest.raises(UsageError, match=message):

@@ -120,7 +120,7 @@ def test_no_model_index(folder):
 @pytest.mark.parametrize("content", ["{", "[]"])
 def test_damaged_model_index(folder, content):
     (folder / "model_index.json").write_text(content)
-    with pytest.raises(UsageError, match=r"model_index\.json (cannot be read as JSON|should hold a JSON object)"):
+    with pytest.raises(UsageError, match=r"model_index\.json (cannot be read as JSON|must contain a JSON object)"):
         find_model(str(folder))
 
 

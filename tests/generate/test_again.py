@@ -104,7 +104,7 @@ def test_what_is_opened(opened, record, options, expected):
         ({**SHIPPED, "model": "x/y", "model_from": "package"}, {}, "model 'x/y' is in the package, but it is not"),
         ({**SHIPPED, "lora": "x/y", "lora_from": None}, {}, "is incomplete"),
         ({**SHIPPED, "batch_seeds": [4]}, {}, r"is incomplete \('batch_seeds'\)"),
-        ({**SHIPPED, "batch_seeds": [*range(5)], "width": 8192, "height": 8192}, {}, "asks for 5 images of 8192x8192"),
+        ({**SHIPPED, "batch_seeds": [*range(5)], "width": 8192, "height": 8192}, {}, "requests 5 images of 8192x8192"),
         ({key: value for key, value in SHIPPED.items() if key != "lora"}, {}, r"is incomplete \('lora'\)"),
         ({key: value for key, value in SHIPPED.items() if key != "steps"}, {}, r"is incomplete \('steps'\)"),
     ],

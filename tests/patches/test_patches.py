@@ -63,12 +63,12 @@ def test_the_environment_chooses_the_groups(monkeypatch, value, groups):
 @pytest.mark.parametrize("value", ["bugs", "cpu,of", "OFF", "off,cpu"])
 def test_an_unknown_group_in_the_environment(monkeypatch, value):
     monkeypatch.setenv(patches.VARIABLE, value)
-    with pytest.raises(UsageError, match=r"^MINDONE_TCD_PATCHES has no group '\w+'; expected off, or groups out of: "):
+    with pytest.raises(UsageError, match=r"^MINDONE_TCD_PATCHES has no group '\w+'; expected off, or groups from: "):
         patches.install()
 
 
 def test_an_unknown_group():
-    with pytest.raises(UsageError, match=r"^groups has no group 'bugs'; expected groups out of: startup, bug, "):
+    with pytest.raises(UsageError, match=r"^groups has no group 'bugs'; expected groups from: startup, bug, "):
         patches.install(["bugs"])
 
 
@@ -101,7 +101,7 @@ def test_a_misspelt_group_is_one_line():
         check=False,
     )
     assert ran.stderr.splitlines()[-1].startswith(
-        "mindone_tcd.errors.UsageError: MINDONE_TCD_PATCHES has no group 'kernels'; expected off, or groups out of: "
+        "mindone_tcd.errors.UsageError: MINDONE_TCD_PATCHES has no group 'kernels'; expected off, or groups from: "
     )
 
 

@@ -216,11 +216,11 @@ def test_a_condition_switches_rows_on_and_off(world):
     things = world.load()
     engine.install(["one"])
     assert things.function() == "function b"
-    engine.hold("cold", True)
+    engine.set_condition("cold", True)
     assert things.function() == "function a b"
     assert engine.holds("cold")
     assert [patch.name for patch in engine.active()] == ["a", "b"]
-    engine.hold("cold", False)
+    engine.set_condition("cold", False)
     assert things.function() == "function b"
 
 
@@ -229,7 +229,7 @@ def test_a_condition_that_comes_to_hold_while_a_module_runs(world):
 
     def make(run):
         def run_and_hold(module):
-            engine.hold("cold", True)
+            engine.set_condition("cold", True)
             run(module)
 
         return run_and_hold
@@ -318,7 +318,9 @@ def test_what_does_not_fit_is_left_out_with_a_warning(world, attribute):
         row("a", f"patched_package.things:{attribute}", failing), row("b", "patched_package.things:other", adding(" b"))
     )
     engine.install(["one"])
-    with pytest.warns(PatchWarning, match=rf"the patch 'a' does not fit patched_package\.things:{attribute},"):
+    with pytest.warns(
+        PatchWarning, match=rf"the patch 'a' does not fit patched_package\.things:{attribute} and is skipped: "
+    ):
         things = world.load()
     assert (things.function(), things.other()) == ("function", "other b")
 

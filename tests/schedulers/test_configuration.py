@@ -119,7 +119,7 @@ def test_options_without_effect_are_warned_of_once(kind, options, caplog):
         kind.from_config(SDXL_EULER, **options)
     assert len(caplog.records) == 1
     ((option, value),) = options.items()
-    assert f"{kind.__name__} has no use for {option}={value!r} and ignores it" in caplog.text
+    assert f"{kind.__name__} does not use {option}={value!r} and ignores it" in caplog.text
 
 
 @pytest.mark.parametrize("options", [{"clip_sample": True}, {"thresholding": True}, {"timestep_scaling": 5.0}])

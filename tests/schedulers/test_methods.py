@@ -96,7 +96,7 @@ def test_a_method_that_is_not_distilled_needs_no_lora(added_methods):
     [
         ({"name": "My Method"}, "name is 'My Method'; expected lower-case letters"),
         ({"name": None}, "name is None"),
-        ({"scheduler": "nonsense"}, "scheduler is 'nonsense'; expected a subclass of FewStepScheduler, or its place"),
+        ({"scheduler": "nonsense"}, "scheduler is 'nonsense'; expected a subclass of FewStepScheduler, or its path"),
         ({"scheduler": 3}, "scheduler is 3"),
         ({"eta": 2}, r"eta is 2; expected None or a number within \[0, 1\]"),
         ({"steps": 0}, "steps is 0; expected an integer from 1 to max_steps"),
@@ -118,7 +118,7 @@ def test_names_that_are_taken_are_refused(added_methods):
     for method, message in (
         (Method("tcd", type("Mine", (base,), {})), "the method tcd belongs to mindone_tcd"),
         (Method("mine", type("TCDScheduler", (base,), {})), "the method tcd has a scheduler TCDScheduler already"),
-        (Method("mine", type("DDIMScheduler", (base,), {})), "mindone.diffusers has a DDIMScheduler of its own"),
+        (Method("mine", type("DDIMScheduler", (base,), {})), "mindone.diffusers already has a DDIMScheduler"),
         (Method("mine", dict), "expected a FewStepScheduler"),
         ("mine", "register_method got 'mine'; expected a Method"),
     ):

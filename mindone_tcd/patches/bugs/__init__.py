@@ -1,1 +1,1 @@
-"""Defects of mindone that a user of its few-step pipelines meets, and their patches: one file each."""
+"""Patches for defects of mindone that affect its few-step pipelines: one file for each defect."""

@@ -1,4 +1,4 @@
-"""`export_to_gif` for every kind of frames that a pipeline returns."""
+"""Make `export_to_gif` accept every type of frame that a pipeline returns."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ...errors import UsageError
 
 
 def as_image(frame: Any) -> Any:
-    """A frame as a PIL image.
+    """Convert a frame to a PIL image.
 
     Args:
-        frame: a PIL image, or an array (height, width), (height, width, 1), (…, 3) or (…, 4): uint8, or floats in
-            [0, 1], which are scaled and rounded as the pipelines do it.
+        frame: a PIL image, or an array of shape (height, width), or (height, width, C) with 1, 3 or 4 channels. Its
+            dtype is uint8, or a float with values in [0, 1], which are scaled to 255 and rounded, as in the pipelines.
 
     Raises:
-        UsageError: for anything else, and for floats outside [0, 1].
+        UsageError: if the frame has another type, shape or dtype, or floats outside [0, 1].
     """
     import PIL.Image
 
@@ -38,12 +38,17 @@ def as_image(frame: Any) -> Any:
         )
     if frame.dtype != np.uint8:
         if not np.issubdtype(frame.dtype, np.floating) or not bool(((frame >= 0) & (frame <= 1)).all()):
-            raise UsageError(f"a frame of dtype {frame.dtype} holds values other than floats in [0, 1]; scale it first")
+            raise UsageError(f"a frame of dtype {frame.dtype} has values other than floats in [0, 1]; scale it first")
         frame = (frame * 255).round().astype(np.uint8)
     return PIL.Image.fromarray(frame[..., 0] if frame.ndim == 3 and frame.shape[2] == 1 else frame)
 
 
 def convert(original: Callable) -> Callable:
+    """Wrap `export_to_gif`: convert each frame with :func:`as_image` first.
+
+    The wrapper raises a UsageError if there are no frames.
+    """
+
     @functools.wraps(original)
     def export_to_gif(image: Sequence[Any] | np.ndarray, *args: Any, **kwargs: Any) -> str:
         frames = [as_image(frame) for frame in image]

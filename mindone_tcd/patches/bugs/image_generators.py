@@ -1,4 +1,4 @@
-"""Image-to-image and inpainting with a list of generators: each given image is encoded with its own."""
+"""Let image-to-image and inpainting pipelines encode each input image with its own generator of a list."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...patching.rewrite import rewrite
 
 
 def own_generator(original: Callable) -> Callable:
-    """Place i of the given images draws from generator i, where mindone hands the whole list to each."""
+    """Rewrite a method so that input image i draws from generator i; mindone passes the whole list for each image."""
     return rewrite(
         original,
         r"(\.encode\(image\[i : i \+ 1\]\)\[0\], generator)\)",
@@ -22,9 +22,10 @@ def own_generator(original: Callable) -> Callable:
 
 
 def own_image(original: Callable) -> Callable:
-    """:func:`own_generator` for a `prepare_latents` that encodes an image for each place of the batch.
+    """Apply :func:`own_generator` to a `prepare_latents` that encodes one input image for each image of the batch.
 
-    Fewer given images are repeated first, as diffusers does, so that each place has one.
+    Fewer input images are repeated first, as in diffusers. The wrapper raises a UsageError if their number does not
+    divide the number of images.
     """
     rewritten = own_generator(original)
     signature = inspect.signature(original)
@@ -43,12 +44,12 @@ def own_image(original: Callable) -> Callable:
 def _repeated(image: Any, count: int) -> Any:
     from mindspore import Tensor
 
-    # Four channels are latents: they are not encoded, and mindone repeats them itself.
+    # A tensor of four channels contains latents: mindone repeats these itself and does not encode them.
     if not isinstance(image, Tensor) or image.shape[1] == 4 or image.shape[0] >= count:
         return image
     if count % image.shape[0]:
         raise UsageError(
-            f"{image.shape[0]} given images for a batch of {count} images: "
-            f"give one, or as many as there are images, or a number that divides {count}"
+            f"there are {image.shape[0]} input images for a batch of {count} images; "
+            f"pass one input image, or a number that divides {count}"
         )
     return image.tile((count // image.shape[0], 1, 1, 1))

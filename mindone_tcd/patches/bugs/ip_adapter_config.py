@@ -1,6 +1,6 @@
-"""A UNet whose IP-Adapter is unloaded, with the configuration that it had before.
+"""Restore the UNet's configuration when an IP-Adapter is unloaded.
 
-mindone takes the IP-Adapter out of the configuration's attribute only, so what is saved still asks for one.
+mindone changes only an attribute of the configuration. A saved UNet then still requires an IP-Adapter.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import Any
 
 
 def unregister(original: Callable) -> Callable:
+    """Wrap `unload_ip_adapter`: also remove the IP-Adapter from the configuration that is saved."""
+
     @functools.wraps(original)
     def unload_ip_adapter(self: Any) -> None:
         original(self)

@@ -1,4 +1,4 @@
-"""The LoRA's file in a local folder, found without asking a hub."""
+"""Find a LoRA's file in a local folder without a request to the hub."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from typing import Any
 
 
 def look_into_folder(original: Callable) -> Callable:
+    """Wrap the search for a LoRA's file name: offline, find it in the local folder.
+
+    Offline, the wrapper raises a UsageError if a local folder does not contain one LoRA file.
+    """
+
     @functools.wraps(original)
     def best_guess_weight_name(
         location: Any, file_extension: str = ".safetensors", local_files_only: bool | None = False
@@ -20,7 +25,7 @@ def look_into_folder(original: Callable) -> Callable:
 
         offline = local_files_only or lora_base.HF_HUB_OFFLINE
         if offline and file_extension == ".safetensors" and os.path.isfile(location):
-            return None  # mindone then takes the location itself
+            return None  # mindone then loads the location itself
         if offline and file_extension == ".safetensors" and os.path.isdir(location):
             return lora_file(Path(location)).name
         return original(location, file_extension=file_extension, local_files_only=local_files_only)

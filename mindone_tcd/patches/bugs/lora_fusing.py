@@ -1,11 +1,13 @@
-"""LoRA fused into the base weights and taken out again.
+"""Fuse LoRAs into the base weights, and unfuse them.
 
-mindone's `unmerge` subtracts from a local name, so where `-=` makes a new tensor (on CPU) the fused weights stay. Its
-way back also takes the adapter's scale of the day, not the one that it was fused with, and a fused layer passes over
-every other adapter. Here a layer remembers the scale of each fused adapter, and every active adapter acts once, fused
-or not. `unload_lora_weights()` keeps what is fused, as in diffusers; deleting or disabling an adapter takes it out, and
-so does loading another one, with one warning. What mindone passes over (names that are not loaded, a second scale) or
-what ends in an error of MindSpore (fusing while disabled) is refused before a weight is changed.
+mindone has three defects. Its `unmerge` subtracts from a local variable, so if `-=` creates a new tensor (on a CPU),
+the fused weights stay. It unfuses with the adapter's current scale, not with the scale at fusing. A layer with a fused
+adapter ignores all other adapters.
+
+With these patches, a layer stores the scale of each fused adapter, and each active adapter acts once, fused or not. As
+in diffusers, `unload_lora_weights()` keeps the fused weights. Deleting or disabling an adapter unfuses it. Loading
+another adapter unfuses it too, with one warning. Calls that mindone ignores (unknown names, a second scale) or that
+fail inside MindSpore (fusing while disabled) raise a UsageError before any weight changes.
 """
 
 from __future__ import annotations
@@ -20,16 +22,21 @@ from ...lora_layers import layers_of, models_of
 from ...transaction import keep, transaction
 
 
-class FusedLoraTakenOut(UsageWarning):
-    """Another adapter has become the active one, and a fused one does not act any more."""
+class LoraUnfusedWarning(UsageWarning):
+    """A fused adapter was unfused and is no longer active, because another adapter became active."""
 
 
-def taken_out(fused: Iterable[str], active: Iterable[str]) -> FusedLoraTakenOut:
-    """The warning for fused adapters that were taken out when others became active."""
+def unfused_warning(fused: Iterable[str], active: Iterable[str]) -> LoraUnfusedWarning:
+    """Return the warning for adapters that were unfused because others became active.
+
+    Args:
+        fused: the names of the adapters that were unfused.
+        active: the names of the adapters that are active now.
+    """
     fused, active = list(fused), list(active)
-    return FusedLoraTakenOut(
-        f"the fused LoRA {_listed(fused)} was taken out, for a newly loaded LoRA acts alone (now {_listed(active)}); "
-        f"set_adapters({[*fused, *active]}) lets all of them act"
+    return LoraUnfusedWarning(
+        f"the fused LoRA {_listed(fused)} was unfused, because a newly loaded LoRA replaces the active ones "
+        f"(now {_listed(active)}); call set_adapters({[*fused, *active]}) to use all of them"
     )
 
 
@@ -38,7 +45,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def fused_adapters(pipe: Any) -> list[str]:
-    """The names of the adapters that are fused into some layer of a pipeline."""
+    """Return the names of the adapters that are fused into at least one layer of a pipeline."""
     names = (name for model in models_of(pipe).values() for layer in layers_of(model) for name in layer.merged_adapters)
     return list(dict.fromkeys(names))
 
@@ -47,13 +54,13 @@ def _check_names(pipe: Any, names: Sequence[str], call: str) -> None:
     loaded = {name for model in models_of(pipe).values() for name in getattr(model, "peft_config", None) or {}}
     unknown = [name for name in names if name not in loaded]
     if unknown:
-        raise UsageError(f"{call} names {_listed(unknown)}; expected loaded adapters: {_listed(sorted(loaded))}")
+        raise UsageError(f"{call} got {_listed(unknown)}; expected names of loaded adapters: {_listed(sorted(loaded))}")
 
 
 def _check_fusing(layers: Sequence[Any], scale: float, names: Sequence[str] | None) -> None:
     for layer in layers:
         if layer.disable_adapters:
-            raise UsageError("fuse_lora() while the LoRAs are disabled; call enable_lora() first")
+            raise UsageError("fuse_lora() cannot fuse disabled LoRAs; call enable_lora() first")
         for name in layer.active_adapters if names is None else names:
             if name not in layer.merged_adapters or name not in layer.scaling:
                 continue
@@ -62,7 +69,7 @@ def _check_fusing(layers: Sequence[Any], scale: float, names: Sequence[str] | No
             if not math.isclose(fused, asked):
                 unit = layer.lora_alpha[name] / layer.r[name]
                 raise UsageError(
-                    f"adapter {name!r} is fused with the weight {fused / unit:g}, and fuse_lora() asks for "
+                    f"the adapter {name!r} is already fused with the weight {fused / unit:g}, not "
                     f"{asked / unit:g}; call unfuse_lora() first"
                 )
 
@@ -73,19 +80,19 @@ def _add(parameter: Any, change: Any, check: bool = False) -> None:
     changed = parameter + change
     if check and not bool(mint.isfinite(changed).all()):
         raise ValueError(
-            f"fusing makes {parameter.name} NaN or infinite; the adapter is broken, or its weights are too large "
+            f"fusing makes {parameter.name} NaN or infinite; the adapter is damaged, or its weights are too large "
             f"for {parameter.dtype}"
         )
     keep(parameter)
     ops.assign(parameter, changed.to(parameter.dtype))
 
 
-def _put_in(layer: Any, name: str, check: bool) -> None:
+def _fuse(layer: Any, name: str, check: bool) -> None:
     base = layer.get_base_layer()
     bias = layer.lora_B[name].bias if layer.lora_bias[name] else None
     if bias is not None and getattr(base, "bias", None) is None:
         raise UsageError(
-            f"adapter {name!r} has a bias for {base.weight.name!r}, whose layer has none; use it without fusing"
+            f"the adapter {name!r} has a bias for {base.weight.name!r}, whose layer has no bias; use it without fusing"
         )
     _add(base.weight, layer.get_delta_weight(name), check)
     if bias is not None:
@@ -94,7 +101,7 @@ def _put_in(layer: Any, name: str, check: bool) -> None:
     layer.merged_adapters.append(name)
 
 
-def _take_out(layer: Any, name: str) -> None:
+def _unfuse(layer: Any, name: str) -> None:
     layer.merged_adapters.remove(name)
     if name not in layer.lora_A:
         return
@@ -108,28 +115,35 @@ def _take_out(layer: Any, name: str) -> None:
 
 
 def merge(self: Any, safe_merge: bool = False, adapter_names: list[str] | None = None) -> None:
-    """Fuse the named adapters, or the active ones, those that are not fused yet.
+    """Fuse adapters into the base layer's weight and bias.
+
+    Args:
+        self: the LoRA layer.
+        safe_merge: whether to check that the fused weights are finite.
+        adapter_names: the adapters to fuse; by default the active ones. Adapters that are already fused are skipped.
 
     Raises:
-        ValueError: with `safe_merge`, for a weight that would not be finite.
-        UsageError: for an adapter with a bias where the base layer has none.
+        ValueError: with `safe_merge`, if a fused weight is NaN or infinite.
+        UsageError: if an adapter has a bias and the base layer has none.
     """
     from mindone.peft.tuners.tuners_utils import check_adapters_to_merge
 
     for name in check_adapters_to_merge(self, adapter_names) or ():
         if name in self.lora_A:
-            _put_in(self, name, safe_merge)
+            _fuse(self, name, safe_merge)
 
 
 def unmerge(self: Any) -> None:
-    """Take every fused adapter out, with the scale that it was fused with."""
+    """Unfuse all fused adapters, each with the scale at which it was fused."""
     if not self.merged_adapters:
         warn_user("Already unmerged. Nothing to do.")
     for name in reversed(list(self.merged_adapters)):
-        _take_out(self, name)
+        _unfuse(self, name)
 
 
-def taking_out_when_disabled(original: Callable) -> Callable:
+def unfusing_when_disabled(original: Callable) -> Callable:
+    """Wrap `LoraLayer.enable_adapters`: unfuse all adapters before they are disabled."""
+
     def enable_adapters(self: Any, enabled: bool) -> None:
         if not enabled and self.merged_adapters:
             unmerge(self)
@@ -138,10 +152,12 @@ def taking_out_when_disabled(original: Callable) -> Callable:
     return enable_adapters
 
 
-def taking_out_when_deleted(original: Callable) -> Callable:
+def unfusing_when_deleted(original: Callable) -> Callable:
+    """Wrap `LoraLayer.delete_adapter`: unfuse the adapter before it is deleted."""
+
     def delete_adapter(self: Any, adapter_name: str) -> None:
         if adapter_name in self.merged_adapters:
-            _take_out(self, adapter_name)
+            _unfuse(self, adapter_name)
         original(self, adapter_name)
 
     return delete_adapter
@@ -149,11 +165,13 @@ def taking_out_when_deleted(original: Callable) -> Callable:
 
 @property
 def unfused_adapters(self: Any) -> list[str]:
-    """The active adapters of a layer that are not fused."""
+    """The names of the layer's active adapters that are not fused."""
     return [name for name in self.active_adapters if name in self.lora_A and name not in self.merged_adapters]
 
 
 def with_unfused_adapters(original: Callable) -> Callable:
+    """Wrap a LoRA layer's `construct`: if some adapters are fused, add the output of the other active adapters."""
+
     def construct(self: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
         names = self.unfused_adapters
         if not self.merged or self.disable_adapters or len(names) == 0 or kwargs.get("adapter_names") is not None:
@@ -170,6 +188,11 @@ def with_unfused_adapters(original: Callable) -> Callable:
 
 
 def fusing_with_scale(original: Callable) -> Callable:
+    """Wrap a model's `fuse_lora`: apply ``lora_scale`` to all named adapters, and only for this fusing.
+
+    The wrapper raises a UsageError if the adapters are disabled or already fused with another weight.
+    """
+
     def fuse_lora(
         model: Any, lora_scale: float = 1.0, safe_fusing: bool = False, adapter_names: list[str] | None = None
     ) -> None:
@@ -177,18 +200,24 @@ def fusing_with_scale(original: Callable) -> Callable:
         _check_fusing(layers, lora_scale, adapter_names)
         with transaction(model):
             before = [dict(layer.scaling) for layer in layers]
-            for layer in layers:  # mindone scales the active ones only
+            for layer in layers:  # mindone scales only the active adapters
                 for name in set(adapter_names or ()) - set(layer.active_adapters):
                     if name in layer.scaling:
                         layer.scaling[name] *= lora_scale
             original(model, lora_scale, safe_fusing=safe_fusing, adapter_names=adapter_names)
-            for layer, scaling in zip(layers, before, strict=True):  # lora_scale is for this fusing alone
+            for layer, scaling in zip(layers, before, strict=True):  # lora_scale applies only to this fusing
                 layer.scaling.update(scaling)
 
     return fuse_lora
 
 
 def checking_before_fusing(original: Callable) -> Callable:
+    """Wrap a pipeline's `fuse_lora`: check the names and all components before the first one changes.
+
+    The wrapper raises a UsageError if a name is not loaded, or if the adapters are disabled or already fused with
+    another weight.
+    """
+
     @functools.wraps(original)
     def fuse_lora(
         self: Any,
@@ -201,7 +230,6 @@ def checking_before_fusing(original: Callable) -> Callable:
         if isinstance(adapter_names, str):
             adapter_names = [adapter_names]
         _check_names(self, adapter_names or (), "fuse_lora()")
-        # All of the components before the first one is changed.
         for name, model in models_of(self).items():
             if name in components:
                 _check_fusing(layers_of(model), lora_scale, adapter_names)
@@ -213,6 +241,8 @@ def checking_before_fusing(original: Callable) -> Callable:
 
 
 def checking_before_deleting(original: Callable) -> Callable:
+    """Wrap a pipeline's `delete_adapters`: raise a UsageError if a name is not loaded."""
+
     @functools.wraps(original)
     def delete_adapters(self: Any, adapter_names: list[str] | str) -> None:
         names = [adapter_names] if isinstance(adapter_names, str) else adapter_names
@@ -222,7 +252,9 @@ def checking_before_deleting(original: Callable) -> Callable:
     return delete_adapters
 
 
-def taking_out_for_another(original: Callable) -> Callable:
+def unfusing_for_another(original: Callable) -> Callable:
+    """Wrap `LoraModel.set_adapter`: unfuse all adapters first, and warn if there were any."""
+
     @functools.wraps(original)
     def set_adapter(self: Any, adapter_name: str | list[str]) -> None:
         layers = [layer for layer in layers_of(self.model) if layer.merged]
@@ -232,16 +264,18 @@ def taking_out_for_another(original: Callable) -> Callable:
         original(self, adapter_name)
         if fused:
             active = [adapter_name] if isinstance(adapter_name, str) else adapter_name
-            warn_user(taken_out(fused, active))
+            warn_user(unfused_warning(fused, active))
 
     return set_adapter
 
 
 def refusing_dora(original: Callable) -> Callable:
+    """Wrap the function that makes a LoRA's configuration: raise a UsageError for a DoRA."""
+
     def create_lora_config(*args: Any, **kwargs: Any) -> Any:
         config = original(*args, **kwargs)
         if getattr(config, "use_dora", False):
-            raise UsageError("the LoRA is a DoRA (it has lora_magnitude_vector), which mindone cannot run; use a LoRA")
+            raise UsageError("the LoRA is a DoRA (it has lora_magnitude_vector); mindone does not support it")
         return config
 
     return create_lora_config

@@ -1,4 +1,4 @@
-"""Adapter weights for UNets whose ``layers_per_block`` is a list, one number for each block."""
+"""Support adapter weights for UNets whose ``layers_per_block`` is a list with one number for each block."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...errors import UsageError
 
 
 class _Even:
-    """A UNet, but for a ``layers_per_block`` that is one number."""
+    """A view of a UNet in which ``layers_per_block`` is one number."""
 
     def __init__(self, unet: Any, layers_per_block: int) -> None:
         self._unet = unet
@@ -22,14 +22,17 @@ class _Even:
 
 
 def allow_lists(original: Callable) -> Callable:
-    """``_maybe_expand_lora_scales`` that adds 1 to ``layers_per_block`` only where it is a number."""
+    """Wrap ``_maybe_expand_lora_scales``, which adds 1 to ``layers_per_block``, so that it also supports lists.
+
+    The wrapper raises a UsageError for weights by block if the blocks with attention have different numbers of layers.
+    """
 
     @functools.wraps(original)
     def _maybe_expand_lora_scales(unet: Any, weight_scales: list, default_scale: float = 1.0) -> list:
         if isinstance(unet.config.layers_per_block, int):
             return original(unet, weight_scales, default_scale=default_scale)
         if not any(isinstance(scale, dict) for scale in weight_scales):
-            return list(weight_scales)  # numbers act on the whole UNet and need no layers
+            return list(weight_scales)  # a number applies to the whole UNet
         layers = list(unet.config.layers_per_block)
         with_attention = {
             count
@@ -39,8 +42,8 @@ def allow_lists(original: Callable) -> Callable:
         }
         if len(with_attention) != 1:
             raise UsageError(
-                f"this UNet has layers_per_block={layers}, and weights by block need one number in all blocks with "
-                "attention; give each adapter one number"
+                f"this UNet has layers_per_block={layers}, but weights by block need the same number in all blocks "
+                "with attention; give each adapter one number"
             )
         return original(_Even(unet, with_attention.pop()), weight_scales, default_scale=default_scale)
 
@@ -48,5 +51,5 @@ def allow_lists(original: Callable) -> Callable:
 
 
 def allow_lists_in_mapping(original: Mapping[str, Callable]) -> dict[str, Callable]:
-    """The functions of ``set_adapters`` by the model's class, those of UNets wrapped."""
+    """Apply :func:`allow_lists` to the UNets' functions in a mapping from a model's class name to its function."""
     return {name: allow_lists(make) if name.startswith("UNet") else make for name, make in original.items()}

@@ -1,9 +1,9 @@
-"""Parameters that keep the name of their place in the model.
+"""Keep the full names of parameters, such as "up_blocks.0.resnets.0.conv1.weight".
 
-`resnets[1:]` of a CellList is a new CellList, and that names the parameters in it anew ("0.conv1.weight"). Putting a
-base layer back where a LoRA layer was names them too ("conv1.weight"), and so does an IP-Adapter's attention
-("processor.to_k_ip.0.weight", once for each). Then what goes by names fails: `ms.jit` finds
-names twice, and `UNetMotionModel.from_unet2d` leaves what it cannot find as it was, at random.
+In mindone, three operations rename parameters: a slice of a CellList, such as `resnets[1:]`, creates a new CellList
+("0.conv1.weight"); a base layer replaces its LoRA layer ("conv1.weight"); and the attention layers get IP-Adapter
+processors ("processor.to_k_ip.0.weight" in each of them). Code that relies on names then fails: `ms.jit` finds
+duplicate names, and `UNetMotionModel.from_unet2d` leaves random values in the parameters that it does not find.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 
 def restore_names(model: Any) -> None:
-    """Name every parameter of a Cell by its place, as when the model was built."""
+    """Name each parameter of a Cell by its path in the model, as when the model was built."""
     for name, parameter in model.parameters_and_names():
         parameter.name = name
 
@@ -46,7 +46,7 @@ def mid_block(
     cross_attention_kwargs: Any = None,
     encoder_attention_mask: Any = None,
 ) -> Any:
-    """`UNetMidBlock2DCrossAttn.construct`: a resnet, then an attention and a resnet in turn."""
+    """Replace `UNetMidBlock2DCrossAttn.construct`: a resnet, then pairs of an attention and a resnet."""
     given = encoder_hidden_states, cross_attention_kwargs, attention_mask, encoder_attention_mask
     hidden_states = self.resnets[0](hidden_states, temb)
     for place, attention in enumerate(self.attentions):
@@ -65,7 +65,7 @@ def motion_mid_block(
     encoder_attention_mask: Any = None,
     num_frames: int = 1,
 ) -> Any:
-    """`UNetMidBlockCrossAttnMotion.construct`: a resnet, then an attention, a motion module and a resnet in turn."""
+    """Replace `UNetMidBlockCrossAttnMotion.construct`: a resnet, then triples of attention, motion module, resnet."""
     given = encoder_hidden_states, cross_attention_kwargs, attention_mask, encoder_attention_mask
     hidden_states = self.resnets[0](hidden_states, temb)
     for place, attention in enumerate(self.attentions):
@@ -84,7 +84,7 @@ def simple_mid_block(
     cross_attention_kwargs: Any = None,
     encoder_attention_mask: Any = None,
 ) -> Any:
-    """`UNetMidBlock2DSimpleCrossAttn.construct`: its attentions have one mask, by default that of the text."""
+    """Replace `UNetMidBlock2DSimpleCrossAttn.construct`: its attentions use one mask, by default that of the prompt."""
     mask = attention_mask
     if mask is None and encoder_hidden_states is not None:
         mask = encoder_attention_mask
@@ -99,6 +99,8 @@ def simple_mid_block(
 
 
 def restoring_names(original: Callable) -> Callable:
+    """Wrap a function that changes the model, its first argument: restore the names of its parameters afterwards."""
+
     @functools.wraps(original)
     def change(model: Any, *args: Any, **kwargs: Any) -> Any:
         result = original(model, *args, **kwargs)

@@ -1,8 +1,8 @@
-"""Models of mindone.transformers saved as transformers on torch reads them.
+"""Save models of mindone.transformers so that transformers on torch can load them.
 
-mindone writes MindSpore's names of the parameters ("token_embedding.embedding_table"), which torch does not find, so
-that it begins with random numbers there; and the metadata format "np", for which it refuses the file. mindone itself
-reads both ways of writing.
+mindone writes MindSpore's parameter names ("token_embedding.embedding_table"), which torch does not find, so these
+parameters keep random values. It also writes the metadata format "np", for which transformers refuses the file. mindone
+itself can read both forms.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 
 
 def torch_names(model: Any) -> dict[str, Any] | None:
-    """The model's parameters under the names that they have on torch.
+    """Return the model's parameters by their names in torch.
 
-    None for models with one-dimensional convolutions, whose weights have another shape there: those mindone saves as it
-    does (no text or image encoder has any).
+    The result is None for models with one-dimensional convolutions, whose weights have another shape in torch. mindone
+    saves these models unchanged. Text and image encoders have no such convolutions.
     """
     from mindone.transformers.modeling_utils import _get_pt2ms_mappings
     from mindspore import nn
@@ -28,6 +28,8 @@ def torch_names(model: Any) -> dict[str, Any] | None:
 
 
 def with_torch_names(original: Callable) -> Callable:
+    """Wrap `save_pretrained`: save the parameters by their names in torch, unless the caller passes a state_dict."""
+
     @functools.wraps(original)
     def save_pretrained(
         self: Any,
@@ -45,6 +47,8 @@ def with_torch_names(original: Callable) -> Callable:
 
 
 def with_torch_format(original: Callable) -> Callable:
+    """Wrap `save_file`: write the metadata format "pt" instead of "np"."""
+
     @functools.wraps(original)
     def save_file(tensors: Any, filename: Any, metadata: dict[str, str] | None = None) -> None:
         if metadata is not None and metadata.get("format") == "np":

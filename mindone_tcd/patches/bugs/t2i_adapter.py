@@ -1,4 +1,4 @@
-"""T2I-Adapter that leaves the last steps alone: `adapter_conditioning_factor` below 1."""
+"""Support `adapter_conditioning_factor` below 1, with which a T2I-Adapter does not act in the last steps."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ...patching.rewrite import rewrite
 
 
 def allow_none(original: Callable) -> Callable:
+    """Rewrite the pipeline's `__call__` so that the adapter's residuals may be None."""
     return rewrite(
         original,
         r"ms\.mutable\((down_intrablock_additional_residuals)\)",

@@ -1,4 +1,4 @@
-"""ControlNets whose ``layers_per_block`` is a list, one number for each block, as the UNet's may be."""
+"""Support ControlNets whose ``layers_per_block`` is a list with one number for each block, as in UNets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ...patching.rewrite import rewrite
 
 
 def allow_lists(original: Callable) -> Callable:
-    """``ControlNetModel.__init__`` in which block ``i`` gets its own number of layers."""
+    """Rewrite ``ControlNetModel.__init__`` so that block ``i`` gets its own number of layers."""
     return rewrite(
         original,
         r"(num_layers=|range\()layers_per_block\b",

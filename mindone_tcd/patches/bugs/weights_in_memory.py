@@ -1,7 +1,7 @@
-"""Weights that lie in memory once while they are loaded.
+"""Load weights without copies, so that they occupy memory only once.
 
-mindone maps a whole file, copies all of it, and then widens float16 weights to the float32 in which the model was laid
-out, before it makes them float16 again: at the peak three times the weights.
+mindone maps a whole file and copies it. It then converts float16 weights to float32, the dtype in which it builds the
+model, and back to float16. At the peak, it needs three times the memory of the weights.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from ...files.safetensors import check_floats, read_header, read_tensors
 
 
 def one_tensor_at_a_time(original: Callable) -> Callable:
+    """Replace `load_file` by a function that reads one tensor after the other."""
+
     @functools.wraps(original)
     def load_file(filename: Any) -> dict[str, Any]:
         return _parameters(filename)
@@ -22,7 +24,11 @@ def one_tensor_at_a_time(original: Callable) -> Callable:
 
 
 def of_a_model(original: Callable) -> Callable:
-    """mindone hides the reason of an error, and reads the weights of transformers' models by another reader."""
+    """Wrap `load_state_dict`: read safetensors one tensor after the other.
+
+    Errors then name the cause, which mindone hides. The wrapper raises a UsageError if a file is damaged, or if its
+    tensors are not floats.
+    """
 
     @functools.wraps(original)
     def load_state_dict(checkpoint_file: Any, *args: Any, **options: Any) -> dict[str, Any]:
@@ -34,7 +40,7 @@ def of_a_model(original: Callable) -> Callable:
 
 
 def _parameters(filename: Any, weights: bool = False) -> dict[str, Any]:
-    """The tensors of a file as parameters; with ``weights``, they have to be of a dtype that weights have."""
+    """Return the tensors of a file as parameters; with ``weights``, check that their dtypes are those of weights."""
     import mindspore as ms
 
     header = read_header(filename)
@@ -48,6 +54,8 @@ def _parameters(filename: Any, weights: bool = False) -> dict[str, Any]:
 
 
 def in_requested_dtype(original: Callable) -> Callable:
+    """Wrap the function that copies weights into a model: set each parameter to the requested dtype first."""
+
     @functools.wraps(original)
     def load_state_dict_into_model(
         model_to_load: Any,
@@ -67,7 +75,7 @@ def in_requested_dtype(original: Callable) -> Callable:
                 values.set_dtype(dtype)
             if parameter.dtype != dtype:
                 parameter.set_dtype(dtype)
-            # At once: until it has its values, a parameter whose dtype was set holds memory of its own.
+            # Set the data immediately: until then, a parameter whose dtype was set occupies memory of its own.
             parameter.set_data(values)
         return original(model_to_load, state_dict, keep_in_fp32_modules=keep_in_fp32_modules, dtype=dtype, **options)
 

@@ -1,4 +1,4 @@
-"""transformers imported without its advice to install torch or TensorFlow; all else that it logs is logged."""
+"""Import transformers without its log message that advises to install torch or TensorFlow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .late_imports import Run
 
 
 def without_advice(run: Run) -> Run:
-    """Runs transformers' package while one message is filtered out."""
+    """Wrap the import of transformers: filter out one message."""
 
     def run_quietly(module: ModuleType) -> None:
         logger = logging.getLogger("transformers")

@@ -1,7 +1,7 @@
-"""Libraries that are imported when they are first used.
+"""Import libraries when code first uses them.
 
-A module that imports a library for one of its functions is run with that import moved into the function. The parts of
-scipy that the schedulers import wait as a whole, until something is taken from them.
+If only functions of a module use a library, the module runs with the import moved into these functions. The parts of
+scipy that the schedulers import run when one of their attributes is first accessed.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from types import ModuleType
 from typing import Any
 
 Run = Callable[[ModuleType], None]
-"""What runs the file of a module, to fill it."""
+"""A function that runs a module's file, and so defines the module's names."""
 
 
 def late(*sources: str) -> Callable[[Run], Run]:
-    """Makes what runs a module with some of its imports moved into the functions that use them.
+    """Return a maker that runs a module with some imports moved into the functions that use them.
 
-    An import of which a name is needed while the module runs (a base class, a default) stays where it is.
+    If the module needs an imported name while it runs (for a base class or a default), that import stays where it is.
 
     Args:
-        sources: the modules imported, as the file writes them: "scipy.optimize", "..schedulers".
+        sources: the imported modules, as the file spells them, such as "scipy.optimize" or "..schedulers".
     """
 
     def make(run: Run) -> Run:
@@ -37,29 +37,33 @@ def late(*sources: str) -> Callable[[Run], Run]:
 
 
 def parse(module: ModuleType) -> ast.Module:
-    """The source of a module that is about to run."""
+    """Parse the source of a module that has not run yet."""
     file = module.__spec__.origin
     return ast.parse(Path(file).read_bytes(), file)
 
 
 def run_tree(module: ModuleType, tree: ast.Module, moved: dict[str, ast.stmt]) -> None:
-    """Run a module from its changed source; the names that were moved can be taken from it as before."""
+    """Run a module from its changed source. The names of moved imports remain attributes of the module."""
     if moved:
         vars(module)["__getattr__"] = _finder(module, moved)
     run_in(module, tree.body)
 
 
 def run_in(module: ModuleType, statements: list[ast.stmt]) -> None:
-    """Run statements of a module's source as the module's own."""
+    """Run statements of a module's source in the module's namespace."""
     tree = ast.fix_missing_locations(ast.Module(statements, type_ignores=[]))
     exec(compile(tree, module.__spec__.origin, "exec", dont_inherit=True), vars(module))
 
 
 def move_imports(tree: ast.Module, sources: Collection[str]) -> dict[str, ast.stmt]:
-    """Move imports outside functions into the functions that use what they bring.
+    """Move imports from the module level into the functions that use the imported names.
+
+    Args:
+        tree: the parsed module; it is changed.
+        sources: the imported modules, as the file spells them.
 
     Returns:
-        each name so moved, with the statement that brings it, under the conditions under which it stood.
+        the statement that imports each moved name, inside the ``if`` statements that enclosed it.
     """
     needed = set(_names_outside_functions(tree))
     moved: dict[str, ast.stmt] = {}
@@ -79,7 +83,7 @@ def _without_imports(
     for statement in body:
         if isinstance(statement, ast.If):
             statement.body = _without_imports(statement.body, sources, needed, moved, [*tests, statement.test])
-        names = _brought(statement, sources)
+        names = _imported_names(statement, sources)
         if not names or needed & set(names):
             left.append(statement)
             continue
@@ -90,8 +94,8 @@ def _without_imports(
     return left
 
 
-def _brought(statement: ast.stmt, sources: Collection[str]) -> list[str]:
-    """The names that a statement brings if it imports from one of the sources."""
+def _imported_names(statement: ast.stmt, sources: Collection[str]) -> list[str]:
+    """Return the names that a statement imports from one of the sources."""
     if isinstance(statement, ast.ImportFrom):
         found = "." * statement.level + (statement.module or "") in sources
     else:
@@ -100,7 +104,7 @@ def _brought(statement: ast.stmt, sources: Collection[str]) -> list[str]:
 
 
 def _functions(body: Iterable[ast.stmt]) -> Iterable[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """The functions of a module and the methods of its classes."""
+    """Return the functions of a module and the methods of its classes."""
     for statement in body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
             yield statement
@@ -109,7 +113,7 @@ def _functions(body: Iterable[ast.stmt]) -> Iterable[ast.FunctionDef | ast.Async
 
 
 def _names_outside_functions(tree: ast.Module) -> Iterable[str]:
-    """The names that are looked up while a module runs: all but those in the bodies of its functions."""
+    """Return the names that are looked up while a module runs: all except those in the bodies of functions."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
@@ -135,7 +139,7 @@ def _finder(module: ModuleType, moved: dict[str, ast.stmt]) -> Callable[[str], A
 
 
 def when_used(run: Run) -> Run:
-    """Runs a module when something is first taken from it, and not when it is imported."""
+    """Wrap the execution of a module: run it when one of its attributes is first accessed, not when it is imported."""
 
     def wait(module: ModuleType) -> None:
         def find(name: str) -> Any:

@@ -1,8 +1,8 @@
-"""transformers without torch until somebody uses torch.
+"""Keep transformers from importing torch until the program uses torch.
 
-transformers imports torch where it is installed, for functions that take torch's tensors, and to register its outputs
-with torch. Here these functions import it themselves, and the registration waits until torch is there. A value can be
-one of torch's only if torch has been imported, so asking for that imports nothing either.
+If torch is installed, transformers imports it for functions that take torch tensors, and to register its outputs with
+torch. With these patches, such a function imports torch when it runs, and the registration happens after torch is
+imported. Checks for torch types do not import torch: a value can be a torch type only if torch is already imported.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import Any
 from ...patching.rewrite import rewrite
 from .late_imports import Run, late, move_imports, parse, run_in, run_tree
 
-_waiting: list[Callable[[], None]] = []
-"""What is done when torch has been imported."""
+_postponed: list[Callable[[], None]] = []
+"""Functions to call after torch is imported."""
 
 
-def expected() -> bool:
-    """Whether torch is installed and not imported yet."""
+def is_postponed() -> bool:
+    """Return whether torch is installed but not imported yet."""
     return "torch" not in sys.modules and _installed()
 
 
@@ -32,16 +32,18 @@ def _installed() -> bool:
     return importlib.util.find_spec("torch") is not None
 
 
-def _if_expected(make: Callable[[Run], Run]) -> Callable[[Run], Run]:
+def _if_postponed(make: Callable[[Run], Run]) -> Callable[[Run], Run]:
+    """Return a maker that acts only if torch is installed but not imported yet."""
+
     def choose(run: Run) -> Run:
         later = make(run)
-        return lambda module: (later if expected() else run)(module)
+        return lambda module: (later if is_postponed() else run)(module)
 
     return choose
 
 
 def _generic(run: Run) -> Run:
-    """transformers.utils.generic, of which a part registers ModelOutput with torch: that part waits."""
+    """Wrap the execution of transformers.utils.generic: postpone the part that registers ModelOutput with torch."""
 
     def run_without_torch(module: ModuleType) -> None:
         tree = parse(module)
@@ -49,7 +51,7 @@ def _generic(run: Run) -> Run:
         for part in parts:
             tree.body[tree.body.index(part)] = ast.copy_location(ast.Pass(), part)
         run_tree(module, tree, move_imports(tree, ("torch", "..model_debugging_utils")))
-        _waiting.append(lambda: run_in(module, parts))
+        _postponed.append(lambda: run_in(module, parts))
 
     return run_without_torch
 
@@ -61,9 +63,11 @@ def _registers(statement: ast.stmt) -> bool:
 
 
 def register_later(original: Callable) -> Any:
+    """Wrap `ModelOutput.__init_subclass__`, which registers a class with torch: postpone it until torch is imported."""
+
     def __init_subclass__(cls: type) -> None:
-        if expected():
-            _waiting.append(lambda: original.__func__(cls))
+        if is_postponed():
+            _postponed.append(lambda: original.__func__(cls))
         else:
             original.__func__(cls)
 
@@ -71,6 +75,8 @@ def register_later(original: Callable) -> Any:
 
 
 def false_without_torch(original: Callable) -> Callable:
+    """Wrap a check for torch types: return False if torch is not imported."""
+
     @functools.wraps(original)
     def is_of_torch(value: Any) -> bool:
         return "torch" in sys.modules and original(value)
@@ -78,14 +84,16 @@ def false_without_torch(original: Callable) -> Callable:
     return is_of_torch
 
 
-def once_imported(original: Callable) -> Callable:
-    """For a configuration: a dtype's name becomes torch's dtype where torch is in use, not where it is installed."""
+def if_imported(original: Callable) -> Callable:
+    """Wrap `is_torch_available` for configurations, which then use torch dtypes only if torch is imported."""
     return lambda: "torch" in sys.modules and original()
 
 
 def by_name(original: Callable) -> Callable:
-    """For the class of a pipeline's part that transformers has (a tokenizer): its base classes are told by their names,
-    so that transformers' models and processors, which it could be of, are left alone."""
+    """Rewrite the lookup of a component's class so that it compares the names of base classes, not the classes.
+
+    The comparison of classes would import transformers' models and processors, even for a tokenizer.
+    """
     named = "any(base.__name__ == {} for base in class_obj.__mro__)"
     return rewrite(
         original,
@@ -95,14 +103,16 @@ def by_name(original: Callable) -> Callable:
     )
 
 
-def then_what_waits(run: Run) -> Run:
-    def run_and_catch_up(module: ModuleType) -> None:
+def running_postponed(run: Run) -> Run:
+    """Wrap the import of torch: call the postponed functions afterwards."""
+
+    def run_with_postponed(module: ModuleType) -> None:
         run(module)
-        while _waiting:
-            _waiting.pop(0)()
+        while _postponed:
+            _postponed.pop(0)()
 
-    return run_and_catch_up
+    return run_with_postponed
 
 
-generic = _if_expected(_generic)
-late_torch = _if_expected(late("torch"))
+generic = _if_postponed(_generic)
+late_torch = _if_postponed(late("torch"))

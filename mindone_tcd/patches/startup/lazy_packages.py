@@ -1,8 +1,8 @@
-"""Packages of mindone whose names are imported when they are asked for.
+"""Make packages of mindone import their names at the first lookup.
 
-mindone.transformers imports some 330 models, of which a pipeline needs two. Here a package's ``__init__.py`` is run
-with each relative import noted instead of done, in its order and under its conditions; a name is then imported when it
-is first looked up. What is imported, from where and under which name stands in mindone's own source alone.
+mindone.transformers imports about 330 models, but a pipeline needs two. This module runs a package's ``__init__.py`` so
+that each relative import is recorded instead of executed, in the original order and under the original conditions. The
+first lookup of a name then imports it. The names and their modules come only from mindone's source.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from typing import Any
 
 from .late_imports import Run
 
-_NOTE = "_note_import"
+_RECORD = "_record_import"
 _ALL = re.compile(r"^__all__ = (\[[^\]]*\])", re.MULTILINE)
 
 
-class _Noted(ast.NodeTransformer):
-    """Calls that note an import, in the place of the relative imports outside functions and classes."""
+class _RecordImports(ast.NodeTransformer):
+    """Replace the relative imports outside functions and classes by calls that record them."""
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt:
         if node.level != 1:
             return node
         names = {alias.asname or alias.name: alias.name for alias in node.names}
-        call = ast.parse(f"{_NOTE}({node.module or ''!r}, {names!r})").body[0]
+        call = ast.parse(f"{_RECORD}({node.module or ''!r}, {names!r})").body[0]
         return ast.fix_missing_locations(ast.copy_location(call, node))
 
     def _leave(self, node: ast.stmt) -> ast.stmt:
@@ -39,12 +39,12 @@ class _Noted(ast.NodeTransformer):
 
 
 class LazyPackage:
-    """The imports of one package's ``__init__.py`` that wait until their names are looked up.
+    """The recorded imports of a package's ``__init__.py``.
 
     Attributes:
         module: the package.
-        imports: each name with the module that has it, below the package, and its name there.
-        parts: the package's own modules that its imports name; they are attributes of it, too.
+        imports: for each name, the module that defines it, relative to the package, and its name in that module.
+        parts: the package's submodules that its imports name; they are also attributes of the package.
     """
 
     def __init__(self, module: ModuleType) -> None:
@@ -53,17 +53,22 @@ class LazyPackage:
         self.parts: set[str] = set()
 
     def run(self) -> None:
-        """Run the package's file, noting its imports, and let the package find their names."""
+        """Run the package's file and record its imports. The package then looks up their names."""
         file, names = self.module.__file__, vars(self.module)
-        tree = _Noted().visit(ast.parse(Path(file).read_bytes(), file))
-        names.update({_NOTE: self.note, "__getattr__": self.find, "__dir__": self.names})
+        tree = _RecordImports().visit(ast.parse(Path(file).read_bytes(), file))
+        names.update({_RECORD: self.record, "__getattr__": self.find, "__dir__": self.names})
         try:
             exec(compile(tree, file, "exec", dont_inherit=True), names)
         finally:
-            del names[_NOTE]
+            del names[_RECORD]
 
-    def note(self, source: str, names: dict[str, str]) -> None:
-        """Note one import, as when it is done: a later one of the same name takes its place."""
+    def record(self, source: str, names: dict[str, str]) -> None:
+        """Record an import. As in an executed import, a later import of the same name overwrites it.
+
+        Args:
+            source: the module, relative to the package; empty for the package itself.
+            names: for each name in the package, its name in the module. ``*`` imports all public names.
+        """
         if source:
             self.parts.add(source.partition(".")[0])
         if "*" in names:
@@ -73,11 +78,15 @@ class LazyPackage:
             vars(self.module).pop(name, None)
 
     def find(self, name: str) -> Any:
-        """``__getattr__`` of the package."""
+        """Return an attribute, as the package's ``__getattr__``.
+
+        Raises:
+            AttributeError: if the package has no such name.
+        """
         package = self.module.__name__
         if name in self.imports:
             source, there = self.imports[name]
-            value = _taken_from(f"{package}.{source}" if source else package, there)
+            value = _imported_from(f"{package}.{source}" if source else package, there)
         elif name == "__all__":
             return [name for name in (*vars(self.module), *self.imports, *self.parts) if not name.startswith("_")]
         elif not name.startswith("__") and importlib.util.find_spec(f"{package}.{name}") is not None:
@@ -90,16 +99,16 @@ class LazyPackage:
     def _part(self, name: str) -> ModuleType:
         try:
             return importlib.import_module(f"{self.module.__name__}.{name}")
-        except ImportError as error:  # then no import of the package has ever made it an attribute
+        except ImportError as error:  # then the package does not import it either
             raise AttributeError(f"module {self.module.__name__!r} has no attribute {name!r}") from error
 
     def names(self) -> list[str]:
-        """``__dir__`` of the package."""
+        """Return the names of all attributes, as the package's ``__dir__``."""
         return sorted({*vars(self.module), *self.imports, *self.parts})
 
 
-def _taken_from(source: str, name: str) -> Any:
-    """What ``from source import name`` gives."""
+def _imported_from(source: str, name: str) -> Any:
+    """Return the result of ``from source import name``."""
     module = importlib.import_module(source)
     if name in vars(module):
         return vars(module)[name]
@@ -112,7 +121,7 @@ def _taken_from(source: str, name: str) -> Any:
 
 
 def _public(package: ModuleType, source: str) -> list[str]:
-    """What ``from .source import *`` takes: read from the files, or, where they do not tell, by importing it."""
+    """Return the names of ``from .source import *``, read from the files, or, if that is impossible, by an import."""
     found = _public_in_file(Path(package.__path__[0], *source.split(".")))
     if found is None:
         values = vars(importlib.import_module(f"{package.__name__}.{source}"))
@@ -121,7 +130,7 @@ def _public(package: ModuleType, source: str) -> list[str]:
 
 
 def _public_in_file(path: Path) -> list[str] | None:
-    """The public names of the module at a path without its suffix, or None if they cannot be read there."""
+    """Return the public names of the module at a path without its suffix; None if the files do not list them."""
     file = path / "__init__.py" if path.is_dir() else path.with_name(f"{path.name}.py")
     text = file.read_text(encoding="utf-8")
     listed = _ALL.findall(text)
@@ -143,11 +152,13 @@ def _public_in_file(path: Path) -> list[str] | None:
 
 
 class _Peft(LazyPackage):
-    """mindone.peft, of which what asks for every model waits. The other modules import each other in a circle, into
-    which `peft_model` is the way."""
+    """mindone.peft: only the names whose modules import all models are imported late.
 
-    def note(self, source: str, names: dict[str, str]) -> None:
-        super().note(source, names)
+    The other modules import each other in a circle. The order of imports that works starts with `peft_model`.
+    """
+
+    def record(self, source: str, names: dict[str, str]) -> None:
+        super().record(source, names)
         if source == "auto":
             self.find("peft_model")
         elif source != "mapping_func":

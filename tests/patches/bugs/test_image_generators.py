@@ -107,7 +107,7 @@ def test_given_latents_are_not_encoded(pipe):
 
 
 def test_images_that_do_not_divide_the_batch_are_refused(pipe):
-    with pytest.raises(UsageError, match="2 given images for a batch of 3 images"):
+    with pytest.raises(UsageError, match="2 input images for a batch of 3 images"):
         prepare(PREPARING[0], pipe, photos(2), generators(5, 3))
 
 
