@@ -24,7 +24,7 @@ CASES = {
     "sdxl-img2img-tcd": Case(**XL, **tcd("sdxl"), call=FROM | PLAIN_TCD),
     "sdxl-img2img-tcd-batch": Case(**XL, **tcd("sdxl"), call=FROM | TWO | GUIDED | {"strength": 0.5}, seeds=7),
     "sdxl-img2img-tcd-batch-of-streams": Case(**XL, **tcd("sdxl"), call=FROM | TWO | GUIDED, seeds=(3, 11)),
-    "sdxl-img2img-several-of-two-images": Case(
+    "sdxl-img2img-several-of-two-pictures": Case(
         **XL, **tcd("sdxl"), call=FROM | TWO_PHOTOS | PLAIN_TCD | {"num_images_per_prompt": 2}, seeds=(3, 11, 5, 2)
     ),
     "sdxl-img2img-lcm": Case(**XL, **lcm("sdxl"), call=FROM | PLAIN_LCM),
