@@ -1,8 +1,8 @@
-"""Make the known images of the selftest and the tests: the shipped model's, by diffusers on torch.
+"""Generate the known images of the selftest and the tests with the shipped model, in diffusers on torch.
 
     python tools/reference/known_images.py
 
-float32, noise replayed from PCG64; the cases are those of `mindone_tcd/selftest/cases.py`.
+The images are in float32, with noise from PCG64. The cases are those of `mindone_tcd/selftest/cases.py`.
 """
 
 from __future__ import annotations
