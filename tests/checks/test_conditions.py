@@ -1,4 +1,4 @@
-"""What image-to-image, inpainting, IP-Adapters and AnimateDiff are checked for before the prompt is encoded."""
+"""Checks of image-to-image, inpainting, IP-Adapters and AnimateDiff before the prompt is encoded."""
 
 import numpy as np
 import pytest
@@ -62,7 +62,7 @@ def test_strength_is_checked_before_the_prompt_is_encoded(parts, monkeypatch, ba
         refused(pipe, message, strength=0.2, **given)
         with pytest.raises(Untouched):
             run(pipe, strength=0.2, num_inference_steps=5, **given)
-    else:  # the scheduler cuts the grid of the distillation; TCD's and LCM's have 50 places
+    else:  # the scheduler limits the steps; the grids of TCD and LCM have 50 timesteps
         least, message = (
             0.08,
             r"num_inference_steps is 4, but original_inference_steps=50 and strength=0\.06 allow at mo",
@@ -73,7 +73,7 @@ def test_strength_is_checked_before_the_prompt_is_encoded(parts, monkeypatch, ba
 
 
 @pytest.mark.parametrize(("base", "name", "given"), STRENGTH, ids=[case[1] for case in STRENGTH])
-def test_the_least_strength_that_is_allowed_makes_a_image(parts, base, name, given):
+def test_the_smallest_valid_strength_generates_an_image(parts, base, name, given):
     pipe = getattr(mindone_tcd, name)(**parts(base), requires_safety_checker=False)
     assert np.isfinite(run(pipe, strength=0.25, **given)).all()
 
@@ -90,7 +90,7 @@ def any_scheduler(request):
     return getattr(mindone_tcd, request.param)
 
 
-def test_a_image_without_an_ip_adapter(plain, any_scheduler):
+def test_an_image_without_an_ip_adapter(plain, any_scheduler):
     plain.scheduler = any_scheduler.from_config(plain.scheduler.config)
     refused(plain, "ip_adapter_image is given, but no IP-Adapter is loaded; load one first", ip_adapter_image=PICTURE)
     refused(plain, "ip_adapter_image_embeds is given, but no IP", ip_adapter_image_embeds=[np.zeros((1, 1, 32))])
@@ -98,7 +98,7 @@ def test_a_image_without_an_ip_adapter(plain, any_scheduler):
         run(plain)
 
 
-def test_an_ip_adapter_without_a_image(plain, any_scheduler, folders, monkeypatch):
+def test_an_ip_adapter_without_an_image(plain, any_scheduler, folders, monkeypatch):
     plain.scheduler = any_scheduler.from_config(plain.scheduler.config)
     monkeypatch.setattr(plain, "prepare_ip_adapter_image_embeds", stop)
     plain.load_ip_adapter(str(folders("ip-adapter")), subfolder="models", weight_name="ip-adapter_sd15.safetensors")
@@ -121,7 +121,7 @@ def test_an_ip_adapter_without_a_image(plain, any_scheduler, folders, monkeypatc
     refused(plain, "no IP-Adapter is loaded", ip_adapter_image=PICTURE)
 
 
-def test_more_frames_than_the_motion_adapter_knows(parts, any_scheduler, folders, monkeypatch):
+def test_more_frames_than_the_motion_adapter_supports(parts, any_scheduler, folders, monkeypatch):
     adapter = mindone_tcd.MotionAdapter.from_pretrained(str(folders("motion-adapter")))
     components = {name: part for name, part in parts("sd15").items() if name != "safety_checker"}
     pipe = mindone_tcd.AnimateDiffPipeline(**components, motion_adapter=adapter)

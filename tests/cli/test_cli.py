@@ -117,10 +117,10 @@ def test_info_on_a_terminal_without_the_letters(tmp_path):
 
 
 def test_info_refuses_what_it_cannot_use(capsys, tmp_path):
-    picture = GeneratedImage(Image.new("RGB", (8, 8)), {"prompt": PROMPT})
-    path = picture.save(tmp_path / "a.png")
-    sheet = grid([picture]).save(tmp_path / "sheet.png")
-    damaged = GeneratedImage(picture.image, {"lora": None, "batch_seeds": ["x"]}).save(tmp_path / "damaged.png")
+    image = GeneratedImage(Image.new("RGB", (8, 8)), {"prompt": PROMPT})
+    path = image.save(tmp_path / "a.png")
+    sheet = grid([image]).save(tmp_path / "sheet.png")
+    damaged = GeneratedImage(image.image, {"lora": None, "batch_seeds": ["x"]}).save(tmp_path / "damaged.png")
     for arguments, message in (
         (["info", path, "--again"], "the record in"),
         (["info", path, "--out", tmp_path / "b.png"], "--out needs --again"),

@@ -246,9 +246,9 @@ def test_paths_serve_as_names_and_become_absolute(monkeypatch):
 @pytest.mark.parametrize("batch_size", [0, -1, 1.5, True, "4"])
 def test_a_batch_size_that_is_none(batch_size):
     found, chosen = plan("shapes", "tcd", None)
-    paint = TextToImage(None, found, chosen, "float32")
+    pipe = TextToImage(None, found, chosen, "float32")
     with pytest.raises(UsageError, match=r"batch_size is .*; expected an integer of at least 1"):
-        paint(PROMPT, batch_size=batch_size)
+        pipe(PROMPT, batch_size=batch_size)
 
 
 def test_a_recipe_of_an_unknown_method():

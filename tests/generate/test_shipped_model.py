@@ -82,10 +82,10 @@ def test_a_prompt_is_drawn(pipelines, method):
 
 
 def test_a_image_does_not_depend_on_its_batch(pipelines):
-    paint = pipelines("tcd")
+    pipe = pipelines("tcd")
     prompt = "a green square on a white background"
-    together = paint(prompt, seed=20, count=3, steps=2)
-    alone = paint(prompt, seed=21, steps=2)[0]
+    together = pipe(prompt, seed=20, count=3, steps=2)
+    alone = pipe(prompt, seed=21, steps=2)[0]
     # 8-bit values: rounding may flip where a value lies between two, by one at the most.
     away = np.abs(np.asarray(together[1].image, np.int16) - np.asarray(alone.image, np.int16))
     assert away.max() <= 1
@@ -112,10 +112,10 @@ def test_a_size_other_than_the_models_own(pipelines):
 
 
 def test_the_negative_prompt_matters_with_guidance(pipelines):
-    paint = pipelines("tcd")
+    pipe = pipelines("tcd")
     options = {"steps": 1, "guidance_scale": 3.0, "seed": 1}
-    plain = paint("a red circle on a blue background", **options)[0]
-    negative = paint("a red circle on a blue background", negative_prompt="a white star", **options)[0]
+    plain = pipe("a red circle on a blue background", **options)[0]
+    negative = pipe("a red circle on a blue background", negative_prompt="a white star", **options)[0]
     assert (np.asarray(plain.image) != np.asarray(negative.image)).any()
 
 
@@ -126,18 +126,18 @@ def test_the_record_tells_the_recipes_lora_from_one_that_was_named(tmp_path):
         ("tcd", SHAPES_FOLDER / "tcd_lora", "shipped"),
         ("tcd", SHAPES_FOLDER / "lcm_lora", "lcm_lora"),
     ):
-        paint = load(method=method, lora=lora)
-        paint.pipeline.set_progress_bar_config(disable=True)
-        assert paint("a red circle", steps=1)[0].record["lora"] == recorded
+        pipe = load(method=method, lora=lora)
+        pipe.pipeline.set_progress_bar_config(disable=True)
+        assert pipe("a red circle", steps=1)[0].record["lora"] == recorded
 
 
 def test_a_latent_consistency_model_by_the_short_form(tmp_path):
     from mindone_tcd import load
     from mindone_tcd.tiny_models import make
 
-    paint = load(model=make("lcm-sd15", tmp_path / "lcm"), method="lcm")
-    paint.pipeline.set_progress_bar_config(disable=True)
-    weak, strong = (paint("a cat", steps=2, guidance_scale=scale)[0] for scale in (None, 2))
+    pipe = load(model=make("lcm-sd15", tmp_path / "lcm"), method="lcm")
+    pipe.pipeline.set_progress_bar_config(disable=True)
+    weak, strong = (pipe("a cat", steps=2, guidance_scale=scale)[0] for scale in (None, 2))
     assert (weak.image.size, weak.record["guidance_scale"], weak.record["lora"]) == ((64, 64), 8.0, None)
     assert (np.asarray(weak.image) != np.asarray(strong.image)).any()
 
