@@ -1,4 +1,4 @@
-"""mindone's names lead to our schedulers, whatever is imported and looked up first; and no more after removal."""
+"""mindone's names return our schedulers, whatever is imported first, until the patches are removed."""
 
 import pytest
 
@@ -42,7 +42,7 @@ print(hasattr(mindone.diffusers, "TCDScheduler"))
 """
 
 
-def test_a_class_that_was_looked_up_before_is_exchanged_and_restored():
+def test_a_class_that_was_imported_before_is_replaced_and_restored():
     code = ALL + "import mindone.diffusers\n" + LATE
     theirs, ours, kept, restored, exported = fresh.run(code, patched=False)[-5:]
     assert theirs == "mindone.diffusers.schedulers.scheduling_lcm"

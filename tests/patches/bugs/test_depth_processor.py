@@ -1,4 +1,4 @@
-"""mindone's DPTImageProcessor against the one of transformers."""
+"""mindone's DPTImageProcessor equals that of transformers."""
 
 import numpy as np
 import PIL.Image
@@ -19,7 +19,7 @@ PICTURE = PIL.Image.fromarray(np.random.default_rng(0).integers(0, 256, (37, 53,
         {"do_resize": False, "do_pad": True, "size_divisor": 16},
         {"do_normalize": False, "do_rescale": False},
     ],
-    ids=["as it is", "aspect", "padded", "plain"],
+    ids=["defaults", "aspect", "padded", "plain"],
 )
 def test_equals_transformers(options, tmp_path):
     theirs = transformers.DPTImageProcessor(**{"size": {"height": 32, "width": 32}, **options})
@@ -29,6 +29,6 @@ def test_equals_transformers(options, tmp_path):
     np.testing.assert_array_equal(ours(images=[PICTURE, PICTURE], return_tensors="np").pixel_values, expected)
 
 
-def test_padding_needs_its_divisor():
+def test_padding_needs_a_divisor():
     with pytest.raises(UsageError, match="size_divisor"):
         DPTImageProcessor(do_pad=True)(images=PICTURE, return_tensors="np")
