@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, replace nothing unasked, and are on the disk before they have their name."""
+"""Files appear complete or not at all, replace no file by default, and are on disk before they get their name."""
 
 import os
 
