@@ -101,7 +101,7 @@ class Result:
         return mean([part(verdict) for verdict in self.verdicts])
 
     def per_shape(self) -> dict[str, float | None]:
-        """The share of images that are right at 0.9, for each shape that the prompt asks for."""
+        """The share of images that are right at 0.9, for each shape in the prompts."""
         pairs = list(zip(self.scenes, self.verdicts, strict=True))
         return {
             shape: mean([v.right_at(STRICT_OVERLAP) for s, v in pairs if any(t.shape == shape for t in s.things)])

@@ -1,4 +1,4 @@
-"""Measure the memory of a process while the inputs of its compiled graphs change.
+"""Measure the memory of a process while its compiled graphs change.
 
     python benchmarks/graph_memory.py weights [--changes 50]    # another LoRA weight before each call
     python benchmarks/graph_memory.py sizes [--changes 50]      # another size, so another graph, before each call

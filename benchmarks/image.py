@@ -40,7 +40,7 @@ def torch_image(model: str, folder: str, batch: int, openvino: str | None = None
     import torch
 
     torch.set_num_threads(THREADS)
-    told = []
+    precisions = []
 
     def changed(pipe: Any) -> None:
         from openvino_side import converted
@@ -48,12 +48,12 @@ def torch_image(model: str, folder: str, batch: int, openvino: str | None = None
         if model == "shipped":
             pipe.fuse_lora()
             pipe.unload_lora_weights()
-        told.append(converted(pipe.unet, openvino))
+        precisions.append(converted(pipe.unet, openvino))
         converted(pipe.vae.decoder, openvino, tuples=False)
 
     sampler = torch_sampler(Path(folder), None if openvino is None else changed)
     found = sampling(sampler, model == "shipped", batch)
-    return found if openvino is None else {**found, "precision": lambda: told[0]()}
+    return found if openvino is None else {**found, "precision": lambda: precisions[0]()}
 
 
 def main() -> None:

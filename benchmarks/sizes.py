@@ -87,7 +87,7 @@ def unet_folder(model: str, folder: Path | None) -> str:
         return str(SHAPES_FOLDER / "unet")
     place = _place(model, folder) / "unet"
     if not place.exists():
-        Contestant(_make_unet, model, str(place)).close()
+        Contestant(_create_unet, model, str(place)).close()
     return str(place)
 
 
@@ -98,7 +98,7 @@ def model_folder(model: str, folder: Path | None) -> str:
     place = _place(model, folder)
     unet_folder(model, place.parent)
     if not (place / "model_index.json").exists():
-        Contestant(_make_rest, str(place)).close()
+        Contestant(_create_rest, str(place)).close()
     return str(place)
 
 
@@ -109,7 +109,7 @@ def _place(model: str, folder: Path | None) -> Path:
     return folder / model
 
 
-def _make_unet(model: str, place: str) -> dict:
+def _create_unet(model: str, place: str) -> dict:
     import diffusers
     import torch
 
@@ -119,7 +119,7 @@ def _make_unet(model: str, place: str) -> dict:
     return {}
 
 
-def _make_rest(place: str) -> dict:
+def _create_rest(place: str) -> dict:
     """Add the text encoder and autoencoder of Stable Diffusion 1.5's dimensions to an existing UNet."""
     import diffusers
     import torch

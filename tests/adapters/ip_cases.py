@@ -167,7 +167,7 @@ def features(case: Case) -> list[np.ndarray]:
     return [np.random.default_rng([5, k]).standard_normal(s).astype(np.float32) for k, s in enumerate(case.features)]
 
 
-PICTURE = np.random.default_rng(8).standard_normal((1, 3, 32, 32)).astype(np.float32)
+IMAGE = np.random.default_rng(8).standard_normal((1, 3, 32, 32)).astype(np.float32)
 
 
 def outputs(pipe: Any, case: Case, tensor: Callable[[np.ndarray], Any]) -> dict[str, np.ndarray]:
@@ -177,6 +177,6 @@ def outputs(pipe: Any, case: Case, tensor: Callable[[np.ndarray], Any]) -> dict[
     added["image_embeds"] = [tensor(value) for value in features(case)]
     out = {"unet": pipe.unet(**call, added_cond_kwargs=added, return_dict=False)[0]}
     if case.encoder:
-        states = pipe.image_encoder(tensor(PICTURE), output_hidden_states=True, return_dict=True)
+        states = pipe.image_encoder(tensor(IMAGE), output_hidden_states=True, return_dict=True)
         out |= {"image embeddings": states.image_embeds, "image states": states.hidden_states[-2]}
     return out

@@ -41,7 +41,7 @@ def accuracy(monkeypatch):
             return np.stack([draw(scene) for scene in scenes])
 
     monkeypatch.setattr(module, "mindspore_sampler", Drawings)
-    monkeypatch.setattr(module, "torch_sampler", lambda folder: pytest.fail("the torch sampler was asked for"))
+    monkeypatch.setattr(module, "torch_sampler", lambda folder: pytest.fail("the script created the torch sampler"))
     return module
 
 

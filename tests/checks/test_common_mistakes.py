@@ -79,22 +79,22 @@ def test_bfloat16_on_a_cpu(idle, monkeypatch):
 
 
 def test_the_output_is_a_tuple_with_names(pipe):
-    made = pipe(PROMPT, num_inference_steps=1, guidance_scale=0, output_type="latent")
-    assert isinstance(made, tuple)
-    assert made.images is made[0]
-    (only,) = made
-    assert only is made[0]
+    output = pipe(PROMPT, num_inference_steps=1, guidance_scale=0, output_type="latent")
+    assert isinstance(output, tuple)
+    assert output.images is output[0]
+    (only,) = output
+    assert only is output[0]
     with pytest.raises(AttributeError, match=r"no attribute 'image'; its images are output\[0\] and output\.images"):
-        made.image  # noqa: B018
+        output.image  # noqa: B018
     named = pipe(PROMPT, num_inference_steps=1, guidance_scale=0, output_type="latent", return_dict=True)
     assert type(named).__name__ == "StableDiffusionXLPipelineOutput"
 
 
 def test_the_frames_of_an_animation():
-    made = Frames((["frame"],))
-    assert made.frames == made[0] == ["frame"]
+    output = Frames((["frame"],))
+    assert output.frames == output[0] == ["frame"]
     with pytest.raises(AttributeError, match=r"its frames are output\[0\]"):
-        made.images  # noqa: B018
+        output.images  # noqa: B018
     again = pickle.loads(pickle.dumps(Output(("a", None))))
     assert (type(again), again, again.images) == (Output, ("a", None), "a")
 

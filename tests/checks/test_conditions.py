@@ -10,7 +10,7 @@ from mindone_tcd import TCDScheduler, UsageError
 from mindone_tcd.schedulers.methods import METHODS
 
 PROMPT = "a red circle on a blue background"
-PICTURE = Image.fromarray(np.random.Generator(np.random.PCG64(4)).integers(0, 256, (64, 64, 3), np.uint8))
+IMAGE = Image.fromarray(np.random.Generator(np.random.PCG64(4)).integers(0, 256, (64, 64, 3), np.uint8))
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +38,9 @@ def run(pipe, **options):
 
 
 STRENGTH = [
-    ("sd15", "StableDiffusionImg2ImgPipeline", {"image": PICTURE}),
-    ("sd15", "StableDiffusionInpaintPipeline", {"image": PICTURE, "mask_image": PICTURE.convert("L")}),
-    ("lcm-sd15", "LatentConsistencyModelImg2ImgPipeline", {"image": PICTURE}),
+    ("sd15", "StableDiffusionImg2ImgPipeline", {"image": IMAGE}),
+    ("sd15", "StableDiffusionInpaintPipeline", {"image": IMAGE, "mask_image": IMAGE.convert("L")}),
+    ("lcm-sd15", "LatentConsistencyModelImg2ImgPipeline", {"image": IMAGE}),
 ]
 
 
@@ -92,7 +92,7 @@ def any_scheduler(request):
 
 def test_an_image_without_an_ip_adapter(plain, any_scheduler):
     plain.scheduler = any_scheduler.from_config(plain.scheduler.config)
-    refused(plain, "ip_adapter_image is given, but no IP-Adapter is loaded; load one first", ip_adapter_image=PICTURE)
+    refused(plain, "ip_adapter_image is given, but no IP-Adapter is loaded; load one first", ip_adapter_image=IMAGE)
     refused(plain, "ip_adapter_image_embeds is given, but no IP", ip_adapter_image_embeds=[np.zeros((1, 1, 32))])
     with pytest.raises(Untouched):
         run(plain)
@@ -104,21 +104,21 @@ def test_an_ip_adapter_without_an_image(plain, any_scheduler, folders, monkeypat
     plain.load_ip_adapter(str(folders("ip-adapter")), subfolder="models", weight_name="ip-adapter_sd15.safetensors")
     try:
         refused(plain, "an IP-Adapter is loaded, but neither ip_adapter_image nor ip_adapter_image_embeds is given")
-        refused(plain, "ip_adapter_image has 2 entries, but 1 IP-Adapters are", ip_adapter_image=[PICTURE, PICTURE])
-        for given in (PICTURE, [PICTURE], [[PICTURE, PICTURE]]):
+        refused(plain, "ip_adapter_image has 2 entries, but 1 IP-Adapters are", ip_adapter_image=[IMAGE, IMAGE])
+        for given in (IMAGE, [IMAGE], [[IMAGE, IMAGE]]):
             with pytest.raises(Untouched):
                 run(plain, ip_adapter_image=given)
         with pytest.raises(Untouched):
             run(plain, ip_adapter_image_embeds=[np.zeros((1, 1, 32))])
         encoder = plain.image_encoder
         plain.image_encoder = None
-        refused(plain, "no image encoder to see it with; load the IP-Adapter", ip_adapter_image=PICTURE)
+        refused(plain, "no image encoder to see it with; load the IP-Adapter", ip_adapter_image=IMAGE)
         plain.image_encoder = encoder
     finally:
         plain.unload_ip_adapter()
     with pytest.raises(Untouched):
         run(plain)
-    refused(plain, "no IP-Adapter is loaded", ip_adapter_image=PICTURE)
+    refused(plain, "no IP-Adapter is loaded", ip_adapter_image=IMAGE)
 
 
 def test_more_frames_than_the_motion_adapter_supports(parts, any_scheduler, folders, monkeypatch):

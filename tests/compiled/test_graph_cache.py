@@ -74,7 +74,7 @@ def test_a_damaged_file_only_causes_a_compilation(place, content):
     _run(Network())
 
 
-def test_it_can_be_switched_off(place, monkeypatch):
+def test_the_cache_can_be_disabled(place, monkeypatch):
     monkeypatch.setenv("MINDONE_TCD_CACHE", "off")
     _run(Network())
     assert not place.exists()

@@ -215,12 +215,12 @@ def stock_row_sum(x, y, bias):
     return x + y + bias
 
 
-PICTURE = (2, 6, 5, 4)
+IMAGE = (2, 6, 5, 4)
 FUSED = {
     "attention": (native_attention, stock_attention, ((2, 5, 12), (2, 7, 12), (2, 7, 12))),
-    "group_norm": (native_group_norm, stock_group_norm, (PICTURE, (2, 6), (6,), (6,))),
+    "group_norm": (native_group_norm, stock_group_norm, (IMAGE, (2, 6), (6,), (6,))),
     "geglu": (native_geglu, stock_geglu, ((2, 3, 8),)),
-    "add_with_bias": (native_sum, stock_sum, (PICTURE, PICTURE, (6,))),
+    "add_with_bias": (native_sum, stock_sum, (IMAGE, IMAGE, (6,))),
     "add_with_bias to rows": (native_sum, stock_row_sum, ((700, 6), (700, 6), (6,))),
 }
 

@@ -115,7 +115,7 @@ ATTACKS = {
     "custom pipeline": (ANY, "", {"custom_pipeline": "payload"}, [], REFUSED),
     "trusted code": (ANY, "", {"trust_remote_code": True}, [], REFUSED),
     "archive": (ANY, "", {"dduf_file": "model.dduf"}, [], REFUSED),
-    "pickles asked for": (ANY, "", {"use_safetensors": False}, [], REFUSED),
+    "use_safetensors=False": (ANY, "", {"use_safetensors": False}, [], REFUSED),
     "code of a tokenizer": (ANY, "", {}, [tokenizer_of_code], REFUSED),
     "code of a text encoder": (ANY, "", {}, [text_encoder_of_code], REFUSED),
     "code of a text encoder alone": ("CLIPTextModel", "text_encoder", {}, [text_encoder_of_code], REFUSED),

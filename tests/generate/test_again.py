@@ -54,12 +54,12 @@ FOREIGN = [
 ]
 
 
-@pytest.mark.parametrize(("record", "told"), FOREIGN)
-def test_a_record_alone_opens_nothing_beyond_the_package(opened, record, told):
+@pytest.mark.parametrize(("record", "messages"), FOREIGN)
+def test_a_record_alone_opens_nothing_beyond_the_package(opened, record, messages):
     with pytest.raises(UsageError, match="a record alone does not decide what is opened or downloaded") as caught:
         plan_again(record, PATH)
     assert opened == []
-    for text in [*told, "--trust-record"]:
+    for text in [*messages, "--trust-record"]:
         assert text in str(caught.value)
 
 
@@ -138,8 +138,8 @@ def test_the_record_contains_names_and_digests_and_no_path(shapes, tmp_path):
     assert (removed.sources()["lora"], removed.sources()["lora_sha256"]) == (file.name, None)
     shutil.copyfile(SHAPES_FOLDER / "tcd_lora" / file.name, file)
 
-    told = loaded(shapes, tmp_path / "my-lora", record_paths=True).sources()
-    assert (told["model_path"], told["lora_path"]) == (str(shapes), str(tmp_path / "my-lora"))
+    sources = loaded(shapes, tmp_path / "my-lora", record_paths=True).sources()
+    assert (sources["model_path"], sources["lora_path"]) == (str(shapes), str(tmp_path / "my-lora"))
 
 
 def test_equal_weights_pass_in_any_folder_and_others_are_refused(shapes, tmp_path):

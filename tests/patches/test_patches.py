@@ -77,7 +77,7 @@ def test_the_import_loads_no_framework_and_lists_the_active_patches():
 heavy = ("mindone", "mindspore", "numpy", "transformers", "torch", "scipy")
 assert not [name for name in sys.modules if name.partition(".")[0] in heavy]
 assert len(mindone_tcd.patches.active()) > 20, mindone_tcd.patches.active()
-assert "kernels" not in mindone_tcd.patches.active()  # nobody has asked for the device yet
+assert "kernels" not in mindone_tcd.patches.active()  # no code has checked the device yet
 mindone_tcd.patches.remove()
 assert mindone_tcd.patches.active() == ()
 assert not [name for name in sys.modules if name.partition(".")[0] in heavy]
@@ -153,7 +153,7 @@ patches.install(patches.GROUPS)
 assert cpu.enable()
 Small()
 assert {patch.name for patch in patches.ENGINE.active()} == {patch.name for patch in patches.ENGINE.patches}
-# A name that nobody looked up before is found by _LazyModule.__getattr__.
+# _LazyModule.__getattr__ finds a name at its first lookup.
 packages = ("mindone.diffusers", "mindone.diffusers.schedulers")
 looked_up = {f"{package}:{name}" for package in packages for name in ("LCMScheduler", "TCDScheduler")}
 same = {target for target, site in sites.items() if raw(*site) is before[target]}
@@ -185,6 +185,6 @@ print("changed and restored", changed)
 
 def test_every_patch_applies_and_removal_restores_every_original():
     """The process imports everything without the patches. A rewrite that matches nothing is an error."""
-    told = fresh.run(ALL, MINDONE_TCD_PATCHES="startup")[-1]
-    assert told.startswith("changed and restored")
-    assert int(told.split()[-1]) > 150
+    output = fresh.run(ALL, MINDONE_TCD_PATCHES="startup")[-1]
+    assert output.startswith("changed and restored")
+    assert int(output.split()[-1]) > 150

@@ -15,7 +15,7 @@ from mindone_tcd.shapes.grammar import VOCABULARY
 
 MAX_TOKENS = 32
 TEXT_WIDTH = 64
-PICTURE = 128
+IMAGE_SIZE = 128
 
 SCHEDULE = {
     "num_train_timesteps": 1000,
@@ -29,7 +29,7 @@ SCHEDULE = {
     "steps_offset": 1,
 }
 
-TIME_IDS = torch.tensor([[PICTURE, PICTURE, 0, 0, PICTURE, PICTURE]], dtype=torch.float32)
+TIME_IDS = torch.tensor([[IMAGE_SIZE, IMAGE_SIZE, 0, 0, IMAGE_SIZE, IMAGE_SIZE]], dtype=torch.float32)
 """SDXL's size conditioning for an uncropped image: original size, crop corner, target size."""
 
 
@@ -98,7 +98,7 @@ def new_unet(layers_per_block: int | tuple[int, ...] = (2, 1, 1)) -> UNet2DCondi
     """A UNet with random weights: two residual layers at 16×16, which determines the outlines, and one below."""
     channels = (64, 96, 128)
     return UNet2DConditionModel(
-        sample_size=PICTURE // 8,
+        sample_size=IMAGE_SIZE // 8,
         block_out_channels=channels,
         layers_per_block=layers_per_block,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),

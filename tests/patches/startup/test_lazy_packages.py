@@ -62,9 +62,9 @@ def test_import_star_imports_the_same_names(printed, expected):
     assert printed[6] == expected[6]
 
 
-TOLD = """
+DESCRIBED = """
 import importlib, json, types
-def told(value):
+def described(value):
     if isinstance(value, types.ModuleType):
         return value.__name__
     return [getattr(value, "__module__", None), getattr(value, "__qualname__", None) or type(value).__name__]
@@ -76,7 +76,7 @@ for package in ("mindone", "mindone.peft", "mindone.transformers", "mindone.tran
                 "mindone.transformers.models", "mindone.transformers.models.auto",
                 "mindone.diffusers.models.transformers"):
     names = vars(importlib.import_module(package))
-    found[package] = {name: told(value) for name, value in names.items() if not name.startswith("_")}
+    found[package] = {name: described(value) for name, value in names.items() if not name.startswith("_")}
 print(json.dumps(found))
 """
 
@@ -85,7 +85,7 @@ found = {}
 for package, names in WANTED.items():
     module = importlib.import_module(package)
     listed = dir(module)
-    found[package] = {name: told(getattr(module, name)) for name in sorted(names, reverse=True)}
+    found[package] = {name: described(getattr(module, name)) for name in sorted(names, reverse=True)}
     unlisted = [name for name in set(names) - set(listed) if not isinstance(getattr(module, name), types.ModuleType)]
     if unlisted:
         found[package]["not in dir"] = sorted(unlisted)
@@ -94,10 +94,10 @@ print(json.dumps(found))
 
 
 def test_every_name_exists_and_does_not_depend_on_the_order():
-    eager = json.loads(fresh.run(TOLD + EAGER, patched=False)[-1])
+    eager = json.loads(fresh.run(DESCRIBED + EAGER, patched=False)[-1])
     assert sum(map(len, eager.values())) > 2000
     wanted = {package: list(names) for package, names in eager.items()}
-    assert json.loads(fresh.run(TOLD + LAZY.replace("WANTED", repr(wanted)))[-1]) == eager
+    assert json.loads(fresh.run(DESCRIBED + LAZY.replace("WANTED", repr(wanted)))[-1]) == eager
 
 
 @pytest.mark.parametrize("module", ["mindone.transformers.models.clip.modeling_clip", "mindone.peft.mapping"])
