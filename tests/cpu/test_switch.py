@@ -124,7 +124,7 @@ print("in order")
 """
 
 
-@pytest.mark.parametrize("script", [BEFORE, BY_ITSELF, MODELS_FIRST], ids=["enabled", "by itself", "models first"])
+@pytest.mark.parametrize("script", [BEFORE, BY_ITSELF, MODELS_FIRST], ids=["enabled", "alone", "models first"])
 def test_enabling_in_a_separate_process(script):
     ran = subprocess.run(
         [sys.executable, "-c", script],
