@@ -140,7 +140,7 @@ def test_info_refuses_files_without_a_usable_record(capsys, tmp_path):
         assert message in err
 
 
-class Painter(TextToImage):
+class FakeTextToImage(TextToImage):
     """Images of one color instead of those of a pipeline, with valid records."""
 
     def make_batch(self, request, seeds):
@@ -157,7 +157,7 @@ def generated(monkeypatch, tmp_path):
 
     def load(model, recipe, dtype, form, record_paths=False):
         loaded.append((model.location, recipe.lora))
-        return Painter(None, model, recipe, dtype or "float32", record_paths=record_paths)
+        return FakeTextToImage(None, model, recipe, dtype or "float32", record_paths=record_paths)
 
     monkeypatch.setattr(pipeline, "load", load)
     (tmp_path / "out").mkdir()

@@ -43,8 +43,8 @@ def make(folder: Path = SHAPES_FOLDER) -> dict[str, np.ndarray]:
                 loaded = wanted
             generators = streams()
             latents = replayed((2, 4, 16, 16), generators)
-            pictures = pipe(latents=latents, generator=generators, **arguments(case)).images
-            out[name] = np.ascontiguousarray(stored_pixels(pictures))
+            images = pipe(latents=latents, generator=generators, **arguments(case)).images
+            out[name] = np.ascontiguousarray(stored_pixels(images))
         return out
 
 
