@@ -1,15 +1,15 @@
-"""How often the shipped model draws what the prompt says, how cleanly, and how far its images are from real ones.
+"""Measure how often the shipped model generates what the prompt says, how cleanly, and how close to real drawings.
 
-    python benchmarks/accuracy.py                        # MindSpore, the rows that a user meets
+    python benchmarks/accuracy.py                        # MindSpore, the rows for users
     python benchmarks/accuracy.py --backend torch --all  # diffusers on torch, every row: needs the [parity] extra
     python benchmarks/accuracy.py --backend torch --problems --per-shape --prompts 96 --seeds 0 --only "TCD-LoRA, 4"
 
-Prompts are of (shape, color, background) combinations that training never saw. All columns but the last two are shares
-in percent. "right" counts images on which shape, color and background are as asked, at an overlap with the ideal shape
-of 0.8 and of 0.9. "clean" asks for 0.9, no ghosts, no two-tone fills and circles whose roundness is within 1 % of a
-drawn one's. "ghosts" and "two-tone" count images that have them, "round" circles within 3 %. "distance" is the Fréchet
-distance of the judge's features to those of real drawings, and "seconds" is the time that sampling takes. Both backends
-start from the same PCG64 noise, so their rows agree but for rounding.
+The prompts are of (shape, color, background) combinations that training never saw. All columns except the last two are
+percentages. "right" counts images whose shape, color and background match the prompt, at an overlap with the ideal
+shape of 0.8 and of 0.9. "clean" requires 0.9, no ghosts, no two-tone fills, and circles whose roundness is within 1 %
+of that of a drawn circle. "ghosts" and "two-tone" count images that have them, "round" circles within 3 %. "distance"
+is the Fréchet distance between the judge's features and those of real drawings. "seconds" is the time of the sampling.
+Both backends start from the same PCG64 noise, so their rows agree up to rounding.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from mindone_tcd.shapes.judge import (
 )
 
 MOST_PROMPTS = 4096
-"""The grammar has some 7,000 captions of unseen combinations, and every prompt is another one."""
+"""The grammar has about 7,000 captions of unseen combinations, and every prompt is a different one."""
 
 PARTS: dict[str, Callable[[Verdict], bool | None]] = {
     "right": lambda v: v.right,
@@ -56,7 +56,7 @@ PARTS: dict[str, Callable[[Verdict], bool | None]] = {
     "two-tone": lambda v: v.two_tone,
     "round": lambda v: v.round,
 }
-"""The table's columns: what holds for an image, or None where its prompt does not ask for it."""
+"""The table's columns: whether an image has the property, or None if its prompt does not determine it."""
 
 PROBLEMS: dict[str, Callable[[Verdict], bool | None]] = {
     "another shape or number": lambda v: v.overlap == 0,
@@ -70,19 +70,19 @@ PROBLEMS: dict[str, Callable[[Verdict], bool | None]] = {
     "lumpy circles": lambda v: None if v.roundness is None else v.roundness < STRICT_ROUNDNESS,
     "none": lambda v: v.clean,
 }
-"""What can be wrong with an image; several may be. Lumpy circles are a share of the circles."""
+"""The problems of an image; it can have several. The share of lumpy circles is relative to all circles."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What the judge says of one row's images.
+    """The judge's verdicts on the images of one row.
 
     Attributes:
-        name: the row's.
-        seed: of the noise; None for rows without.
+        name: the name of the row.
+        seed: the seed of the noise; None for rows without noise.
         scenes, verdicts: one for each image.
         distance: Fréchet distance to real drawings.
-        seconds: what sampling took.
+        seconds: the time of the sampling.
     """
 
     name: str
@@ -97,11 +97,11 @@ class Result:
         return self.name if self.seed is None else f"{self.name}, seed {self.seed}"
 
     def share(self, part: Callable[[Verdict], bool | None]) -> float | None:
-        """The share of images for which a part holds, in [0, 1]; None where no prompt asks for it."""
+        """The share of images that have a property, in [0, 1]; None if no prompt determines it."""
         return mean([part(verdict) for verdict in self.verdicts])
 
     def per_shape(self) -> dict[str, float | None]:
-        """The share of images that are right at 0.9, for each shape that the prompt asks for."""
+        """The share of images that are right at 0.9, for each shape in the prompts."""
         pairs = list(zip(self.scenes, self.verdicts, strict=True))
         return {
             shape: mean([v.right_at(STRICT_OVERLAP) for s, v in pairs if any(t.shape == shape for t in s.things)])
@@ -109,7 +109,7 @@ class Result:
         }
 
     def numbers(self) -> dict:
-        """All of it for a JSON file; shares are in [0, 1]."""
+        """The result for a JSON file; shares are in [0, 1]."""
         return {
             "row": self.name,
             "seed": self.seed,
@@ -141,7 +141,7 @@ def run(row: Row, sampler: Sampler, prompts: list[str], seed: int, batch: int) -
 
 
 def reconstructions(images: np.ndarray, folder: Path) -> np.ndarray:
-    """What the autoencoder makes of images, (N, H, H, 3) in [0, 1]."""
+    """The autoencoder's reconstructions of images, (N, H, H, 3) in [0, 1]."""
     import torch
     from diffusers import AutoencoderKL
 
@@ -169,7 +169,7 @@ def table(first: list[str], rows: list[list[str]]) -> None:
 
 
 def chosen_rows(everything: bool, only: str | None) -> list[Row]:
-    """The rows to sample; a text that no row's name holds is a :class:`UsageError`."""
+    """The rows to sample. If no row's name contains `only`, it raises :class:`UsageError`."""
     rows = [row for row in (ALL if everything or only else FEW) if not only or only in row.name]
     if not rows:
         raise UsageError(f"no row's name holds {only!r}; there are: {'; '.join(row.name for row in ALL)}")
@@ -180,12 +180,12 @@ def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backend", choices=("mindspore", "torch"), default="mindspore")
     parser.add_argument("--all", action="store_true", help="every row, not only the two LoRAs at 4 steps")
-    parser.add_argument("--only", help="only the rows whose name holds this text")
+    parser.add_argument("--only", help="only the rows whose name contains this text")
     parser.add_argument("--prompts", type=int, default=512)
     parser.add_argument("--two", type=float, default=0.0, help="share of prompts with two objects")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--drawings", type=int, default=1024, help="how many real drawings the distance is taken from")
+    parser.add_argument("--drawings", type=int, default=1024, help="the number of real drawings for the distance")
     parser.add_argument(
         "--folder",
         type=Path,
@@ -194,16 +194,16 @@ def options() -> argparse.ArgumentParser:
     )
     parser.add_argument("--per-shape", action="store_true", help="also the share that is right at 0.9, for each shape")
     parser.add_argument("--problems", action="store_true", help="also the share of each problem")
-    parser.add_argument("--grid", type=Path, help="a folder for a sheet of each row's first 32 images")
+    parser.add_argument("--grid", type=Path, help="a folder for a contact sheet of each row's first 32 images")
     parser.add_argument("--json", type=Path, help="a file for the numbers of all rows; it grows with each row")
     return parser
 
 
 def check(args: argparse.Namespace) -> None:
-    """Find whatever cannot work before sampling.
+    """Check all arguments before sampling.
 
     Raises:
-        UsageError: for numbers out of range, a file or folder that cannot be written, and weights that are not there.
+        UsageError: for numbers out of range, a file or folder that cannot be written, and missing weights.
     """
     if not 2 <= args.prompts <= MOST_PROMPTS:
         raise UsageError(f"--prompts is {args.prompts}; choose a number from 2 to {MOST_PROMPTS}")
@@ -282,7 +282,7 @@ def sheet_name(title: str) -> str:
 
 
 def save_sheet(images: np.ndarray, path: Path) -> None:
-    """Images (N, H, W, 3) in [0, 1] as one PNG, 8 in a row, without a record of how they were made."""
+    """Images (N, H, W, 3) in [0, 1] as one PNG, 8 in a row, without a record."""
     from PIL import Image
 
     from mindone_tcd.generate.generated_image import GeneratedImage, grid

@@ -1,5 +1,7 @@
-"""Counts device operations: the outermost calls of tensor methods, operators, primitives, and functions of `ops` and
-`mint`. A replacement of the CPU's counts as the one function that it stands for."""
+"""Count device operations: outermost calls of tensor methods, operators, primitives, and functions of `ops`, `mint`.
+
+A CPU replacement counts as the one function that it replaces.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ DUNDERS = {f"__{side}{name}__" for name in OPERATORS for side in ("", "r", "i")}
 
 
 _COPIED = ("mindone.", "mindone_tcd.", "mindspore.mint")
-"""Modules that took functions by name."""
+"""Modules that imported functions with `from … import`."""
 
 
 @contextlib.contextmanager
@@ -37,8 +39,8 @@ def counted(more: Mapping[str, tuple[object, str]] | None = None) -> Iterator[Co
     """Counts operations inside the block, under the keys `operations`, `casts` and `waits`, and by name.
 
     Args:
-        more: further functions to count, by the key to count them under: what holds them, and their name in it. What
-            they call is theirs, and not counted.
+        more: further functions to count, by key: the object that has the function, and its name there. Calls inside
+            these functions are not counted.
     """
     counts: Counter = Counter()
     depth = 0

@@ -1,11 +1,10 @@
-"""The time that 4 TCD steps and the teacher's 50 DDIM steps take for images that are as often right.
+"""Compare the time of 4 TCD steps with that of the teacher's 50 DDIM steps, for images of similar quality.
 
     python benchmarks/equal_quality.py [--prompts 64] [--batch 1] [--torch]
 
-The model that ships, its LoRA beside the weights and fused into them; prompts of combinations that training never saw,
-and the judge's verdicts, as in accuracy.py. Every way to draw has a process of its own; they draw the same images in
-turn, four calls in a row each, and the medians of the seconds an image are compared. `--torch` adds diffusers on
-torch.
+The script uses the shipped model, with its LoRA unfused and fused. Prompts and judge are those of accuracy.py. Each way
+to sample runs in its own process. The processes generate the same images and alternate, with four calls in each turn.
+The script compares the median seconds per image. `--torch` adds diffusers on torch.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from mindone_tcd.shapes.judge import judge
 
 SEED = 0
 CALLS = 4
-"""How many calls a turn has: the first wakes the process's threads up."""
+"""The number of calls in a turn. The first one wakes up the threads of the process."""
 WAYS = ("torch", "ours, PyNative", "ours, compiled")
 
 
-def drawing(way: str, row: Row, prompts: list[str], batch: int) -> dict:
-    """What draws the next images, each time that it is called."""
+def sampling(way: str, row: Row, prompts: list[str], batch: int) -> dict:
+    """A function that generates the next images at each call."""
     if way == "torch":
         import torch
 
@@ -39,24 +38,24 @@ def drawing(way: str, row: Row, prompts: list[str], batch: int) -> dict:
     sampler.load(row)
     places = iter(range(0, len(prompts), batch))
 
-    def draw(place: int) -> np.ndarray:
+    def generate(place: int) -> np.ndarray:
         part = prompts[place : place + batch]
         return sampler(row, part, streams(SEED, place, len(part)))
 
-    def draw_some() -> np.ndarray:
-        return np.concatenate([draw(place) for place in itertools.islice(places, CALLS)])
+    def generate_turn() -> np.ndarray:
+        return np.concatenate([generate(place) for place in itertools.islice(places, CALLS)])
 
-    return {"warm": lambda: draw(0), "next": draw_some}
+    return {"warm": lambda: generate(0), "next": generate_turn}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--prompts", type=int, default=64)
     parser.add_argument(
-        "--batch", type=int, default=1, help="images drawn at once; 4 times it divides the number of prompts"
+        "--batch", type=int, default=1, help="images generated at once; 4 times it divides the number of prompts"
     )
-    parser.add_argument("--torch", action="store_true", help="diffusers on torch as well")
-    parser.add_argument("--eager", action="store_true", help="ours in PyNative as well")
+    parser.add_argument("--torch", action="store_true", help="also diffusers on torch")
+    parser.add_argument("--eager", action="store_true", help="also MindSpore in PyNative")
     args = parser.parse_args()
     if args.prompts % (CALLS * args.batch):
         parser.error(f"--prompts {args.prompts} is no multiple of {CALLS} times --batch {args.batch}")
@@ -66,7 +65,7 @@ def main() -> None:
     print(f"shipped, {args.prompts} prompts, {args.batch} at once, float32, alternating")
     rows = (TEACHER, FEW[0], replace(FEW[0], fused=True))
     ways = [way for way in WAYS if way == "ours, compiled" or (args.torch if way == "torch" else args.eager)]
-    contestants = {(way, row): Contestant(drawing, way, row, prompts, args.batch) for way in ways for row in rows}
+    contestants = {(way, row): Contestant(sampling, way, row, prompts, args.batch) for way in ways for row in rows}
     for contestant in contestants.values():
         contestant.run("warm")
     times = {key: [] for key in contestants}

@@ -1,12 +1,12 @@
-"""Memory of a process that changes what its compiled graphs were made from.
+"""Measure the memory of a process while its compiled graphs change.
 
     python benchmarks/graph_memory.py weights [--changes 50]    # another LoRA weight before each call
     python benchmarks/graph_memory.py sizes [--changes 50]      # another size, so another graph, before each call
     python benchmarks/graph_memory.py undo [--changes 5]        # compiled and uncompiled again
 
-What runs is the UNet of the shapes model with its TCD-LoRA, or with `--part decoder` its autoencoder's decoder. Two
-changes, in which pools and buffers grow, come before the counting. Memory is the process's resident set. Graphs on the
-disk are neither read nor written unless `--disk` names a folder. Nothing is timed.
+The network is the UNet of the shapes model with its TCD-LoRA or, with `--part decoder`, the decoder of its autoencoder.
+Two changes, in which pools and buffers grow, precede the measurement. The memory is the resident set of the process.
+The script neither reads nor writes graphs on disk unless `--disk` names a folder. It measures no time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def resident() -> float:
 
 
 def calls(pipe: Any, part: str) -> tuple[Any, Callable[[int], Any]]:
-    """The network and what calls it with latents of a number of rows."""
+    """The network, and a function that calls it with latents of a number of rows."""
     import mindspore as ms
 
     def ones(*shape: int) -> Any:
@@ -55,7 +55,7 @@ def calls(pipe: Any, part: str) -> tuple[Any, Callable[[int], Any]]:
 
 
 def measured(what: str, part: str, changes: int) -> tuple[list[float], int]:
-    """Memory after each change, MB, and how many graphs were compiled during the counted ones."""
+    """Memory after each change, MB, and how many graphs the measured changes compiled."""
     from mindone_tcd import SHAPES_FOLDER, load
     from mindone_tcd.compiled.graph import Part
 

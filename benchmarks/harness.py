@@ -1,8 +1,8 @@
-"""Contestants that take turns, each framework in a process of its own.
+"""Run the sides of a comparison alternately, each framework in its own process.
 
-Two frameworks in one process disturb each other: the worker threads of one spin while the other computes, which costs
-a small model a factor of ten. So every contestant lives in a process that sleeps until it is its turn. Absolute times
-mean little on a shared machine; the ratios of medians of turns taken in one run do.
+Two frameworks in one process disturb each other: the worker threads of one spin while the other computes, which makes
+a small model ten times slower. Therefore each side (a contestant) has a process that sleeps until its turn. On a shared
+machine, absolute times say little. Compare the ratios of medians from one run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ THREADS = 2
 
 
 def machine(*packages: str) -> str:
-    """Two lines: versions of the packages; the machine, and how busy it is with other things."""
+    """Two lines: the versions of the packages; the machine and its load."""
     found = [f"{name} {importlib.metadata.version(name)}" for name in packages]
     with open("/proc/cpuinfo") as lines:
         models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -37,7 +37,7 @@ def machine(*packages: str) -> str:
 
 def _serve(connection: Any, make: Callable[..., Mapping[str, Callable[[], object]]], arguments: tuple) -> None:
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # libraries print there while they are imported
+        with contextlib.redirect_stdout(io.StringIO()):  # libraries print when they are imported
             runs = make(*arguments)
         connection.send(("ready", list(runs)))
     except BaseException:
@@ -57,13 +57,13 @@ def _serve(connection: Any, make: Callable[..., Mapping[str, Callable[[], object
 
 
 class Contestant:
-    """A process that holds one framework and runs what it is asked to.
+    """A process with one framework, which runs functions by name.
 
     Args:
-        make: a function of a module (it is imported there again) that returns what can be run, by name. Each function
-            must wait for its result before it returns.
-        arguments: for `make`.
-        environment: variables for the process.
+        make: a function of a module, which the process imports again. It returns the functions to run, by name. Each
+            of them must wait for its result before it returns.
+        arguments: the arguments of `make`.
+        environment: environment variables for the process.
     """
 
     def __init__(self, make: Callable, *arguments: object, environment: Mapping[str, str] | None = None) -> None:
@@ -91,12 +91,12 @@ class Contestant:
         return value
 
     def run(self, name: str) -> tuple[float, Any]:
-        """Seconds that one run took, and what it returned."""
+        """The seconds and the result of one run."""
         self._connection.send(name)
         return self._receive("done")
 
     def timed(self, name: str) -> float:
-        """Seconds of one run; below a second the median of four that follow, as the first wakes the threads up."""
+        """Seconds of one run. Below a second: the median of four more runs, as the first one wakes up the threads."""
         seconds, _ = self.run(name)
         return seconds if seconds >= 1 else statistics.median(self.run(name)[0] for _ in range(4))
 
@@ -109,7 +109,7 @@ class Contestant:
 
 
 def medians(contestants: list[Contestant], rounds: int = 5, warm: int = 1) -> dict[str, float]:
-    """Median seconds of everything that the contestants run; in each round all take one turn."""
+    """Median seconds of all functions of the contestants. In each round, each contestant has one turn."""
     times: dict[str, list[float]] = {}
     for turn in range(rounds + warm):
         for contestant in contestants:
@@ -122,19 +122,19 @@ def medians(contestants: list[Contestant], rounds: int = 5, warm: int = 1) -> di
 
 
 Entry = tuple[Callable[..., Mapping[str, Callable[[], object]]], Sequence[object]]
-"""What makes a contestant, and its arguments."""
+"""The function that creates a contestant, and its arguments."""
 
 
 @dataclass
 class Result:
-    """What a contestant did.
+    """The measurements of a contestant.
 
     Attributes:
-        first: seconds of its first run.
-        value: what that returned.
-        seconds: the median of the runs that followed.
-        peak: of its memory, in MB.
-        notes: what the contestant can tell besides, by name.
+        first: the seconds of its first run.
+        value: the result of its first run.
+        seconds: the median of the following runs.
+        peak: its peak memory, in MB.
+        notes: further results of the contestant, by name.
     """
 
     first: float
@@ -145,14 +145,14 @@ class Result:
 
 
 def compare(entries: Mapping[str, Entry], rounds: int = 5, apart: bool = False) -> dict[str, Result]:
-    """Measure the first thing that each contestant can run.
+    """Measure the first function of each contestant.
 
-    Graphs that one contestant compiles are on the disk for those after it; what earlier runs have left there is not.
+    A contestant can load the graphs that earlier contestants of this run stored on disk, but not those of earlier runs.
 
     Args:
         entries: contestants, by name.
-        rounds: how many turns each takes.
-        apart: one contestant after the other, for models of which two do not fit into memory, in place of alternating.
+        rounds: the number of turns of each contestant.
+        apart: run one contestant after the other instead of alternating, for models that do not fit into memory twice.
     """
     with tempfile.TemporaryDirectory(prefix="mindone-tcd-graphs-") as graphs:
         groups = [dict([one]) for one in entries.items()] if apart else [entries]
@@ -176,17 +176,17 @@ def _compare(entries: Mapping[str, Entry], rounds: int, graphs: str) -> dict[str
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of all that calls `compare`."""
+    """Add the options of all scripts that call `compare`."""
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--openvino", action="store_true", help="OpenVINO as well; needs the [openvino] extra")
-    parser.add_argument("--apart", action="store_true", help="one contestant after the other, for want of memory")
+    parser.add_argument("--openvino", action="store_true", help="also OpenVINO; needs the [openvino] extra")
+    parser.add_argument("--apart", action="store_true", help="one contestant after the other, to save memory")
     parser.add_argument(
-        "--only", nargs="+", default=[""], help="contestants whose name begins so; torch always takes part"
+        "--only", nargs="+", default=[""], help="contestants whose name begins with this text; torch is always included"
     )
 
 
 def chosen(entries: Mapping[str, Entry], options: argparse.Namespace) -> dict[str, Entry]:
-    """The contestants that the options ask for, torch first, OpenVINO last."""
+    """The selected contestants, torch first, OpenVINO last."""
     return {
         name: entry
         for name, entry in entries.items()
@@ -195,7 +195,7 @@ def chosen(entries: Mapping[str, Entry], options: argparse.Namespace) -> dict[st
 
 
 def conditions(options: argparse.Namespace) -> str:
-    """Versions, machine, and how the contestants take turns."""
+    """Versions, machine, and the order of the contestants' turns."""
     found = machine("mindspore", "mindone", "torch", "diffusers", *(["openvino"] if options.openvino else []))
     how = "one contestant after the other" if options.apart else "alternating"
     return f"{found}\nmedians of {options.rounds} rounds, {how}"
@@ -212,13 +212,13 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 def comparison(
     what: str, unit: str, results: Mapping[str, Result], more: Mapping[str, Callable[[Result, Result], str]]
 ) -> None:
-    """Print the table of what `compare` gave, torch's among it.
+    """Print the table of the results of `compare`.
 
     Args:
-        what: was measured.
-        unit: of its time, ms or s.
-        results: as `compare` returns them.
-        more: further columns: the head, and what makes a cell of a result and torch's.
+        what: the name of the measured operation.
+        unit: the unit of the time, ms or s.
+        results: the results of `compare`, including torch's.
+        more: further columns: the header, and a function from a result and torch's result to the cell.
     """
     expected = results["torch, eager"]
     time = {"ms": lambda seconds: f"{1e3 * seconds:.1f}", "s": lambda seconds: f"{seconds:.3f}"}[unit]

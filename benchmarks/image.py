@@ -1,12 +1,12 @@
-"""A whole image of 4 TCD steps, prompt in, pixels out: ours, eager and compiled, beside diffusers on torch.
+"""Measure a whole image of 4 TCD steps, from prompt to pixels: MindSpore, eager and compiled, and diffusers on torch.
 
     python benchmarks/image.py [--model shipped|sd15] [--batch 1] [--openvino]
 
-The pipelines are loaded; the same prompt and the same noise go in. `shipped` has its TCD LoRA on both sides, not fused;
-`sd15` is a model of Stable Diffusion 1.5's dimensions with random weights and no LoRA. The contestants alternate, each
-in a process of its own, and the medians of 5 turns are compared. The first image is the one that compiles. Also
-printed is how far the pixels are from torch's, of 255. `--openvino` (the [openvino] extra) adds the pipeline of
-diffusers with its UNet, LoRA fused, and the autoencoder's decoder converted to OpenVINO.
+The pipelines are loaded before. All sides get the same prompt and noise. `shipped` has an unfused TCD-LoRA on both
+sides. `sd15` is a model with the dimensions of Stable Diffusion 1.5, random weights and no LoRA. Each side runs in its
+own process. They alternate, and the script compares the medians of 5 turns. The first image includes the compilation.
+The script also prints the largest difference of a pixel from torch, of 255. `--openvino` (the [openvino] extra) adds
+the pipeline of diffusers with its UNet, LoRA fused, and the decoder of the autoencoder converted to OpenVINO.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from sizes import add_folder, model_folder
 PROMPT = "a red circle on a blue background"
 
 
-def drawing(sampler: Sampler, lora: bool, batch: int) -> dict:
-    """What a contestant runs, the pipeline being loaded."""
+def sampling(sampler: Sampler, lora: bool, batch: int) -> dict:
+    """The functions of a contestant whose pipeline is loaded."""
     row = Row("tcd", lora, 4, 0.0)
     sampler.load(row)
     return {"image": lambda: sampler(row, [PROMPT] * batch, streams(0, 0, batch))}
 
 
-def our_picture(model: str, folder: str, batch: int, compile: bool | str) -> dict:
-    """Ours."""
+def our_image(model: str, folder: str, batch: int, compile: bool | str) -> dict:
+    """mindone_tcd."""
     sampler = mindspore_sampler("shapes" if model == "shipped" else folder, compile)
-    return drawing(sampler, model == "shipped", batch)
+    return sampling(sampler, model == "shipped", batch)
 
 
-def torch_picture(model: str, folder: str, batch: int, openvino: str | None = None) -> dict:
-    """diffusers on torch; with the networks that cost most in OpenVINO, if a precision for it is given."""
+def torch_image(model: str, folder: str, batch: int, openvino: str | None = None) -> dict:
+    """diffusers on torch. With a precision for OpenVINO, the most expensive networks run in OpenVINO."""
     import torch
 
     torch.set_num_threads(THREADS)
-    told = []
+    precisions = []
 
     def changed(pipe: Any) -> None:
         from openvino_side import converted
@@ -48,12 +48,12 @@ def torch_picture(model: str, folder: str, batch: int, openvino: str | None = No
         if model == "shipped":
             pipe.fuse_lora()
             pipe.unload_lora_weights()
-        told.append(converted(pipe.unet, openvino))
+        precisions.append(converted(pipe.unet, openvino))
         converted(pipe.vae.decoder, openvino, tuples=False)
 
     sampler = torch_sampler(Path(folder), None if openvino is None else changed)
-    found = drawing(sampler, model == "shipped", batch)
-    return found if openvino is None else {**found, "precision": lambda: told[0]()}
+    found = sampling(sampler, model == "shipped", batch)
+    return found if openvino is None else {**found, "precision": lambda: precisions[0]()}
 
 
 def main() -> None:
@@ -66,11 +66,11 @@ def main() -> None:
 
     given = (args.model, model_folder(args.model, args.folder), args.batch)
     entries: dict[str, Entry] = {
-        "torch, eager": (torch_picture, given),
-        "ours, PyNative": (our_picture, (*given, False)),
-        "ours, compiled": (our_picture, (*given, "step")),
-        "OpenVINO, f32": (torch_picture, (*given, "f32")),
-        "OpenVINO, default": (torch_picture, (*given, "")),
+        "torch, eager": (torch_image, given),
+        "ours, PyNative": (our_image, (*given, False)),
+        "ours, compiled": (our_image, (*given, "step")),
+        "OpenVINO, f32": (torch_image, (*given, "f32")),
+        "OpenVINO, default": (torch_image, (*given, "")),
     }
     print(conditions(args))
     print(f"{args.model}, {args.batch} images at once, 4 TCD steps, guidance 0, float32")

@@ -1,13 +1,13 @@
-"""Operations of a UNet: torch, MindSpore's own, and what mindone_tcd.cpu takes for them, in PyNative and graph mode.
+"""Measure operations of a UNet: torch, MindSpore, and the kernels of mindone_tcd.cpu, in PyNative and graph mode.
 
     python benchmarks/kernels.py                       all operations at the shapes of three models
     python benchmarks/kernels.py --model sd15 --only attention group_norm
-    python benchmarks/kernels.py --candidates          the stock equivalents that were tried, against one another
+    python benchmarks/kernels.py --candidates          compare the stock equivalents that were tried
 
-Milliseconds of one call, and in brackets how many times torch's. `mint` is MindSpore's function as it is ("-" where the
-CPU backend has no kernel), `stock` what mindone_tcd.cpu makes of stock kernels, `native` what it does where it was
-installed with a C++ compiler. Every contestant has a process of its own; a run is a few calls on different inputs, in
-graph mode in one graph, as in a model.
+The table gives milliseconds per call and, in brackets, the ratio to torch. `mint` is MindSpore's own function ("-"
+where the CPU backend has no kernel), `stock` is mindone_tcd.cpu with stock kernels, and `native` is mindone_tcd.cpu
+with the kernels that a C++ compiler built. Each side has its own process. A run is a few calls on different inputs. In
+graph mode they form one graph, as in a model.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ MODELS = {
 
 
 def inputs(model: Model) -> dict[str, tuple]:
-    """By operation: the shapes of its tensors, the first of which differs from call to call."""
+    """By operation: the shapes of its tensors. The first tensor differs from call to call."""
     c, n, side = model.channels, model.tokens, model.side
     image, tokens, text = (1, c, side, side), (1, n, c), (1, model.text[0], c)
     return {
@@ -216,7 +216,7 @@ def _mindspore_operations(model: Model, kernels: str) -> dict[str, Callable]:
 
 
 def _candidates(model: Model) -> dict[str, tuple[str, Callable]]:
-    """Stock equivalents that were tried, by "what: how": the operation whose inputs they take, and the function."""
+    """Stock equivalents that were tried, by "what: how": the operation that has the same inputs, and the function."""
     from mindspore import ops
     from mindspore.ops import operations as P
 

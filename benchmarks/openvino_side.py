@@ -1,4 +1,4 @@
-"""Modules of torch converted to OpenVINO, as its own guide does it; needs the [openvino] extra."""
+"""Convert torch modules to OpenVINO, as the OpenVINO guide does. Needs the [openvino] extra."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.utils import _pytree as trees
 
 
 class _Flat(torch.nn.Module):
-    """A module called with nothing but the tensors of a call; the rest of that call is fixed."""
+    """A module whose inputs are only the tensors of a call. The other arguments of the call are fixed."""
 
     def __init__(self, module: torch.nn.Module, forward: Callable, call: Any, places: list[int]) -> None:
         super().__init__()
@@ -29,15 +29,15 @@ class _Flat(torch.nn.Module):
 
 
 def converted(module: torch.nn.Module, precision: str = "", tuples: bool = True) -> Callable[[], str]:
-    """Let the calls of a module run in OpenVINO, converted for each set of shapes when it first comes.
+    """Run the calls of a module in OpenVINO. The first call with a set of shapes converts the module for it.
 
     Args:
-        module: its `forward` is replaced.
-        precision: in which OpenVINO computes, `f32` or another; "" leaves it the choice.
+        module: the module. Its `forward` is replaced.
+        precision: the precision of OpenVINO, such as `f32`; with "", OpenVINO selects it.
         tuples: whether the module returns a tuple of one tensor, and not the tensor itself.
 
     Returns:
-        what tells the precision that was taken.
+        a function that returns the precision that OpenVINO used.
     """
     forward, models = module.forward, {}
     options: dict[str, Any] = {"INFERENCE_NUM_THREADS": THREADS}

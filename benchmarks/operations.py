@@ -1,10 +1,10 @@
-"""Counts the device operations, casts and waits of a whole image: ours, eager and compiled, and mindone's scheduler.
+"""Count the operations, casts and synchronizations of a whole image: mindone_tcd, eager and compiled, and mindone.
 
     python benchmarks/operations.py [--steps 4]
 
-The model that ships, 4 TCD steps, guidance 0 and 3. Counted are the outermost calls (see `counting.py`), in the second
-image that a pipeline makes. For a compiled pipeline the calls of graphs are counted, and what is left outside them.
-Nothing is timed.
+The script uses the shipped model with 4 TCD steps and guidance 0 and 3. It counts the outermost calls (see
+`counting.py`) in the second image of a pipeline. For a compiled pipeline it counts the calls of graphs, and the
+operations outside them. It measures no time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ GUIDANCE = (0.0, 3.0)
 
 
 def counts(steps: int) -> dict:
-    """The counts of every way to make the image, by (way, guidance scale)."""
+    """The counts of every way to generate the image, by (way, guidance scale)."""
     from counting import counted
     from mindone.diffusers.schedulers.scheduling_tcd import TCDScheduler
 
@@ -32,7 +32,7 @@ def counts(steps: int) -> dict:
     from mindone_tcd.compiled.graph import Graph
     from mindone_tcd.random import generator
 
-    def draw(pipe: Any, guidance: float) -> None:
+    def generate(pipe: Any, guidance: float) -> None:
         pipe(
             PROMPT,
             num_inference_steps=steps,
@@ -43,9 +43,9 @@ def counts(steps: int) -> dict:
         )
 
     def count(pipe: Any, guidance: float) -> Counter:
-        draw(pipe, guidance)
+        generate(pipe, guidance)
         with counted({"graphs": (Graph, "__call__")}) as found:
-            draw(pipe, guidance)
+            generate(pipe, guidance)
         return found
 
     def all_ways() -> dict[tuple[str, float], Counter]:
@@ -70,7 +70,7 @@ def counts(steps: int) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--names", action="store_true", help="also what is left outside the graphs, by name")
+    parser.add_argument("--names", action="store_true", help="also the operations outside the graphs, by name")
     args = parser.parse_args()
 
     print(machine("mindspore", "mindone"))

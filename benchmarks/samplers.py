@@ -1,4 +1,4 @@
-"""Ways to sample images, in both frameworks from the same noise."""
+"""Sample images in several ways, in both frameworks from the same noise."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ ALL = [
 
 
 class Sampler:
-    """Draws images in whichever way it is asked to, with values from 0 to 1.
+    """Generates images for a row, with values from 0 to 1.
 
     Args:
-        loaded: gives the pipeline for a row.
-        call: calls it.
+        loaded: a function that returns the pipeline for a row.
+        call: a function that calls the pipeline.
     """
 
     def __init__(self, loaded: Callable[[Row], Any], call: Callable[..., np.ndarray]) -> None:
@@ -65,7 +65,7 @@ class Sampler:
         self._pipes: dict[tuple[str, bool, bool], Any] = {}
 
     def load(self, row: Row) -> Any:
-        """The pipeline for a row; one is kept for each scheduler, with LoRA and without."""
+        """The pipeline for a row. One is cached for each scheduler, with and without the LoRA."""
         key = (row.scheduler, row.lora, row.fused)
         if key not in self._pipes:
             self._pipes[key] = self._loaded(row)
@@ -94,7 +94,7 @@ def unseen_scenes(count: int, two: float, seed: int) -> tuple[list[Scene], list[
 
 
 def lora_folder(folder: Path, row: Row) -> Path:
-    """Where the LoRA of a row lies among the weights in a folder."""
+    """The folder of a row's LoRA inside a folder of weights."""
     return folder / f"{row.scheduler}_lora"
 
 
@@ -102,9 +102,9 @@ def check_folder(folder: Path, rows: list[Row]) -> None:
     """Check the weights that rows need, without loading them.
 
     Raises:
-        UsageError: for a folder that holds no pipeline, or lacks the LoRA of a row, and for damaged files.
+        UsageError: for a folder without a pipeline, or without the LoRA of a row, and for damaged files.
     """
-    # An absolute path is never taken for the name of a repository on the hub.
+    # An absolute path cannot be confused with the name of a repository on the hub.
     folder = folder.resolve()
     find_model(str(folder))
     for path in {lora_folder(folder, row) for row in rows if row.lora}:
@@ -112,10 +112,10 @@ def check_folder(folder: Path, rows: list[Row]) -> None:
 
 
 def mindspore_sampler(model: str | Path = SHAPES, compile: bool | str = False) -> Sampler:
-    """Ours.
+    """The sampler of mindone_tcd.
 
     Args:
-        model: `shapes`, or a folder in the layout of the shipped weights, whose own LoRAs are taken.
+        model: `shapes`, or a folder in the layout of the shipped weights, with its own LoRAs.
         compile: as for `mindone_tcd.load`.
     """
     from mindone.diffusers import DDIMScheduler
@@ -140,7 +140,7 @@ def mindspore_sampler(model: str | Path = SHAPES, compile: bool | str = False) -
 
 
 def torch_sampler(folder: Path = SHAPES_FOLDER, changed: Callable[[Any], None] | None = None) -> Sampler:
-    """diffusers on torch; `changed` is done to each pipeline that is loaded."""
+    """The sampler of diffusers on torch. `changed` is called with each loaded pipeline."""
     import diffusers
     import torch
 
@@ -171,5 +171,5 @@ def torch_sampler(folder: Path = SHAPES_FOLDER, changed: Callable[[Any], None] |
 
 
 def streams(seed: int, first: int, count: int) -> list[np.random.Generator]:
-    """A stream for each of the images from `first` on."""
+    """One generator for each image, from image `first` on."""
     return [np.random.Generator(np.random.PCG64([seed, first + k])) for k in range(count)]

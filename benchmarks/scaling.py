@@ -1,11 +1,11 @@
-"""A compiled UNet step as images and batches grow, beside torch, and what share of the machine's power it reaches.
+"""Measure a compiled UNet step for larger images and batches, beside torch, and its share of the machine's peak speed.
 
     python benchmarks/scaling.py [--model shipped|sd15] [--latents 16 24 32] [--batches 1 2 4]
 
-Latents of the first batch, and batches at the first latent size, are measured. Multiply-adds are counted exactly, by
-torch's FlopCounterMode (one is two FLOP; attention is counted as the two products that it is). The machine's power is
-the best product of two float32 matrices, 2048 x 2048, of torch and MindSpore in the same run. All take turns; medians
-of 5.
+The script measures all latent sizes with the first batch size, and all batch sizes with the first latent size. torch's
+FlopCounterMode counts the multiply-adds exactly (one is two FLOP; attention counts as its two products). The peak speed
+is the faster of torch and MindSpore in a product of two float32 matrices of 2048 x 2048 in the same run. All sides
+alternate, and the figures are medians of 5 turns.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from sizes import SIZES, TIMESTEP, Shapes, add_folder, inputs, name_of, our_unet
 
 WIDTH = 2048
 PRODUCTS = 4
-"""How many are timed at once: one takes a tenth of a second, which is short for a machine that others use."""
+"""The number of products in one measurement: one takes a tenth of a second, which is too short on a shared machine."""
 
 
 def torch_product() -> dict:
-    """A product of matrices in torch."""
+    """A matrix product in torch."""
     import torch
 
     torch.set_num_threads(THREADS)
@@ -36,7 +36,7 @@ def torch_product() -> dict:
 
 
 def our_product() -> dict:
-    """The same in MindSpore."""
+    """A matrix product in MindSpore."""
     import mindspore as ms
     import numpy as np
 
@@ -51,14 +51,14 @@ def our_product() -> dict:
 
 
 def flop(model: str, folder: str, shapes: Shapes) -> dict:
-    """What counts the floating point operations of a step."""
+    """A function that counts the floating-point operations of a step."""
     import diffusers
     import torch
     from diffusers.models.attention_processor import AttnProcessor
     from torch.utils.flop_counter import FlopCounterMode
 
     unet = diffusers.UNet2DConditionModel.from_pretrained(folder).eval()
-    unet.set_attn_processor(AttnProcessor())  # the fused kernel of the CPU is unknown to the counter
+    unet.set_attn_processor(AttnProcessor())  # the counter does not know the fused CPU kernel
 
     def run(batch: int, latent: int) -> int:
         given = {name: torch.from_numpy(value) for name, value in inputs(model, batch, latent).items()}

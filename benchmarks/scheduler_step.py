@@ -1,12 +1,12 @@
-"""Counts the device operations of one scheduler step and times it: ours, mindone's own, and diffusers' on torch.
+"""Count the operations of one scheduler step and time it: mindone_tcd, mindone, and diffusers on torch.
 
     python benchmarks/scheduler_step.py [--size 128] [--rounds 9] [--steps 4] [--dtype float32]
 
-Counted are the outermost calls of tensor methods, operators and functions of `mindspore.ops` and `mindspore.mint`:
-what a reader of the step would count. Casts and waits (reading a value from the device) are counted apart. Times are of
-whole runs of `steps` steps without `set_timesteps`, divided by the steps. In every round the contestants take turns, in
-an order drawn anew; a turn is one run to wake the threads up, then five that count. Drawing the noise is the same work
-for all, so all replay the same stored numbers, and what drawing them takes is printed beside.
+The counts are the outermost calls of tensor methods, operators and functions of `mindspore.ops` and `mindspore.mint`.
+Casts and waits (reading a value from the device) are counted separately. A time is that of a whole run of `steps` steps
+without `set_timesteps`, divided by the number of steps. In each round the schedulers alternate in a new random order. A
+turn is one run that wakes the threads up and five measured runs. Generating the noise is the same work for all. They
+all replay the same stored noise, and the script prints the time of generating it separately.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from counting import counted
 
 
 def operations_of_a_step(scheduler, place: int, dtype: ms.Type = ms.float32, **options) -> Counter:
-    """What one step of a mindspore scheduler costs, at `place` of its trajectory, timesteps being set."""
+    """Count the operations of one step of a MindSpore scheduler, at index `place` of its timesteps."""
     rng = np.random.Generator(np.random.PCG64(0))
     sample = ms.Tensor(rng.standard_normal((1, 4, 8, 8)), dtype=dtype)
     output = ms.Tensor(rng.standard_normal((1, 4, 8, 8)), dtype=dtype)
@@ -40,7 +40,7 @@ def operations_of_a_step(scheduler, place: int, dtype: ms.Type = ms.float32, **o
 
 
 def contestants(steps: int) -> dict[str, tuple[object, dict]]:
-    """Every mindspore scheduler with its timesteps set, by name."""
+    """Every MindSpore scheduler with its timesteps set, by name."""
     from mindone.diffusers.schedulers.scheduling_lcm import LCMScheduler as MindoneLCM
     from mindone.diffusers.schedulers.scheduling_tcd import TCDScheduler as MindoneTCD
 
@@ -58,7 +58,7 @@ def contestants(steps: int) -> dict[str, tuple[object, dict]]:
 
 
 def torch_contestants(steps: int) -> dict[str, tuple[object, dict]]:
-    """diffusers' schedulers, if torch is here."""
+    """The schedulers of diffusers, if torch is installed."""
     try:
         import diffusers
     except ImportError:
@@ -70,7 +70,7 @@ def torch_contestants(steps: int) -> dict[str, tuple[object, dict]]:
 
 
 class Replay:
-    """A generator that has drawn already."""
+    """A generator that returns stored numbers."""
 
     def __init__(self, numbers: np.ndarray) -> None:
         self.numbers = numbers
@@ -146,7 +146,7 @@ def main() -> None:
                 times[name] += seconds[1:]
     medians = {name: 1e3 * statistics.median(values) for name, values in times.items()}
 
-    print(f"drawing the noise of one step: {statistics.median(drawing):.3f} ms (not in the times below)\n")
+    print(f"generating the noise of one step: {statistics.median(drawing):.3f} ms (not in the times below)\n")
     print(f"{'':15} {'operations (casts, waits)':>34} {'ms a step: median':>19} {'least':>7}")
     print(f"{'':15} {'first step':>17}{'last step':>17}")
     for name, scheduler, extra, *_ in entries:

@@ -1,7 +1,7 @@
-"""UNets and whole models of the real ones' dimensions, and inputs for them, the same for every framework.
+"""UNets and complete models with the dimensions of real ones, and inputs for them, the same for every framework.
 
-Their weights are random, made once by torch with a fixed seed and kept as float16 files, so that both sides read the
-same. The model that ships has its own.
+torch generates their random weights once from a fixed seed and stores them in float16 files, so that both sides read
+the same weights. The shipped model has its own weights.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Size:
     """A model.
 
     Attributes:
-        latent: height and width of its latents.
-        tokens: length of a prompt.
-        width: of a token's embedding.
-        pooled: width of the whole prompt's embedding, for UNets that take one.
-        unet: dimensions of the UNet; None for the model that ships.
+        latent: the height and width of its latents.
+        tokens: the number of tokens of a prompt.
+        width: the width of a token's embedding.
+        pooled: the width of the pooled prompt embedding, for UNets that need one.
+        unet: the dimensions of the UNet; None for the shipped model.
     """
 
     latent: int
@@ -77,28 +77,28 @@ SIZES = {
 
 
 def add_folder(parser: argparse.ArgumentParser) -> None:
-    """The option that says where made models are kept."""
-    parser.add_argument("--folder", type=Path, help="where made models are kept (default: a temporary one)")
+    """Add the option for the folder of generated models."""
+    parser.add_argument("--folder", type=Path, help="the folder of generated models (default: a temporary one)")
 
 
 def unet_folder(model: str, folder: Path | None) -> str:
-    """Where the UNet of a model is; it is made there unless it is there already."""
+    """The folder of a model's UNet, which is generated if it does not exist."""
     if SIZES[model].unet is None:
         return str(SHAPES_FOLDER / "unet")
     place = _place(model, folder) / "unet"
     if not place.exists():
-        Contestant(_make_unet, model, str(place)).close()
+        Contestant(_create_unet, model, str(place)).close()
     return str(place)
 
 
 def model_folder(model: str, folder: Path | None) -> str:
-    """Where a whole model is; what is missing of it is made. Of real dimensions there is sd15."""
+    """The folder of a complete model; missing components are generated. The only one of real dimensions is sd15."""
     if SIZES[model].unet is None:
         return str(SHAPES_FOLDER)
     place = _place(model, folder)
     unet_folder(model, place.parent)
     if not (place / "model_index.json").exists():
-        Contestant(_make_rest, str(place)).close()
+        Contestant(_create_rest, str(place)).close()
     return str(place)
 
 
@@ -109,7 +109,7 @@ def _place(model: str, folder: Path | None) -> Path:
     return folder / model
 
 
-def _make_unet(model: str, place: str) -> dict:
+def _create_unet(model: str, place: str) -> dict:
     import diffusers
     import torch
 
@@ -119,8 +119,8 @@ def _make_unet(model: str, place: str) -> dict:
     return {}
 
 
-def _make_rest(place: str) -> dict:
-    """Stable Diffusion 1.5 around a UNet that is there: text encoder and autoencoder in its dimensions."""
+def _create_rest(place: str) -> dict:
+    """Add the text encoder and autoencoder of Stable Diffusion 1.5's dimensions to an existing UNet."""
     import diffusers
     import torch
     import transformers
@@ -156,7 +156,7 @@ def _make_rest(place: str) -> dict:
 
 
 def inputs(model: str, batch: int, latent: int) -> dict[str, np.ndarray]:
-    """What a UNet step takes, besides the timestep; float32."""
+    """The inputs of a UNet step, without the timestep; float32."""
     size = SIZES[model]
     rng = np.random.default_rng(0)
     found = {
@@ -187,7 +187,7 @@ def name_of(label: str, batch: int, latent: int) -> str:
 
 
 def torch_unet(model: str, folder: str, dtype: str, shapes: Shapes, openvino: str | None = None) -> dict:
-    """The UNet of diffusers on torch, eager; or converted to OpenVINO, with a precision of which "" is the default."""
+    """The UNet of diffusers on torch, eager, or converted to OpenVINO with a precision ("": OpenVINO selects it)."""
     import diffusers
     import torch
 
@@ -215,7 +215,7 @@ def _through_openvino(unet: Any, precision: str) -> Callable[[], str]:
 
 
 def our_unet(model: str, folder: str, dtype: str, shapes: Shapes, compiled: bool) -> dict:
-    """The same on MindSpore, in PyNative or as the graphs of a compiled pipeline."""
+    """The UNet on MindSpore, in PyNative or as the graphs of a compiled pipeline."""
     import mindspore as ms
 
     from mindone_tcd import UNet2DConditionModel
@@ -224,7 +224,7 @@ def our_unet(model: str, folder: str, dtype: str, shapes: Shapes, compiled: bool
     kind = getattr(ms, dtype)
     unet = UNet2DConditionModel.from_pretrained(folder, mindspore_dtype=kind)
     unet.set_train(False)
-    image = contextlib.ExitStack()  # within one, the model is looked at before the first step only
+    image = contextlib.ExitStack()  # inside one, the model is checked only before the first step
     if compiled:
         part = Part(unet, "O0")
         part.install()

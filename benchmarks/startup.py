@@ -1,11 +1,12 @@
-"""The start of a program: `load()` beside `import mindspore`, and the first image beside the least it could take.
+"""Measure the start of a program: `load()` beside `import mindspore`, and the first image beside its minimum.
 
     python benchmarks/startup.py [--rounds 5]
 
-The first image is `mindone-tcd generate "a red circle on a blue background"`, eager; with --compile and an empty
-cache of graphs; and with --compile and the cache that the run before has filled. The floor is a process that imports
-MindSpore and does nothing, plus the same image in a process that has all loaded (and compiled) already. Each but the
-last is a fresh process; all take turns; medians of 5. Run it with and without torch installed: transformers imports it.
+The first image is `mindone-tcd generate "a red circle on a blue background"`: eager, with --compile and an empty cache
+of graphs, and with --compile and the cache that the previous run filled. The minimum (floor) is a process that only
+imports MindSpore, plus the same image in a process that has everything loaded (and compiled). Every other measurement
+uses a fresh process. All alternate, and the figures are medians of 5 turns. Run the script with and without torch
+installed, because transformers imports torch.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ FORMS = {"eager": [], "compiled, empty cache": ["--compile"], "compiled, filled 
 
 
 def loaded(compile: bool, out: str) -> dict:
-    """The same image, by what the command calls, in a process that is ready."""
+    """The same image, with the functions that the command calls, in a process that has everything loaded."""
     from mindone_tcd import load
 
     pipe = load(compile=compile)
@@ -41,7 +42,7 @@ def loaded(compile: bool, out: str) -> dict:
 
 
 def seconds(command: list[str], environment: dict[str, str]) -> float:
-    """How long a process takes from its start to its end."""
+    """The seconds of a process from its start to its end."""
     started = time.perf_counter()
     done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True)
     if done.returncode:

@@ -1,10 +1,10 @@
-"""Whether several threads make the images that one thread makes, pixel for pixel.
+"""Check that several threads generate the same images as one thread, pixel for pixel.
 
     python benchmarks/threads.py [--threads 4] [--images 50] [--pipelines 1|2] [--steps 4] [--compile]
 
-One thread makes the images of the shipped model first. Then the threads make them again, each all of
-them and in an order of its own, with one pipeline that they share or with two that they take in turns. All threads
-start at once. It prints how many images differ in any pixel, and exits with 1 if one does.
+First one thread generates the images of the shipped model. Then all threads start at once. Each generates all images
+again, in its own order, with one shared pipeline or with two pipelines alternately. The script prints how many images
+differ in any pixel, and exits with 1 if one does.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def image(pipeline, seed: int, steps: int = 4) -> np.ndarray:
 def in_threads(
     pipelines: list, expected: list[np.ndarray], threads: int, steps: int = 4
 ) -> tuple[int, int, list[BaseException]]:
-    """How many images several threads make, how many of them are wrong, and what they raised."""
+    """The number of images that several threads generate, how many of them differ, and the errors."""
     start, made, wrong, raised = threading.Barrier(threads), [], [], []
 
     def work(number: int) -> None:
@@ -54,10 +54,10 @@ def in_threads(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=4)
-    parser.add_argument("--images", type=int, default=50, help="images of each thread")
+    parser.add_argument("--images", type=int, default=50, help="the number of images of each thread")
     parser.add_argument("--pipelines", type=int, choices=(1, 2), default=1)
-    parser.add_argument("--steps", type=int, default=4, help="TCD steps of an image")
-    parser.add_argument("--compile", action="store_true", help="as compiled graphs")
+    parser.add_argument("--steps", type=int, default=4, help="the number of TCD steps of an image")
+    parser.add_argument("--compile", action="store_true", help="compile the pipelines")
     options = parser.parse_args()
 
     from mindone_tcd import load

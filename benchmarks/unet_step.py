@@ -1,15 +1,16 @@
-"""One UNet step: ours, eager and compiled, beside diffusers on torch, with the same weights and inputs.
+"""Measure one UNet step: MindSpore, eager and compiled, and diffusers on torch, with the same weights and inputs.
 
     python benchmarks/unet_step.py --model shipped|sd15|sdxl [--batch 1] [--latent 64] [--dtype float32] [--openvino]
 
-torch runs eager, with 2 threads, under no_grad; ours runs in PyNative, as the graph that a compiled pipeline makes of
-its UNet, and as the same graph in a second process, which takes it from the disk. Every contestant has a process of its
-own; they alternate, and the medians of 5 turns are compared. For sdxl they run one after the other, never two in memory
-together; in float16 torch convolves so slowly on a CPU that `--latent 8` is advised, which hardly changes the memory.
-Printed are the ratios to torch, the seconds of the first call (in which a graph is compiled), the peak memory of each
-process, and how far the results are from torch's.
-`--openvino` (the [openvino] extra) adds the model of torch converted to OpenVINO, computing in float32 and in the
-precision that OpenVINO chooses for the machine itself; its first call and its memory hold the conversion.
+torch runs eagerly with 2 threads under no_grad. MindSpore runs in PyNative, as the graph of a compiled pipeline, and as
+the same graph in a second process, which loads it from disk. Each side has its own process. They alternate, and the
+script compares the medians of 5 turns. For sdxl they run one after the other, so that two models are never in memory
+together. torch convolves slowly in float16 on a CPU: use `--latent 8` then, which hardly changes the memory. The script
+prints the ratios to torch, the seconds of the first call (which compiles a graph), the peak memory of each process, and
+the difference from torch's results.
+
+`--openvino` (the [openvino] extra) adds torch's model converted to OpenVINO, in float32 and in the precision that
+OpenVINO selects for the machine. Its first call and its memory include the conversion.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def main() -> None:
     add_folder(parser)
     args = parser.parse_args()
 
-    # At its own 128 the activations of SDXL's UNet alone would not fit beside its weights.
+    # With latents of 128, the activations of SDXL's UNet do not fit into memory together with its weights.
     latent = args.latent or (32 if args.model == "sdxl" else SIZES[args.model].latent)
     args.apart |= args.model == "sdxl"
     given = (args.model, unet_folder(args.model, args.folder), args.dtype, [(args.batch, latent)])

@@ -1,4 +1,4 @@
-"""A short film from a prompt: AnimateDiff with a motion adapter, a TCD-LoRA and a motion LoRA.
+"""Generate a short video from a prompt: AnimateDiff with a motion adapter, a TCD-LoRA and a motion LoRA.
 
     python examples/animatediff.py
     python examples/animatediff.py --model frankjoshua/toonyou_beta6 --lora h1t/TCD-SD15-LoRA \\

@@ -1,10 +1,10 @@
-"""An image that follows the edges of another one: ControlNet, with SDXL and a TCD-LoRA.
+"""Generate an image that follows the edges of another image: ControlNet with SDXL and a TCD-LoRA.
 
     python examples/controlnet_canny.py
     python examples/controlnet_canny.py --model stabilityai/stable-diffusion-xl-base-1.0 --lora h1t/TCD-SDXL-LoRA \\
         --controlnet diffusers/controlnet-canny-sdxl-1.0 --image photo.png
 
---controlnet may be given several times; each one then sees the same edges, with its share of the scale.
+You can repeat --controlnet. Each ControlNet then gets the same edges, and an equal share of the scale.
 """
 
 import argparse
@@ -22,16 +22,16 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("--model", help="a folder or a hub id (default: a tiny random model)")
 parser.add_argument("--lora", help="a folder or a hub id (default: a tiny random model)")
 parser.add_argument("--controlnet", action="append", help="a folder or a hub id (default: a tiny random model)")
-parser.add_argument("--image", help="the image whose edges are followed: a file or a URL (default: a drawing)")
+parser.add_argument("--image", help="the image that provides the edges: a file or a URL (default: a drawing)")
 parser.add_argument("--prompt", default="a stained-glass window in the morning sun")
 args = parser.parse_args()
 
 if args.image:
-    picture = load_image(args.image)
+    source = load_image(args.image)
 else:
-    drawn = draw(parse("a white star on a blue background"), 64, np.random.default_rng(0))
-    picture = Image.fromarray((drawn * 255).astype(np.uint8))
-edges = cv2.Canny(np.array(picture), 100, 200)
+    drawing = draw(parse("a white star on a blue background"), 64, np.random.default_rng(0))
+    source = Image.fromarray((drawing * 255).astype(np.uint8))
+edges = cv2.Canny(np.array(source), 100, 200)
 edges = Image.fromarray(np.stack([edges] * 3, axis=-1))
 
 controlnets = [ControlNetModel.from_pretrained(name) for name in args.controlnet or [on_the_spot("controlnet-sdxl")]]

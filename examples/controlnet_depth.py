@@ -1,4 +1,4 @@
-"""An image that follows the depths of another one: DPT estimates them, a ControlNet heeds them.
+"""Generate an image that follows the depth map of another image: DPT estimates it, and a ControlNet uses it.
 
     python examples/controlnet_depth.py
     python examples/controlnet_depth.py --model stabilityai/stable-diffusion-xl-base-1.0 --lora h1t/TCD-SDXL-LoRA \\
@@ -29,21 +29,21 @@ parser.add_argument("--model", help="a folder or a hub id (default: a tiny rando
 parser.add_argument("--lora", help="a folder or a hub id (default: a tiny random model)")
 parser.add_argument("--controlnet", help="a folder or a hub id (default: a tiny random model)")
 parser.add_argument("--dpt", help="a folder or a hub id (default: a tiny random model)")
-parser.add_argument("--image", help="the image whose depths are followed: a file or a URL (default: a drawing)")
+parser.add_argument("--image", help="the image that provides the depth map: a file or a URL (default: a drawing)")
 parser.add_argument("--prompt", default="a workshop full of clocks, warm light")
 args = parser.parse_args()
 
 if args.image:
-    picture = load_image(args.image)
+    source = load_image(args.image)
 else:
-    drawn = draw(parse("a white star on a blue background"), 64, np.random.default_rng(0))
-    picture = Image.fromarray((drawn * 255).astype(np.uint8))
+    drawing = draw(parse("a white star on a blue background"), 64, np.random.default_rng(0))
+    source = Image.fromarray((drawing * 255).astype(np.uint8))
 
 dpt = args.dpt or on_the_spot("dpt-hybrid")
-pixels = DPTImageProcessor.from_pretrained(dpt)(images=picture, return_tensors="np")["pixel_values"]
+pixels = DPTImageProcessor.from_pretrained(dpt)(images=source, return_tensors="np")["pixel_values"]
 depth = DPTForDepthEstimation.from_pretrained(dpt)(ms.Tensor(pixels))[0].asnumpy()[0]
 depth = (depth - depth.min()) / max(float(np.ptp(depth)), 1e-6)
-depth = Image.fromarray((depth * 255).astype(np.uint8)).resize(picture.size, Image.Resampling.BICUBIC).convert("RGB")
+depth = Image.fromarray((depth * 255).astype(np.uint8)).resize(source.size, Image.Resampling.BICUBIC).convert("RGB")
 
 pipe = StableDiffusionXLControlNetPipeline.from_pretrained(
     args.model or on_the_spot("sdxl"),

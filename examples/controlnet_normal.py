@@ -1,4 +1,4 @@
-"""An image that follows the surfaces of another one: a ControlNet heeds the normals of the depths that DPT estimates.
+"""Generate an image that follows the surface normals of another image: DPT estimates depths, a ControlNet uses normals.
 
     python examples/controlnet_normal.py
     python examples/controlnet_normal.py --model stable-diffusion-v1-5/stable-diffusion-v1-5 --lora h1t/TCD-SD15-LoRA \\
@@ -29,24 +29,24 @@ parser.add_argument("--model", help="a folder or a hub id (default: a tiny rando
 parser.add_argument("--lora", help="a folder or a hub id (default: a tiny random model)")
 parser.add_argument("--controlnet", help="a folder or a hub id (default: a tiny random model)")
 parser.add_argument("--dpt", help="a folder or a hub id (default: a tiny random model)")
-parser.add_argument("--image", help="the image whose surfaces are followed: a file or a URL (default: a drawing)")
+parser.add_argument("--image", help="the image that provides the normals: a file or a URL (default: a drawing)")
 parser.add_argument("--prompt", default="a marble bust in a garden, soft light")
 args = parser.parse_args()
 
 if args.image:
-    picture = load_image(args.image)
+    source = load_image(args.image)
 else:
-    drawn = draw(parse("a white star on a blue background"), 64, np.random.default_rng(0))
-    picture = Image.fromarray((drawn * 255).astype(np.uint8))
+    drawing = draw(parse("a white star on a blue background"), 64, np.random.default_rng(0))
+    source = Image.fromarray((drawing * 255).astype(np.uint8))
 
 dpt = args.dpt or on_the_spot("dpt-hybrid")
-pixels = DPTImageProcessor.from_pretrained(dpt)(images=picture, return_tensors="np")["pixel_values"]
+pixels = DPTImageProcessor.from_pretrained(dpt)(images=source, return_tensors="np")["pixel_values"]
 near = DPTForDepthEstimation.from_pretrained(dpt)(ms.Tensor(pixels))[0].asnumpy()[0]
 near = (near - near.min()) / max(float(np.ptp(near)), 1e-6)
-near = np.array(Image.fromarray(near).resize(picture.size, Image.Resampling.BICUBIC))
+near = np.array(Image.fromarray(near).resize(source.size, Image.Resampling.BICUBIC))
 
-# Red faces left, green up, blue the viewer; the scene is taken to be as deep as a quarter of the image's height.
-down, right = np.gradient(near * picture.height / 4)
+# Red points left, green up, blue to the viewer. The assumed depth of the scene is a quarter of the image's height.
+down, right = np.gradient(near * source.height / 4)
 normals = np.stack([right, down, np.ones_like(down)], axis=-1)
 normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
 normals = Image.fromarray(((normals + 1) * 127.5).astype(np.uint8))

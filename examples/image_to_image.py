@@ -1,11 +1,11 @@
-"""An image made into another one: what it shows changes with the prompt, the composition stays.
+"""Change an image with a prompt: the content follows the prompt, and the composition stays.
 
     python examples/image_to_image.py
     python examples/image_to_image.py --model stabilityai/stable-diffusion-xl-base-1.0 --lora h1t/TCD-SDXL-LoRA \\
         --image photo.png --prompt "the same house in winter"
 
-Without --model it is the shapes model, which ships in the package, and without --image it first draws a yellow square
-in the top left. The prompt does not say where the circle is to be: it takes the square's place and size.
+Without --model, the script uses the shapes model, which ships in the package. Without --image, it first generates a
+yellow square in the top left. The prompt names no position, so the circle gets the position and size of the square.
 """
 
 import argparse
@@ -26,7 +26,7 @@ parser.add_argument("--model", default=str(SHAPES_FOLDER), help="a folder or a h
 parser.add_argument("--lora", default=str(SHAPES_FOLDER / "tcd_lora"), help="a folder or a hub id")
 parser.add_argument("--image", help="the image to start from: a file or a URL")
 parser.add_argument("--prompt", default="a yellow circle on a blue background")
-parser.add_argument("--strength", type=float, default=0.65, help="0 keeps the image, 1 forgets it")
+parser.add_argument("--strength", type=float, default=0.65, help="0 keeps the image, 1 ignores it")
 args = parser.parse_args()
 
 pipe = StableDiffusionXLPipeline.from_pretrained(args.model)

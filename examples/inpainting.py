@@ -1,12 +1,12 @@
-"""A part of an image painted anew.
+"""Generate a part of an image again: inpainting with SDXL and a TCD-LoRA.
 
     python examples/inpainting.py
     python examples/inpainting.py --model diffusers/stable-diffusion-xl-1.0-inpainting-0.1 --lora h1t/TCD-SDXL-LoRA \\
         --image photo.png --mask mask.png --prompt "a red boat"
 
-Without --model it is the shapes model, which ships in the package; its UNet has 4 input channels, so the pipeline keeps
-the rest of the image by blending latents: a white circle becomes a star, the square beside it stays. A UNet
-with 9 channels, made for inpainting, sees the mask too.
+Without --model, the script uses the shapes model, which ships in the package. Its UNet has 4 input channels, so the
+pipeline preserves the rest of the image by blending latents: a white circle becomes a star, and the square beside it
+stays. A UNet that was trained for inpainting has 9 input channels, and reads the mask too.
 """
 
 import argparse
@@ -22,7 +22,7 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("--model", default=str(SHAPES_FOLDER), help="a folder or a hub id")
 parser.add_argument("--lora", default=str(SHAPES_FOLDER / "tcd_lora"), help="a folder or a hub id")
 parser.add_argument("--image", help="the image: a file or a URL (default: a drawing)")
-parser.add_argument("--mask", help="white where it is to be painted anew (default: the right half)")
+parser.add_argument("--mask", help="white where the image changes (default: the right half)")
 parser.add_argument("--prompt", default="a red square to the left of a yellow star on a green background")
 args = parser.parse_args()
 
@@ -31,27 +31,27 @@ pipe.scheduler = TCDScheduler.from_config(pipe.scheduler.config)
 pipe.load_lora_weights(args.lora)
 
 if args.image:
-    picture = load_image(args.image)
+    source = load_image(args.image)
 else:
     things = Thing("square", "red", -0.48, 0, 0.36), Thing("circle", "white", 0.48, 0, 0.36)
-    drawn = draw(Scene("green", things), 128, np.random.default_rng(0))
-    picture = Image.fromarray((drawn * 255).astype(np.uint8))
+    drawing = draw(Scene("green", things), 128, np.random.default_rng(0))
+    source = Image.fromarray((drawing * 255).astype(np.uint8))
 if args.mask:
     mask = load_image(args.mask)
 else:
-    mask = Image.new("L", picture.size)
-    ImageDraw.Draw(mask).rectangle([picture.width // 2, 0, picture.width, picture.height], fill=255)
+    mask = Image.new("L", source.size)
+    ImageDraw.Draw(mask).rectangle([source.width // 2, 0, source.width, source.height], fill=255)
 
 image = pipe(
     prompt=args.prompt,
-    image=picture,
+    image=source,
     mask_image=mask,
-    width=picture.width,
-    height=picture.height,
+    width=source.width,
+    height=source.height,
     num_inference_steps=8,
     guidance_scale=0,
     strength=0.99,
     generator=np.random.Generator(np.random.PCG64(0)),
 )[0][0]
-make_image_grid([picture, mask.convert("RGB"), image], rows=1, cols=3).save("inpainting.png")
+make_image_grid([source, mask.convert("RGB"), image], rows=1, cols=3).save("inpainting.png")
 print("inpainting.png")

@@ -1,4 +1,4 @@
-"""An image in the manner of another one: IP-Adapter, with SDXL and a TCD-LoRA.
+"""Generate an image that resembles another image: IP-Adapter with SDXL and a TCD-LoRA.
 
     python examples/ip_adapter.py
     python examples/ip_adapter.py --model stabilityai/stable-diffusion-xl-base-1.0 --lora h1t/TCD-SDXL-LoRA \\
@@ -19,17 +19,17 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("--model", help="a folder or a hub id (default: a tiny random model)")
 parser.add_argument("--lora", help="a folder or a hub id (default: a tiny random model)")
 parser.add_argument("--ip-adapter", help="a folder or a hub id (default: a tiny random model)")
-parser.add_argument("--file", default="ip-adapter_sdxl.safetensors", help="in the folder sdxl_models of --ip-adapter")
-parser.add_argument("--image", help="the image to follow: a file or a URL (default: a drawing)")
-parser.add_argument("--scale", type=float, default=0.5, help="0 ignores the image, 1 follows it most")
+parser.add_argument("--file", default="ip-adapter_sdxl.safetensors", help="a file in sdxl_models of --ip-adapter")
+parser.add_argument("--image", help="the image prompt: a file or a URL (default: a drawing)")
+parser.add_argument("--scale", type=float, default=0.5, help="the weight of the image prompt, from 0 (ignored) to 1")
 parser.add_argument("--prompt", default="a robot on a bench in the rain")
 args = parser.parse_args()
 
 if args.image:
-    picture = load_image(args.image)
+    source = load_image(args.image)
 else:
-    drawn = draw(parse("a white star on a blue background"), 64, np.random.default_rng(0))
-    picture = Image.fromarray((drawn * 255).astype(np.uint8))
+    drawing = draw(parse("a white star on a blue background"), 64, np.random.default_rng(0))
+    source = Image.fromarray((drawing * 255).astype(np.uint8))
 
 pipe = StableDiffusionXLPipeline.from_pretrained(args.model or on_the_spot("sdxl"))
 pipe.scheduler = TCDScheduler.from_config(pipe.scheduler.config)
@@ -39,11 +39,11 @@ pipe.set_ip_adapter_scale(args.scale)
 
 image = pipe(
     prompt=args.prompt,
-    ip_adapter_image=picture,
+    ip_adapter_image=source,
     num_inference_steps=4,
     guidance_scale=0,
     eta=0.3,
     generator=np.random.Generator(np.random.PCG64(0)),
 )[0][0]
-make_image_grid([picture.resize(image.size), image], rows=1, cols=2).save("ip_adapter.png")
+make_image_grid([source.resize(image.size), image], rows=1, cols=2).save("ip_adapter.png")
 print("ip_adapter.png")

@@ -1,9 +1,9 @@
-"""A latent consistency model as a whole pipeline, from a prompt and then from its own image.
+"""Use a complete latent consistency model: text-to-image, and then image-to-image with the result.
 
     python examples/latent_consistency_model.py
     python examples/latent_consistency_model.py --model SimianLuo/LCM_Dreamshaper_v7
 
-Its UNet takes the guidance scale as an input.
+The UNet reads the guidance scale as an input.
 """
 
 import argparse

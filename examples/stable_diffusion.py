@@ -1,4 +1,4 @@
-"""An image from a prompt in 4 steps, with Stable Diffusion 1.5 or 2.1 and an LCM-LoRA or a TCD-LoRA.
+"""Generate an image from a prompt in 4 steps, with Stable Diffusion 1.5 or 2.1 and an LCM-LoRA or a TCD-LoRA.
 
     python examples/stable_diffusion.py
     python examples/stable_diffusion.py --model stable-diffusion-v1-5/stable-diffusion-v1-5 \\

@@ -1,4 +1,4 @@
-"""A style LoRA beside the TCD-LoRA: weighted, fused into the UNet, and taken out again.
+"""Use a style LoRA together with the TCD-LoRA: weighted, fused into the UNet, and unfused again.
 
     python examples/style_lora.py
     python examples/style_lora.py --model stabilityai/stable-diffusion-xl-base-1.0 --lora h1t/TCD-SDXL-LoRA \\
@@ -33,7 +33,7 @@ def image():
 pipe.set_adapters(["tcd", "style"], adapter_weights=[1.0, 1.0])
 weighted = image()
 
-pipe.fuse_lora(adapter_names=["tcd", "style"])  # faster: the UNet's own weights, no LoRA beside them
+pipe.fuse_lora(adapter_names=["tcd", "style"])  # faster: the UNet has no LoRA layers to run
 fused = image()
 
 pipe.unfuse_lora()

@@ -1,4 +1,4 @@
-"""An image that follows the edges of another one: T2I-Adapter, with SDXL and an LCM-LoRA.
+"""Generate an image that follows the edges of another image: T2I-Adapter with SDXL and an LCM-LoRA.
 
     python examples/t2i_adapter.py
     python examples/t2i_adapter.py --model stabilityai/stable-diffusion-xl-base-1.0 \\
@@ -20,16 +20,16 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("--model", help="a folder or a hub id (default: a tiny random model)")
 parser.add_argument("--lora", help="a folder or a hub id (default: a tiny random model)")
 parser.add_argument("--adapter", help="a folder or a hub id (default: a tiny random model)")
-parser.add_argument("--image", help="the image whose edges are followed: a file or a URL (default: a drawing)")
+parser.add_argument("--image", help="the image that provides the edges: a file or a URL (default: a drawing)")
 parser.add_argument("--prompt", default="a mountain hut at dusk, watercolour")
 args = parser.parse_args()
 
 if args.image:
-    picture = load_image(args.image)
+    source = load_image(args.image)
 else:
-    drawn = draw(parse("a white star on a blue background"), 64, np.random.default_rng(0))
-    picture = Image.fromarray((drawn * 255).astype(np.uint8))
-edges = Image.fromarray(np.stack([cv2.Canny(np.array(picture), 100, 200)] * 3, axis=-1))
+    drawing = draw(parse("a white star on a blue background"), 64, np.random.default_rng(0))
+    source = Image.fromarray((drawing * 255).astype(np.uint8))
+edges = Image.fromarray(np.stack([cv2.Canny(np.array(source), 100, 200)] * 3, axis=-1))
 
 adapter = T2IAdapter.from_pretrained(args.adapter or on_the_spot("t2i-adapter-sdxl"))
 pipe = StableDiffusionXLAdapterPipeline.from_pretrained(args.model or on_the_spot("sdxl"), adapter=adapter)

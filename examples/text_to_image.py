@@ -1,10 +1,10 @@
-"""An image from a prompt in 4 steps, with SDXL and a TCD-LoRA or an LCM-LoRA.
+"""Generate an image from a prompt in 4 steps, with SDXL and a TCD-LoRA or an LCM-LoRA.
 
     python examples/text_to_image.py
     python examples/text_to_image.py --method lcm
     python examples/text_to_image.py --model stabilityai/stable-diffusion-xl-base-1.0 --lora h1t/TCD-SDXL-LoRA
 
-Without --model it is the shapes model, which ships in the package.
+Without --model, the script uses the shapes model, which ships in the package.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""SDXL with a UNet that was distilled whole and takes the guidance scale as an input, as lcm-sdxl.
+"""Use SDXL with a fully distilled UNet that reads the guidance scale as an input, such as lcm-sdxl.
 
     python examples/text_to_image_guidance_embedded.py
     python examples/text_to_image_guidance_embedded.py --model stabilityai/stable-diffusion-xl-base-1.0 \\
         --unet latent-consistency/lcm-sdxl
 
-Guidance costs no second pass here, and a negative prompt has no effect.
+Guidance needs no second UNet pass here, and a negative prompt has no effect.
 """
 
 import argparse

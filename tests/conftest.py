@@ -1,4 +1,4 @@
-"""What all tests share: no network, no graphs kept on disk, and the live comparisons only where torch is installed."""
+"""Shared by all tests: no network, no graphs cached on disk, and live comparisons only if torch is installed."""
 
 import gc
 import importlib.util
@@ -29,9 +29,9 @@ def added_methods() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory):
-    """A tiny random model's folder by name and seed, made when first asked for; to be read only.
+    """A function that returns the folder of a tiny random model, by name and seed. Read only.
 
-    With a method it is named after it, as the LoRAs on the hub are.
+    With a method, the folder name contains the method, like the names of the LoRAs on the hub.
     """
     from mindone_tcd.tiny_models import make
 
@@ -49,7 +49,7 @@ def folders(tmp_path_factory):
 
 @pytest.fixture
 def shapes(tmp_path):
-    """A copy of the shipped model, without its LoRAs, that a test may damage."""
+    """A copy of the shipped model, without its LoRAs. A test may damage it."""
     from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
     made = tmp_path / "model"
@@ -69,7 +69,7 @@ def pipe():
 
 @pytest.fixture
 def idle(pipe, monkeypatch):
-    """The pipeline, stopped where it would start to work."""
+    """The pipeline, which raises :class:`Untouched` where its work would begin."""
     monkeypatch.setattr(pipe, "encode_prompt", stop, raising=True)
     return pipe
 
@@ -85,6 +85,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector leave out the objects that the imports made, which live until the end."""
+    """Exclude the objects of the imports from garbage collection, because they live until the end."""
     gc.collect()
     gc.freeze()

@@ -13,7 +13,8 @@ COMMIT = "0" * 40
 
 
 def cached_snapshot(cache, name):
-    """Register a repository in a cache of the Hugging Face hub; the folder of its files, which is not made yet."""
+    """Register a repository in a cache of the Hugging Face hub. Returns the folder of its files, which does not
+    exist yet."""
     repository = Path(cache) / f"models--{name.replace('/', '--')}"
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text(COMMIT)
@@ -22,7 +23,7 @@ def cached_snapshot(cache, name):
 
 @contextlib.contextmanager
 def mirror(repositories):
-    """Serve folders by repository id; the server's URL, and the list of what it was asked for."""
+    """Serve folders by repository id. Returns the URL of the server, and the list of the requested paths."""
     asked = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -67,7 +68,8 @@ def mirror(repositories):
 
 
 def fake_modelscope(monkeypatch, repositories, cache):
-    """A package modelscope with the functions that this one uses; the list of files that it was asked to fetch."""
+    """Install a package modelscope with the functions that mindone_tcd calls. Returns the list of the requested
+    files."""
     fetched = []
 
     def model_file_download(model_id, file_path, revision="master", cache_dir=cache, local_files_only=False):

@@ -9,11 +9,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def script(path: str, name: str | None = None) -> ModuleType:
-    """Run a script that is in no package, and return it as a module.
+    """Run a script that belongs to no package, and return it as a module.
 
     Args:
         path: relative to the repository's root.
-        name: of the module; by default that of the file.
+        name: the name of the module; by default that of the file.
     """
     spec = importlib.util.spec_from_file_location(name or Path(path).stem, ROOT / path)
     module = importlib.util.module_from_spec(spec)

@@ -1,4 +1,4 @@
-"""One thread at a time in MindSpore, and none in a forked child of a process that has used it."""
+"""One thread at a time uses MindSpore, and no forked child of a process that has used it."""
 
 import json
 import subprocess
@@ -67,7 +67,7 @@ def test_threads_get_the_lock_in_order():
             thread.start()
             until(lambda after=number + 1: len(lock._waiting) == after)
         assert order == []
-    with lock:  # at once again, and yet the last
+    with lock:  # at once again, but in last position
         order.append("again")
     for thread in threads:
         thread.join()
@@ -75,7 +75,7 @@ def test_threads_get_the_lock_in_order():
     assert free(lock)
 
 
-def test_an_interrupted_thread_hands_the_lock_over():
+def test_an_interrupted_thread_releases_the_lock():
     lock, me, turn = OneAtATime(), threading.get_ident(), threading.Lock()
     lock._owner, lock._depth = me, 1
     lock._leave_queue(me, turn)
@@ -205,7 +205,7 @@ def found():
 @pytest.mark.parametrize("form", ["eager", "compiled"])
 @pytest.mark.parametrize("shared", ["one pipeline", "two pipelines"])
 @pytest.mark.slow
-def test_four_threads_make_the_images_of_one(found, shared, form):
+def test_four_threads_generate_the_images_of_one_thread(found, shared, form):
     made, wrong, raised = found[f"{shared}, {form}"]
     assert (raised, wrong, made) == ([], 0, 8)
 
@@ -223,10 +223,10 @@ def test_a_forked_child_is_refused(found, entry):
 
 
 @pytest.mark.slow
-def test_a_fork_leaves_the_parent_as_it_was(found):
+def test_a_fork_does_not_change_the_parent(found):
     assert found["the parent draws on"] is True
 
 
 @pytest.mark.slow
-def test_a_spawned_process_makes_the_same_image(found):
+def test_a_spawned_process_generates_the_same_image(found):
     assert found["spawned"] is True

@@ -50,7 +50,7 @@ def test_every_installed_dependency_is_pinned():
         try:
             needs = importlib.metadata.requires(name) or []
         except importlib.metadata.PackageNotFoundError:
-            continue  # of an extra that is not installed here
+            continue  # belongs to an extra that is not installed here
         if key in seen:
             continue
         seen.add(key)

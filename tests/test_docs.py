@@ -1,4 +1,4 @@
-"""Every Python block of the README and the site runs, but those that need a real checkpoint."""
+"""Every Python block of the README and the site runs, except blocks that need a real checkpoint."""
 
 import importlib
 import inspect
@@ -13,7 +13,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^( *)```python\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 
 QUICK = ("README.md-0", "docs/adapters.md-0")
-"""Blocks that plain pytest runs; the others are slow."""
+"""Blocks that plain pytest runs. The others are marked slow."""
 
 
 def blocks():
@@ -34,7 +34,7 @@ def test_block_runs(code, tmp_path, monkeypatch, added_methods):
     assert sorted(os.listdir(tmp_path)) == sorted(saved)
 
 
-def test_the_quick_blocks_are_there():
+def test_the_quick_blocks_exist():
     names = {parameter.id for parameter in blocks()}
     assert set(QUICK) <= names
     assert len(names) > len(QUICK)
@@ -55,13 +55,13 @@ def test_the_readme_has_exactly_two_set_up_commands():
 
 
 @pytest.mark.parametrize(("module", "name"), [("lora", "load_lora_weights"), ("ip_adapter", "load_ip_adapter")])
-def test_signatures_written_by_hand_are_those_of_the_code(module, name):
+def test_signatures_in_the_documentation_match_the_code(module, name):
     page = (ROOT / "docs" / "api" / "adapters.md").read_text(encoding="utf-8")
     written = re.search(rf"^pipe\.{name}\(\n(.*?)^\)$", page, re.MULTILINE | re.DOTALL)[1]
     code = getattr(importlib.import_module(f"mindone_tcd.adapters.{module}"), name)
     parameters = list(inspect.signature(code).parameters.values())
     first = [parameter.name for parameter in parameters].index("source")
-    # Pipelines call the first one as mindone and diffusers do.
+    # In pipelines, the first parameter has the name that mindone and diffusers use.
     expected = ["pretrained_model_name_or_path_or_dict"]
     for parameter in parameters[first + 1 :]:
         if parameter.kind is parameter.KEYWORD_ONLY and "*" not in expected:

@@ -15,28 +15,28 @@ from mindone_tcd.errors import UsageError
 
 
 @pytest.mark.parametrize(("missing", "remedy"), [("mindspore", "mindspore==2.7.1"), ("mindone", "mindone==0.5")])
-def test_what_is_missing_is_named_with_what_to_install(monkeypatch, missing, remedy):
+def test_the_error_names_the_missing_package_and_the_remedy(monkeypatch, missing, remedy):
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else found(name))
     with pytest.raises(UsageError, match=rf"(?i){missing} is not installed.*{remedy}"):
         environment.require_mindspore()
 
 
-def test_an_untested_version_is_warned_of(monkeypatch):
+def test_an_untested_version_causes_a_warning(monkeypatch):
     monkeypatch.setattr(environment, "version", lambda package: "2.10.0")
     with pytest.warns(UserWarning, match=r"MindSpore 2\.10\.0 is not tested; expected one of .*mindspore==2\.7\.1"):
         environment.require_mindspore()
 
 
 @pytest.mark.parametrize("found", [f"{minor}.0" for minor in environment.TESTED])
-def test_a_tested_version_passes_in_silence(monkeypatch, found):
+def test_a_tested_version_causes_no_warning(monkeypatch, found):
     monkeypatch.setattr(environment, "version", lambda package: found)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         environment.require_mindspore()
 
 
-def test_versions_name_what_a_image_depends_on():
+def test_versions_name_the_packages_that_an_image_depends_on():
     assert {"python", "mindspore", "mindone", "numpy", "transformers"} <= set(environment.versions())
 
 
@@ -66,7 +66,7 @@ def test_our_schedulers_are_not_mindones():
         "import mindone_tcd.cpu",
     ],
 )
-def test_without_mindspore_every_door_says_what_to_install(tmp_path, code):
+def test_without_mindspore_every_entry_point_says_what_to_install(tmp_path, code):
     done = _without_mindspore(tmp_path, f"import mindone_tcd.random\n{code}")
     assert done.returncode == 1
     assert "mindone_tcd.errors.UsageError: MindSpore is not installed; on a CPU: pip install minds" in done.stderr
@@ -80,7 +80,7 @@ def test_without_mindspore_the_command_says_what_to_install(tmp_path):
 
 
 def _without_mindspore(folder: Path, code: str) -> subprocess.CompletedProcess:
-    """Run code in a Python that sees no packages but NumPy, Pillow and this one."""
+    """Run code in a Python that has only NumPy, Pillow and this package."""
     for package in (np, PIL, mindone_tcd):
         source = Path(package.__file__).parent
         for each in (source, *source.parent.glob(f"{source.name}.libs"), *source.parent.glob("[Pp]illow.libs")):

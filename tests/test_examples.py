@@ -13,7 +13,7 @@ SCRIPTS = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*.py")
 
 
 QUICK = ("image_to_image",)
-"""Examples that plain pytest runs; the others are slow."""
+"""Examples that plain pytest runs. The others are marked slow."""
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_several_controlnets(tmp_path, monkeypatch, capfd):
 
 
 def check(script, options, folder, monkeypatch, capfd):
-    """The script, run in this empty folder, prints at last the names of the images that it leaves there."""
+    """Run the script in this empty folder. Its last line of output must name the images that it writes there."""
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "argv", [script.name, *options])
     runpy.run_path(str(script), run_name="__main__")
@@ -44,13 +44,13 @@ def check(script, options, folder, monkeypatch, capfd):
     for name in written:
         with Image.open(folder / name) as image:
             low, high = image.convert("L").getextrema()
-            assert high > low, f"{name} is one flat colour"
+            assert high > low, f"{name} is one flat color"
     if "on_the_spot" in script.read_text(encoding="utf-8"):
         assert any("tiny random model" in line for line in said[:-1])
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_its_help_teaches(script, monkeypatch, capsys):
+def test_its_help_shows_examples(script, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [script.name, "--help"])
     with pytest.raises(SystemExit) as stopped:
         runpy.run_path(str(script), run_name="__main__")

@@ -1,4 +1,4 @@
-"""A short form of ``python tools/fuzz.py``: bad input is taken or refused in one line, and leads to nothing else."""
+"""A short form of ``python tools/fuzz.py``: bad input is accepted or refused in one line, without side effects."""
 
 import sys
 
@@ -15,7 +15,7 @@ def fuzz():
     sys.path[:] = before
 
 
-def test_bad_input_is_taken_or_refused(fuzz, capsys):
+def test_bad_input_is_accepted_or_refused(fuzz, capsys):
     families = [name for name in fuzz.families.FAMILIES if name not in fuzz.families.SLOW]
     options = [option for name in families for option in ("--family", name)]
     status = fuzz.main(["--count", "240", "--seed", "3", *options])
@@ -37,7 +37,7 @@ def test_bad_input_is_taken_or_refused(fuzz, capsys):
         (lambda fuzz: fuzz.time.sleep(30), "hang"),
     ],
 )
-def test_each_fault_is_seen(fuzz, run, kind):
+def test_each_fault_is_detected(fuzz, run, kind):
     def raise_(error):
         raise error
 

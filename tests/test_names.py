@@ -1,4 +1,4 @@
-"""Every name of the guides can be had from mindone_tcd, and is mindone's own."""
+"""mindone_tcd exports every name of the guides, and each is mindone's own object."""
 
 import importlib
 
@@ -40,11 +40,11 @@ def test_the_guides_names_are_public():
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_name_is_mindones_own(name):
+def test_an_exported_name_is_mindones_own(name):
     assert getattr(mindone_tcd, name) is getattr(importlib.import_module(MODULES[name]), name)
 
 
-def test_helpers_are_where_diffusers_has_them():
+def test_helpers_have_the_module_name_of_diffusers():
     from mindone_tcd.utils import export_to_gif, load_image, make_image_grid
 
     helpers = mindone_tcd.export_to_gif, mindone_tcd.load_image, mindone_tcd.make_image_grid
@@ -53,7 +53,7 @@ def test_helpers_are_where_diffusers_has_them():
         from mindone_tcd.utils import nonsense  # noqa: F401
 
 
-def test_the_schedulers_are_ours():
+def test_the_schedulers_are_those_of_mindone_tcd():
     from mindone_tcd import schedulers
 
     assert mindone_tcd.TCDScheduler is schedulers.TCDScheduler

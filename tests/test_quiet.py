@@ -1,4 +1,4 @@
-"""What is silenced, and that nothing else is."""
+"""The package silences certain log messages, and no others."""
 
 import logging
 from types import ModuleType

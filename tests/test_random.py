@@ -9,11 +9,11 @@ SHAPE = (3, 4, 2, 2)
 
 @pytest.mark.parametrize("dtype", [ms.float32, ms.float16, ms.float64])
 @pytest.mark.parametrize("make", [lambda: generator(5), lambda: [generator(5), generator(6), generator(7)]])
-def test_stream_is_mindones(dtype, make):
+def test_the_numbers_equal_those_of_mindone(dtype, make):
     from mindone.diffusers.utils import mindspore_utils
 
     theirs = make()
-    if isinstance(theirs, list):  # joined by hand: mindone's own joining needs a kernel that CPUs may lack
+    if isinstance(theirs, list):  # NumPy joins them, because mindone's own code needs a kernel that a CPU may lack
         parts = [mindspore_utils.randn_tensor((1, *SHAPE[1:]), one, dtype).asnumpy() for one in theirs]
         theirs = np.concatenate(parts)
     else:
@@ -42,7 +42,7 @@ def test_each_image_has_its_own_stream():
     assert np.array_equal(standard_normal(SHAPE, tuple(generators(5, 3))), together)
 
 
-def test_without_a_generator_every_draw_differs():
+def test_without_a_generator_every_call_differs():
     assert not np.array_equal(standard_normal(SHAPE), standard_normal(SHAPE))
 
 

@@ -1,7 +1,7 @@
-"""A program that uses MindSpore in several threads and processes, and prints what came of it as JSON.
+"""A program that uses MindSpore in several threads and processes, and prints the results as JSON.
 
-One process for all of it, as each that loads MindSpore takes its time. The parent forks before anything is used; the
-child is the one that works, forks again, and spawns.
+One process runs all checks, because every process that loads MindSpore takes seconds. The parent forks before it uses
+MindSpore. The child does the work, forks again, and spawns processes.
 """
 
 import contextlib
@@ -21,10 +21,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 PATIENCE = 120
-"""Seconds after which a child that has nothing to compute counts as hanging."""
+"""The seconds after which a child that does not compute counts as a hang."""
 
 LONG = 1800
-"""As many for one that loads a model."""
+"""The same for a child that loads a model."""
 
 
 def loaded():
@@ -36,7 +36,7 @@ def loaded():
 
 
 def in_a_fork(work, patience: int = PATIENCE) -> object:
-    """What ``work`` returns in a forked child, as JSON; "hangs" if it takes too long, "nothing" if it dies."""
+    """The result of ``work`` in a forked child, as JSON; "hangs" after a timeout, "nothing" if the child dies."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -57,7 +57,7 @@ def in_a_fork(work, patience: int = PATIENCE) -> object:
 
 
 def spawned(sending) -> None:
-    """In a spawned process: one image."""
+    """Generate one image in a spawned process."""
     from threads import image
 
     sending.send(image(loaded(), 0).tobytes())
@@ -79,7 +79,7 @@ def in_a_spawned_process() -> bytes:
 
 
 def refusals(text_to_image) -> dict[str, str]:
-    """What each entry says in a process that MindSpore does not work in."""
+    """The error of each entry point in a process in which MindSpore cannot work."""
     from mindone_tcd import load
     from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
@@ -100,7 +100,7 @@ def refusals(text_to_image) -> dict[str, str]:
 
 
 def fork_during_a_call(text_to_image) -> tuple[dict, np.ndarray]:
-    """What a child says that is forked while another thread computes, and the image of that thread."""
+    """The errors in a child that is forked while another thread computes, and the image of that thread."""
     inside, go_on, made = threading.Event(), threading.Event(), []
 
     def stay(pipe, step, timestep, tensors):
@@ -108,12 +108,12 @@ def fork_during_a_call(text_to_image) -> tuple[dict, np.ndarray]:
         go_on.wait(2 * PATIENCE)
         return tensors
 
-    def draw():
+    def generate():
         options = {"num_inference_steps": 1, "guidance_scale": 0.0, "output_type": "np"}
         stream = np.random.Generator(np.random.PCG64(1))
         made.append(text_to_image.pipeline("a moon", generator=stream, callback_on_step_end=stay, **options)[0])
 
-    thread = threading.Thread(target=draw)
+    thread = threading.Thread(target=generate)
     thread.start()
     inside.wait(LONG)
     said = in_a_fork(lambda: refusals(text_to_image))
@@ -123,7 +123,7 @@ def fork_during_a_call(text_to_image) -> tuple[dict, np.ndarray]:
 
 
 def nested(outer, inner, expected: np.ndarray) -> bool:
-    """Whether a callback may call another pipeline."""
+    """Whether a callback can call another pipeline."""
     from threads import image
 
     seen = []

@@ -1,4 +1,4 @@
-"""Stopping a pipeline where its work would begin."""
+"""Stop a pipeline where its work would begin."""
 
 
 class Untouched(Exception):

@@ -1,14 +1,15 @@
-"""Give mindone_tcd bad input of every kind for a while, and count what comes of it.
+"""Give mindone_tcd bad input of every kind, and count the outcomes.
 
     python tools/fuzz.py --seconds 300              # all families in turn
     python tools/fuzz.py --count 10000 --family requests --family records
     python tools/fuzz.py --list
 
-An input may be taken, or refused by a one-line ``UsageError`` (exit status 2 of the command). Anything else is a fault:
+The package must accept an input ("taken") or refuse it with a one-line ``UsageError`` (exit status 2 of the command).
+Every other outcome is a fault:
 
 - ``traceback``: another exception
 - ``hang``: no answer within 5 seconds (60 for the families that load a model)
-- ``import``: the input led to an import or to a file outside the list of what may be loaded
+- ``import``: the input caused an import or an opened file that is not on the allowed list
 - ``changed``: a refused adapter file changed the pipeline
 
 The same seed gives the same inputs. The exit status is 1 if there is a fault.
@@ -37,7 +38,7 @@ import outcomes  # noqa: E402
 
 
 def outcome(case: families.Case, seconds: int) -> tuple[str, str]:
-    """What comes of one input: "taken", "refused" or a fault; and its message."""
+    """The outcome of one input ("taken", "refused" or a fault), and its message."""
     families.opened.clear()
     found = outcomes.outcome(case.run, seconds, {families.Changed: "changed"})
     return ("import", ", ".join(families.opened)) if families.opened else found
@@ -50,12 +51,12 @@ def in_turn(streams: dict[str, Iterator[families.Case]]) -> Iterator[tuple[str, 
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the families; the exit status."""
+    """Run the families. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, help="stop after this time (default: 60, without --count)")
     parser.add_argument("--count", type=int, help="stop after this many inputs")
-    parser.add_argument("--seed", type=int, default=0, help="of the inputs (default: 0)")
-    parser.add_argument("--family", action="append", choices=families.FAMILIES, help="only this one; may be repeated")
+    parser.add_argument("--seed", type=int, default=0, help="the seed of the inputs (default: 0)")
+    parser.add_argument("--family", action="append", choices=families.FAMILIES, help="one family; can be repeated")
     parser.add_argument("--list", action="store_true", help="list the families and stop")
     parser.add_argument("--verbose", action="store_true", help="print each input and its outcome")
     args = parser.parse_args(argv)

@@ -1,6 +1,6 @@
-"""The table of patches: everything that this package changes in others, as data.
+"""The table of patches: everything that this package changes in other packages, as data.
 
-Where two rows share a target, the later one wraps what the earlier one made. A source rewrite reads the original, so
+If two rows share a target, the later row wraps the result of the earlier row. A source rewrite reads the original, so
 its row comes before the rows that wrap the function.
 """
 
@@ -10,7 +10,7 @@ from ..patching.patch import Patch, Use
 from .cpu_kernels import KERNELS
 
 _MINDONE = {"mindone": ("0.5.0",)}
-"""Version with the defects; any other one runs unpatched, so that a fix of mindone's own is used."""
+"""The version that has the defects. Any other version runs unpatched, so that mindone's own fixes apply."""
 
 _STARTUP = {**_MINDONE, "transformers": ("4.57.1",)}
 
@@ -47,8 +47,8 @@ STARTUP = (
         versions=_STARTUP,
         where="transformers/__init__.py, transformers/models/__init__.py, transformers/models/auto/__init__.py, "
         "transformers/generation/__init__.py, peft/__init__.py, diffusers/models/transformers/__init__.py, __init__.py",
-        defect="each imports all that it has: 330 models for two text encoders",
-        met="seconds at the start of every program",
+        defect="each package imports all its modules: 330 models for two text encoders",
+        met="every program starts seconds later",
     ),
     Patch(
         "eager libraries",
@@ -73,20 +73,20 @@ STARTUP = (
         "transformers/loss/loss_for_object_detection.py and three others: from scipy.optimize; "
         "diffusers/loaders/single_file_utils.py and textual_inversion.py: from transformers; "
         "diffusers/pipelines/pipeline_loading_utils.py: get_class_obj_and_candidates",
-        defect="scipy, torch and 1,400 files of transformers are read, and nothing of them is used",
-        met="seconds at the start of every program, most where torch is installed",
+        defect="loading a pipeline imports scipy and torch and reads 1,400 files of transformers, but uses none",
+        met="every program starts seconds later, most of all where torch is installed",
     ),
     Patch(
         "scipy when used",
         "startup",
-        "two packages of scipy, which schedulers of mindone import, run when something is first taken from them",
+        "schedulers of mindone import scipy.integrate and scipy.stats, which run when code first uses a name of them",
         dict.fromkeys(("scipy.integrate", "scipy.stats"), "patches.startup.late_imports:when_used"),
         versions=_STARTUP,
     ),
     Patch(
         "table of transformers",
         "startup",
-        "transformers reads its own files once, not twice, to know where each of its names is",
+        "transformers reads its own files once instead of twice to find the module of each of its names",
         {
             "transformers.utils.import_utils:create_import_structure_from_path": (
                 "patches.startup.transformers_tables:cached"
@@ -98,7 +98,7 @@ STARTUP = (
     Patch(
         "examples of transformers",
         "startup",
-        "a model of mindone.transformers that is imported alone finds the examples for its docstring",
+        "a model of mindone.transformers finds the examples for its docstring even if no other model is imported",
         {
             "transformers.utils.auto_docstring:_process_example_section": (
                 "patches.startup.transformers_tables:importing_models"
@@ -109,7 +109,7 @@ STARTUP = (
     Patch(
         "torch when used",
         "startup",
-        "transformers imports torch when somebody uses torch, not because it is installed",
+        "transformers imports torch only when a program uses torch, not whenever it is installed",
         {
             "transformers.configuration_utils:is_torch_available": "patches.startup.late_torch:if_imported",
             "torch": "patches.startup.late_torch:running_postponed",
@@ -143,7 +143,7 @@ BUGS = (
     Patch(
         "LoRA fusing",
         "bug",
-        "fused LoRAs can be taken out again, with the scale that they were fused with",
+        "unfusing a LoRA removes its change, with the scale that it was fused with",
         {
             _LORA_LAYER + "LoraLayer.unfused_adapters": Use("patches.bugs.lora_fusing:unfused_adapters"),
             _LORA_LAYER + "LoraLayer.enable_adapters": "patches.bugs.lora_fusing:unfusing_when_disabled",
@@ -170,7 +170,7 @@ BUGS = (
     Patch(
         "parameter names",
         "bug",
-        "parameters keep the names that they had when the model was built",
+        "the name of a parameter does not change after the model is built",
         {
             _UNETS + "unet_2d_blocks:UNetMidBlock2DCrossAttn.construct": Use("patches.bugs.parameter_names:mid_block"),
             _UNETS + "unet_2d_blocks:UNetMidBlock2DSimpleCrossAttn.construct": Use(
@@ -203,7 +203,7 @@ BUGS = (
     Patch(
         "T2I-Adapter's last steps",
         "bug",
-        "steps without the T2I-Adapter run",
+        "adapter_conditioning_factor below 1 works: the T2I-Adapter guides only the first steps",
         {
             _PIPELINES + "t2i_adapter.pipeline_stable_diffusion_xl_adapter:StableDiffusionXLAdapterPipeline.__call__": (
                 "patches.bugs.t2i_adapter:allow_none"
@@ -242,7 +242,7 @@ BUGS = (
     Patch(
         "DPT image processor",
         "bug",
-        "the image processor of DPT runs",
+        "the DPT image processor accepts images",
         {
             _TRANSFORMERS + "models.dpt.image_processing_dpt:validate_preprocess_arguments": (
                 "patches.bugs.depth_processor:without_padding"
@@ -250,7 +250,7 @@ BUGS = (
         },
         versions=_MINDONE,
         where="transformers/models/dpt/image_processing_dpt.py: DPTImageProcessor.preprocess",
-        defect="it hands size_divisibility to a check that does not know it: always a TypeError",
+        defect="preprocess passes size_divisibility to a check that does not accept it, so all calls raise TypeError",
         met="depth maps for a ControlNet",
     ),
     Patch(
@@ -265,24 +265,24 @@ BUGS = (
         },
         versions=_MINDONE,
         where="transformers/modeling_utils.py: MSPreTrainedModel.save_pretrained",
-        defect="text encoders are saved under MindSpore's names (embedding_table), so that torch begins with random "
-        'ones, and with the metadata format "np", which transformers on torch refuses',
-        met="a pipeline saved by mindone, loaded by diffusers",
+        defect="text encoders are saved under MindSpore's names (embedding_table), so transformers on torch "
+        'initializes the embeddings randomly, and with the metadata format "np", which it refuses',
+        met="loading a pipeline in diffusers that mindone saved",
     ),
     Patch(
         "GIF of arrays",
         "bug",
-        "export_to_gif takes arrays",
+        "export_to_gif accepts arrays",
         {_DIFFUSERS + "utils.export_utils:export_to_gif": "patches.bugs.gif:convert"},
         versions=_MINDONE,
         where="diffusers/utils/export_utils.py: export_to_gif",
-        defect="only PIL images are written; an array is an AttributeError",
-        met='AnimateDiff with output_type="np"',
+        defect="only PIL images are accepted; an array raises an AttributeError",
+        met='export_to_gif of the frames of AnimateDiff with output_type="np"',
     ),
     Patch(
         "local LoRA file",
         "bug",
-        "the LoRA of a local folder is found without a hub",
+        "load_lora_weights finds the file in a local folder without a hub",
         {_LOADERS + "lora_base:_best_guess_weight_name": "patches.bugs.local_lora_file:look_into_folder"},
         versions=_MINDONE,
         where="diffusers/loaders/lora_base.py: _best_guess_weight_name",
@@ -292,17 +292,18 @@ BUGS = (
     Patch(
         "list of generators",
         "bug",
-        "a list of generators has one generator for each image",
+        "a list of generators must have one generator for each image",
         {_DIFFUSERS + "utils.mindspore_utils:randn_tensor": "patches.bugs.generators:check"},
         versions=_MINDONE,
         where="diffusers/utils/mindspore_utils.py: randn_tensor",
-        defect="a list too long is accepted, too short an IndexError, a shape that is a list a TypeError",
-        met="one generator for each image, where a pipeline does not count them itself",
+        defect="a list that is too long is accepted, one that is too short raises an IndexError, and a shape that is a "
+        "list raises a TypeError",
+        met="one generator for each image, in code that does not check their number itself",
     ),
     Patch(
         "generators of given images",
         "bug",
-        "each given image is encoded with its own generator",
+        "each input image is encoded with its own generator",
         {
             _PIPELINES + f"{pipeline}.{method}": f"patches.bugs.image_generators:{make}"
             for method, make, pipelines in (
@@ -321,7 +322,7 @@ BUGS = (
                         "pag.pipeline_pag_sd_xl_img2img:StableDiffusionXLPAGImg2ImgPipeline",
                     ),
                 ),
-                (  # Here diffusers, too, encodes the given images first and then repeats their latents.
+                (  # diffusers also encodes the input images first, and then repeats their latents.
                     "_encode_vae_image",
                     "own_generator",
                     (
@@ -341,24 +342,24 @@ BUGS = (
         versions=_MINDONE,
         where="diffusers/pipelines: prepare_latents of the image-to-image pipelines and _encode_vae_image of the "
         "inpainting pipelines of SD, SDXL, LCM, their ControlNets and PAG",
-        defect="each given image is encoded with the whole list of generators instead of its own; "
-        "one image for several results is not repeated",
+        defect="each input image is encoded with the whole list of generators, so the first one serves all; "
+        "one input image is not repeated for several output images",
         met="image-to-image and inpainting with one generator for each image",
     ),
     Patch(
         "unloaded IP-Adapter",
         "bug",
-        "a UNet whose IP-Adapter is unloaded has its former configuration",
+        "unload_ip_adapter restores the configuration of the UNet",
         {_LOADERS + "ip_adapter:IPAdapterMixin.unload_ip_adapter": "patches.bugs.ip_adapter_config:unregister"},
         versions=_MINDONE,
         where="diffusers/loaders/ip_adapter.py: IPAdapterMixin.unload_ip_adapter",
-        defect="the UNet's configuration still asks for an IP-Adapter",
-        met="save_pretrained after unload_ip_adapter: nobody can load the folder",
+        defect="the configuration of the UNet still requires an IP-Adapter",
+        met="save_pretrained after unload_ip_adapter: from_pretrained cannot load the folder",
     ),
     Patch(
         "weights in memory",
         "bug",
-        "loading a model holds its weights in memory once",
+        "loading a model needs memory for its weights only once",
         {
             "mindone.safetensors.mindspore:load_file": "patches.bugs.weights_in_memory:one_tensor_at_a_time",
             _MODELS + "model_loading_utils:load_state_dict": "patches.bugs.weights_in_memory:of_a_model",
@@ -370,10 +371,10 @@ BUGS = (
         versions=_MINDONE,
         where="safetensors/mindspore.py: load_file; diffusers/models/model_loading_utils.py: load_state_dict, "
         "_load_state_dict_into_model; transformers/modeling_utils.py: load_state_dict",
-        defect="a file is mapped, copied as a whole, and float16 weights pass through float32; dtypes and values that "
-        "are no weights are taken, and an error loses its reason",
-        met="from_pretrained takes three times the weights at its peak in float16, twice in the file's own dtype; "
-        "a damaged file",
+        defect="a file is copied as a whole, and float16 weights are converted to float32 and back; integers, NaN and "
+        "infinity are accepted as weights, and errors do not give their reason",
+        met="from_pretrained needs at its peak three times the memory of the weights in float16, and twice in the "
+        "dtype of the file; a damaged file",
     ),
 )
 
@@ -381,7 +382,7 @@ SCHEDULERS = (
     Patch(
         "scheduler names",
         "schedulers",
-        "mindone finds our schedulers by their names, for imports and for saved pipelines",
+        "mindone finds the schedulers of mindone_tcd by name, in imports and in saved pipelines",
         {
             _DIFFUSERS + "utils.import_utils:_LazyModule.__getattr__": "patches.schedulers:finding_ours",
             **{
@@ -391,7 +392,7 @@ SCHEDULERS = (
             },
         },
         where="diffusers/__init__.py: import table",
-        defect="TCDScheduler is not exported, so no folder can name it",
+        defect="TCDScheduler is not exported, so from_pretrained does not find it",
         met="from_pretrained of a pipeline that was saved with a TCDScheduler",
     ),
 )
@@ -400,7 +401,7 @@ ADAPTERS = (
     Patch(
         "loaders",
         "adapters",
-        "LoRA, IP-Adapter and motion adapter files of every layout load, or are refused before anything changes",
+        "LoRA, IP-Adapter and motion adapter files of every layout load, or raise an error before anything changes",
         {
             **dict.fromkeys(
                 (
@@ -417,7 +418,7 @@ ADAPTERS = (
     Patch(
         "transactions",
         "adapters",
-        "after an error, a method that changes adapters has changed nothing",
+        "a method that changes adapters restores their state after an error",
         {
             f"{owner}.{method}": "transaction:all_or_nothing"
             for owner, methods in (
@@ -454,7 +455,7 @@ CHECKS = (
     Patch(
         "no code of a model",
         "checks",
-        "no code of a model's folder is imported or run, and nothing is unpickled",
+        "no code in a model folder is imported or run, and nothing is unpickled",
         {
             _DIFFUSERS + "configuration_utils:ConfigMixin._dict_from_json_file": "checks.classes:checking_configs",
             _PIPELINES + "pipeline_loading_utils:get_class_obj_and_candidates": (
@@ -518,25 +519,25 @@ CHECKS = (
     Patch(
         "watched pipelines",
         "checks",
-        "each pipeline class is checked from its first instance on",
+        "the checks are added to each pipeline class when its first instance is created",
         {_PIPELINE + "__init__": "patches.pipeline_classes:patching_classes"},
     ),
     Patch(
         "checked calls",
         "checks",
-        "a call of a pipeline is checked and completed before it starts, and runs with its compiled graphs",
+        "a pipeline call is checked and completed with defaults before it starts, and runs with its compiled graphs",
         later="checks.calls:checked",
     ),
     Patch(
         "no devices",
         "checks",
-        "to() refuses devices, which mindone would ignore",
+        "to() refuses devices, because mindone would ignore them",
         dict.fromkeys((_PIPELINE + "to", _MODEL + "to"), "checks.common_mistakes:checked_to"),
     ),
     Patch(
         "no LoRA saved",
         "checks",
-        "save_pretrained refuses a model with a LoRA, which nothing could load again",
+        "save_pretrained refuses a model with a LoRA, because nothing can load the result",
         dict.fromkeys((_PIPELINE + "save_pretrained", _MODEL + "save_pretrained"), "checks.saving:checked"),
     ),
     Patch(
@@ -551,7 +552,7 @@ CHECKS = (
     Patch(
         "one thread at a time",
         "checks",
-        "methods of pipelines that compute, or change or read weights, wait for each other",
+        "methods of pipelines that compute, or that change or read weights, run one at a time",
         later="concurrency:one_at_a_time",
     ),
 )
@@ -560,7 +561,7 @@ CPU = (
     Patch(
         "device",
         "cpu",
-        "the other rows of the group follow the device that MindSpore is set to",
+        "the other rows of this group are active while MindSpore's device is the CPU",
         {
             **dict.fromkeys((_MODELS + "modeling_utils", _TRANSFORMERS + "modeling_utils"), "cpu.switch:after_module"),
             **dict.fromkeys(
@@ -584,7 +585,7 @@ CPU = (
     Patch(
         "kernels",
         "cpu",
-        "functions of MindSpore that its CPU backend lacks or does slowly",
+        "functions that MindSpore's CPU backend lacks or runs slowly",
         {
             (
                 f"mindspore.ops.tensor_method:{name.rpartition('.')[2]}"
@@ -598,7 +599,7 @@ CPU = (
     Patch(
         "layers",
         "cpu",
-        "layers of mindone with fewer operations, or without those that a CPU lacks",
+        "layers of mindone run with fewer operations, and without operations that a CPU lacks",
         {
             _MODELS + "activations:GEGLU.construct": Use("cpu.mindone_functions:geglu_construct"),
             _MODELS + "attention:_chunked_feed_forward": Use("cpu.mindone_functions:chunked_feed_forward"),
@@ -614,7 +615,7 @@ CPU = (
     Patch(
         "repeat_interleave",
         "cpu",
-        "two methods of mindone call repeat_interleave so that it has a kernel in a graph",
+        "two methods of mindone call repeat_interleave in a form that has a kernel in graph mode",
         dict.fromkeys(
             (
                 _MODELS + "attention_processor:Attention.prepare_attention_mask",

@@ -1,4 +1,4 @@
-"""Files and what is done with them, the same for mindone and for diffusers on torch."""
+"""Adapter files and the calls that follow loading, the same for mindone and for diffusers on torch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class File:
 
 @dataclass(frozen=True)
 class Case:
-    """Files that are loaded one after the other as adapters "a", "b", …, and what is called then."""
+    """Files that are loaded one after the other as adapters "a", "b", …, and the calls after that."""
 
     config: UNetConfig
     files: Callable[[], list[File]]
@@ -43,7 +43,7 @@ def shapes(config: UNetConfig, text: bool = True) -> dict[str, dict[str, tuple[i
 
 
 def motion_lora(seed: int = 0) -> lay.Lora:
-    """Rank and modules as animatediff-motion-lora-zoom-in: the attentions of the motion modules, no alpha."""
+    """Rank and modules like animatediff-motion-lora-zoom-in: the attentions of the motion modules, no alpha."""
     inside = {path: s for path, s in unet_shapes(tiny.MOTION).items() if "motion_modules" in path}
     return lay.draw({"unet": inside}, lay.ATTENTION, 16, None, seed)
 
@@ -86,7 +86,7 @@ def _kohya_sd() -> list[File]:
 
 
 def configured_lora() -> lay.Lora:
-    """Ranks and alphas by pattern, as the configuration of :func:`configuration` says."""
+    """A LoRA with the ranks and alphas of the patterns in :func:`configuration`."""
     chosen = shapes(tiny.XL, text=False)
     paths = [path for path in chosen["unet"] if path.endswith(lay.ATTENTION)]
     of = {path: path.endswith("to_v") for path in paths}

@@ -1,6 +1,6 @@
-"""All that a pipeline's adapters can change, as plain values that can be compared; weights to the bit.
+"""Everything that adapters can change in a pipeline, as plain values for comparisons; weights are compared exactly.
 
-Objects are told apart by their id, so compare only while the pipeline is the same and what it held is still alive.
+Objects are compared by id, so compare only fingerprints of one pipeline while its previous objects still exist.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _MODELS = ("unet", "text_encoder", "text_encoder_2")
 
 
 def fingerprint(pipe: Any) -> dict[str, Any]:
-    """What is in the pipeline, by a name that says what it is.
+    """The state of the pipeline, by descriptive names.
 
     Args:
         pipe: a pipeline with a UNet.
@@ -36,7 +36,7 @@ def fingerprint(pipe: Any) -> dict[str, Any]:
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """The names of what differs, each with the first few differing parts."""
+    """The names of the values that differ, each with the first few differing parts."""
     found = []
     for name in sorted(before.keys() | after.keys()):
         one, other = before.get(name), after.get(name)

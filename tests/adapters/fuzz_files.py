@@ -1,4 +1,4 @@
-"""Sound adapter files of every layout, and how each is loaded: what the damaged copies are made of."""
+"""Valid adapter files of every layout, and how each is loaded. The damaged copies derive from them."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ NAME = "fuzzed"
 
 @dataclass(frozen=True)
 class Source:
-    """A sound file.
+    """A valid file.
 
     Attributes:
-        config: the pipeline that it is for.
-        tensors: makes what it holds.
-        load: loads the file (the only one in its folder) into a pipeline.
-        unload: takes it out again, where that worked.
-        metadata: the file's; ``...`` for none.
+        config: the configuration of its pipeline.
+        tensors: a function that creates its tensors.
+        load: a function that loads the file (the only one in its folder) into a pipeline.
+        unload: a function that unloads it after a successful load.
+        metadata: the metadata of the file; ``...`` for none.
     """
 
     config: UNetConfig
@@ -96,13 +96,13 @@ SOURCES: dict[str, Source] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a damaged file did.
+    """The outcome of a damaged file.
 
     Attributes:
-        source: of :data:`SOURCES`.
-        mutation: what was damaged.
+        source: a key of :data:`SOURCES`.
+        mutation: the description of the damage.
         error: the exception; None if the file could be loaded.
-        changed: what the pipeline has that it did not have before the error, or has no more.
+        changed: the differences of the pipeline from its state before the error.
     """
 
     source: str
@@ -112,12 +112,12 @@ class Outcome:
 
 
 class Fuzzer:
-    """Loads damaged files into two pipelines, which have adapters of their own all the while.
+    """Loads damaged files into two pipelines, which also have valid adapters.
 
     Args:
-        folder: where the files are written.
-        seed: of the damages.
-        sources: which of :data:`SOURCES`.
+        folder: the folder for the files.
+        seed: the seed of the damages.
+        sources: keys of :data:`SOURCES`; None for all.
     """
 
     def __init__(self, folder: Path, seed: int = 0, sources: list[str] | None = None) -> None:
@@ -135,7 +135,8 @@ class Fuzzer:
             rng = np.random.default_rng([seed, k])
             tensors = source.tensors()
             self.streams[name] = adapter_files.mutations(rng, tensors, source.metadata)
-            # The sound file loads; and unloading it may leave other attention processors than a new pipeline has.
+            # The valid file loads. After unloading it, the attention processors can differ from those of a new
+            # pipeline.
             self._load(source, adapter_files.file_of(tensors, source.metadata).encode())
             self._unload(source)
         self.before = {config: fingerprint(pipe) for config, pipe in self.pipes.items()}
@@ -162,12 +163,12 @@ class Fuzzer:
     def _unload(self, source: Source) -> None:
         pipe = self.pipes[source.config]
         source.unload(pipe)
-        for name in set(pipe.unet.peft_config) - {"own"}:  # of a Face ID
+        for name in set(pipe.unet.peft_config) - {"own"}:  # the LoRA of a Face ID file
             pipe.delete_adapters(name)
         pipe.set_adapters("own", 0.5)
 
     def outputs(self) -> dict[str, np.ndarray]:
-        """What the UNets and text encoders of all pipelines give."""
+        """The outputs of the UNets and text encoders of all pipelines."""
         found = {}
         for k, (config, pipe) in enumerate(self.pipes.items()):
             found |= {f"{k} {name}": value for name, value in tiny.mindone_outputs(pipe, config).items()}

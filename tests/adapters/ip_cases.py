@@ -1,4 +1,4 @@
-"""IP-Adapter files in the exact layouts that are found in the wild, and what is done with them."""
+"""IP-Adapter files in the exact layouts of published files, and the calls after loading."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _attention(config: UNetConfig) -> dict[str, tuple[int, ...]]:
 
 
 def plain(config: UNetConfig) -> dict[str, tuple[int, ...]]:
-    """As ip-adapter_sdxl.safetensors."""
+    """Like ip-adapter_sdxl.safetensors."""
     image = _linear("image_proj.proj", 4 * config.cross, PROJECTION) | _norm("image_proj.norm", config.cross)
     return image | _attention(config)
 
@@ -86,19 +86,19 @@ def _resampler(prefix: str, hidden: int, into: int, cross: int) -> dict[str, tup
 
 
 def plus(config: UNetConfig) -> dict[str, tuple[int, ...]]:
-    """As ip-adapter-plus_sdxl_vit-h.safetensors."""
+    """Like ip-adapter-plus_sdxl_vit-h.safetensors."""
     shapes = _resampler("image_proj.", 56, HIDDEN, config.cross) | {"image_proj.latents": (1, 6, 56)}
     return shapes | _attention(config)
 
 
 def full_face(config: UNetConfig) -> dict[str, tuple[int, ...]]:
-    """As ip-adapter-full-face_sd15.safetensors."""
+    """Like ip-adapter-full-face_sd15.safetensors."""
     shapes = _linear("image_proj.proj.0", HIDDEN, HIDDEN) | _linear("image_proj.proj.2", config.cross, HIDDEN)
     return shapes | _norm("image_proj.proj.3", config.cross) | _attention(config)
 
 
 def face_id(config: UNetConfig) -> dict[str, tuple[int, ...]]:
-    """As ip-adapter-faceid_sdxl: with a LoRA for every attention, numbered 0, 1, 2, …"""
+    """Like ip-adapter-faceid_sdxl: with a LoRA for every attention, numbered 0, 1, 2, …"""
     shapes = _linear("image_proj.proj.0", 2 * FACE, FACE) | _linear("image_proj.proj.2", 4 * config.cross, 2 * FACE)
     shapes |= _norm("image_proj.norm", config.cross) | _attention(config)
     modules = unet_shapes(config)
@@ -118,7 +118,7 @@ def draw(shapes: dict[str, tuple[int, ...]], seed: str) -> Tensors:
 
 @dataclass(frozen=True)
 class Case:
-    """IP-Adapters that are loaded together, the scales they get, and the shapes of their image features."""
+    """IP-Adapters that are loaded together, their scales, and the shapes of their image features."""
 
     config: UNetConfig
     files: Callable[[UNetConfig], list[dict[str, tuple[int, ...]]]]
@@ -143,7 +143,7 @@ CASES: dict[str, Case] = {
 
 
 def write(case: Case, folder: Path) -> list[str]:
-    """The repository of an IP-Adapter: files and image encoder in sdxl_models/; returns the files' names."""
+    """Write the repository of an IP-Adapter: files and image encoder in sdxl_models/. Returns the file names."""
     inside = folder / "sdxl_models"
     (inside / "image_encoder").mkdir(parents=True)
     names = []
@@ -167,16 +167,16 @@ def features(case: Case) -> list[np.ndarray]:
     return [np.random.default_rng([5, k]).standard_normal(s).astype(np.float32) for k, s in enumerate(case.features)]
 
 
-PICTURE = np.random.default_rng(8).standard_normal((1, 3, 32, 32)).astype(np.float32)
+IMAGE = np.random.default_rng(8).standard_normal((1, 3, 32, 32)).astype(np.float32)
 
 
 def outputs(pipe: Any, case: Case, tensor: Callable[[np.ndarray], Any]) -> dict[str, np.ndarray]:
-    """What the UNet gives with these image features, and the image encoder for the fixed image."""
+    """The output of the UNet for these image features, and of the image encoder for the fixed image."""
     call = {name: tensor(value) for name, value in tiny.inputs(case.config).items()}
     added = {name: call.pop(name) for name in ("text_embeds", "time_ids") if name in call}
     added["image_embeds"] = [tensor(value) for value in features(case)]
     out = {"unet": pipe.unet(**call, added_cond_kwargs=added, return_dict=False)[0]}
     if case.encoder:
-        states = pipe.image_encoder(tensor(PICTURE), output_hidden_states=True, return_dict=True)
+        states = pipe.image_encoder(tensor(IMAGE), output_hidden_states=True, return_dict=True)
         out |= {"image embeddings": states.image_embeds, "image states": states.hidden_states[-2]}
     return out

@@ -1,7 +1,7 @@
-"""LoRA files in the exact layouts that are found in the wild, for any model; the numbers are drawn from a seed.
+"""LoRA files in the exact layouts of published files, for any model. A seed determines the values.
 
-A LoRA is first drawn as modules (component and path to the two matrices and alpha); then each layout writes it down in
-its own keys.
+A LoRA is first generated as modules (component and path, two matrices, alpha). Each layout then writes it under its own
+keys.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ Tensors = dict[str, np.ndarray]
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 FEED_FORWARD = ("ff.net.0.proj", "ff.net.2")
 STYLE = (*ATTENTION, *FEED_FORWARD, "proj_in", "proj_out")
-"""What kohya trains by default; 722 modules of SDXL's UNet."""
+"""The modules that kohya trains by default; 722 modules of SDXL's UNet."""
 DISTILLED = (*STYLE, "conv1", "conv2", "conv_shortcut", "time_emb_proj", "downsamplers.0.conv", "upsamplers.0.conv")
-"""What the LCM-LoRAs change: 788 modules of SDXL's UNet, 278 of SD 1.5's."""
+"""The modules that the LCM-LoRAs change: 788 modules of SDXL's UNet, 278 of SD 1.5's."""
 TEXT = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 TOP = ("conv_in", "conv_out", "linear_1", "linear_2")
 
@@ -32,7 +32,7 @@ class Matrices:
     alpha: float | None
 
     def delta(self, scale: float = 1.0) -> np.ndarray:
-        """What it adds to the weight."""
+        """The change of the weight."""
         rank = self.down.shape[0]
         alpha = rank if self.alpha is None else self.alpha
         product = self.up.reshape(-1, rank).astype(np.float64) @ self.down.reshape(rank, -1).astype(np.float64)
@@ -53,7 +53,7 @@ def draw(
 ) -> Lora:
     """A LoRA for the modules whose last names are among ``targets``; rank and alpha may depend on the module's number.
 
-    ``size`` is about the standard deviation of what the LoRA adds, in units of the base weight's own.
+    ``size`` is about the standard deviation of the change, relative to that of the base weight.
     """
     lora: Lora = {}
     chosen = tuple(targets)
@@ -75,12 +75,12 @@ def draw(
 
 
 def kohya(lora: Lora, one_text_encoder: bool = False) -> Tensors:
-    """As lcm-lora-sdxl: diffusers' block names with underscores, alpha 0-d."""
+    """Like lcm-lora-sdxl: diffusers' block names with underscores, alpha 0-d."""
     return _kohya(lora, {}, one_text_encoder)
 
 
 def kohya_sgm(lora: Lora, config: UNetConfig) -> Tensors:
-    """As SDXL style LoRAs: sgm's block names."""
+    """Like SDXL style LoRAs: sgm block names."""
     return _kohya(lora, {path: sgm for sgm, path in sgm_names(config).items()}, False)
 
 
@@ -97,7 +97,7 @@ def _kohya(lora: Lora, renamed: Mapping[str, str], one_text_encoder: bool) -> Te
 
 
 def peft(lora: Lora) -> Tensors:
-    """As diffusers saves now."""
+    """The layout of current diffusers."""
     file: Tensors = {}
     for (component, path), m in lora.items():
         file |= {f"{component}.{path}.lora_A.weight": m.down, f"{component}.{path}.lora_B.weight": m.up}
@@ -105,7 +105,7 @@ def peft(lora: Lora) -> Tensors:
 
 
 def diffusers(lora: Lora) -> Tensors:
-    """As diffusers saved in 2023: ``.lora.down`` in the UNet, ``.lora_linear_layer.down`` in the text encoders."""
+    """The layout of diffusers in 2023: ``.lora.down`` in the UNet, ``.lora_linear_layer.down`` in the text encoders."""
     file: Tensors = {}
     for (component, path), m in lora.items():
         middle = "lora" if component == "unet" else "lora_linear_layer"
@@ -114,7 +114,7 @@ def diffusers(lora: Lora) -> Tensors:
 
 
 def processors(lora: Lora) -> Tensors:
-    """As the first LoRAs and the motion LoRAs: ``attn1.processor.to_q_lora.down``; attention only."""
+    """The layout of the first LoRAs and the motion LoRAs: ``attn1.processor.to_q_lora.down``; attention only."""
     old = {"q_proj": "to_q", "k_proj": "to_k", "v_proj": "to_v", "out_proj": "to_out", "to_out.0": "to_out"}
     file: Tensors = {}
     for (component, path), m in lora.items():
@@ -126,6 +126,6 @@ def processors(lora: Lora) -> Tensors:
 
 
 def mixed(lora: Lora) -> Tensors:
-    """Attentions as ``.lora.down``, everything else as ``lora_A``: what some converters leave behind."""
+    """Attentions as ``.lora.down``, everything else as ``lora_A``, as some converters write it."""
     inside = {key: m for key, m in lora.items() if ".attn" in key[1]}
     return diffusers(inside) | peft({key: m for key, m in lora.items() if key not in inside})

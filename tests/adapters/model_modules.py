@@ -1,4 +1,4 @@
-"""The modules of UNets and text encoders that can take a LoRA, computed from their configurations alone."""
+"""The modules of UNets and text encoders that can have a LoRA, computed only from their configurations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Shapes = dict[str, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class UNetConfig:
-    """What the module names and shapes depend on; ``attention[i]`` is the transformer layers of block i, 0 for none."""
+    """The configuration of a UNet; ``attention[i]`` is the number of transformer layers of block i, 0 for none."""
 
     channels: tuple[int, ...]
     attention: tuple[int, ...]
@@ -99,7 +99,7 @@ def _motion(path: str, width: int, c: UNetConfig) -> Shapes:
 
 
 def text_shapes(width: int, layers: int, inner: int, projection: int | None = None) -> Shapes:
-    """The same of a CLIP text encoder."""
+    """The weight's shape by module path of a CLIP text encoder."""
     found: Shapes = {}
     for k in range(layers):
         path = f"text_model.encoder.layers.{k}"
@@ -115,7 +115,7 @@ SD15_TEXT = {"text_encoder": text_shapes(768, 12, 3072)}
 
 
 def sgm_names(c: UNetConfig) -> dict[str, str]:
-    """From sgm's module names to diffusers' paths, by walking through sgm's list of blocks in the order it is built."""
+    """From sgm's module names to diffusers' paths, in the order in which sgm creates its blocks."""
     pairs = {"input_blocks.0.0": "conv_in", "out.2": "conv_out"}
     pairs |= {"time_embed.0": "time_embedding.linear_1", "time_embed.2": "time_embedding.linear_2"}
     if c.added:

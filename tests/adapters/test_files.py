@@ -1,4 +1,4 @@
-"""Finding adapter files in folders and in the hub's cache, and reading them."""
+"""Find adapter files in folders and in the hub cache, and read them."""
 
 import json
 from types import SimpleNamespace
@@ -26,7 +26,7 @@ def test_reading_keeps_names_shapes_dtypes_and_metadata(tmp_path):
         np.testing.assert_array_equal(found[name], value)
 
 
-def test_bfloat16_is_widened_exactly(tmp_path):
+def test_bfloat16_is_converted_to_float32_exactly(tmp_path):
     values = np.array([1.0, -2.5, 3.140625, 1e-30], np.float32).view(np.uint32) & 0xFFFF0000
     raw = (values >> 16).astype(np.uint16).tobytes()
     header = json.dumps({"x": {"dtype": "BF16", "shape": [2, 2], "data_offsets": [0, len(raw)]}}).encode()
@@ -102,7 +102,7 @@ def test_the_file_of_a_repository_on_the_hub(monkeypatch, tmp_path, listing, sub
         find("owner/name", None, subfolder, "LoRA")
 
 
-def test_only_tensors():
+def test_a_dict_must_contain_only_tensors():
     with pytest.raises(UsageError, match=r"'x' is a builtins\.list; expected a MindSpore tensor or an array"):
         as_arrays({"x": [1.0]})
 

@@ -1,4 +1,4 @@
-"""Damaged adapter files: what cannot be loaded is a one-line error, and changes nothing.
+"""Damaged adapter files load, or raise a one-line error and change nothing.
 
 The long form is ``python tools/fuzzing/adapters.py --count 2000``.
 """

@@ -1,4 +1,4 @@
-"""hotswap=True: the adapter is then as if the new file had been loaded afresh; what does not fit changes nothing."""
+"""hotswap=True equals loading the new file from the start. A file that does not match changes nothing."""
 
 import cases
 import layouts as lay
@@ -24,7 +24,7 @@ def outputs(pipe):
 
 
 def state(pipe):
-    """All weights, the LoRAs' included, with their scales, and what is said of them."""
+    """All weights, including those of LoRAs, their scales, and the records."""
     from mindone.peft.tuners.lora import LoraLayer
 
     weights = {}
@@ -58,8 +58,8 @@ def refused():
     ],
     ids=["another alpha", "alphas that differed", "alphas that differ", "ranks that differ"],
 )
-def test_equal_to_loading_afresh(pipeline, old, new):
-    # An adapter named "a": a name that other adapters' parameters contain.
+def test_a_hotswap_equals_loading_the_new_file(pipeline, old, new):
+    # The name "a" also occurs inside the parameter names of other adapters.
     swapped, afresh = pipeline(tiny.SD), pipeline(tiny.SD)
     for pipe, file in ((swapped, old), (afresh, new)):
         pipe.load_lora_weights(draw(seed=9), adapter_name="beside")
@@ -73,7 +73,7 @@ def test_equal_to_loading_afresh(pipeline, old, new):
     assert state(swapped) == state(afresh)
 
 
-def test_lower_ranks_where_room_was_made_for_them(pipeline):
+def test_lower_ranks_after_enable_lora_hotswap(pipeline):
     swapped, afresh = pipeline(tiny.SD), pipeline(tiny.SD)
     swapped.enable_lora_hotswap(target_rank=4)
     swapped.load_lora_weights(draw(("to_q",), rank=4, seed=1), adapter_name="a")
@@ -85,13 +85,13 @@ def test_lower_ranks_where_room_was_made_for_them(pipeline):
         if weight is not None:
             swapped.set_adapters("a", weight)
             afresh.set_adapters("a", weight)
-        # Zeros are added to the sums, which may be taken in another order.
+        # Zeros are added to the sums, whose order can change.
         np.testing.assert_allclose(outputs(swapped), outputs(afresh), rtol=0, atol=1e-5)
     with pytest.raises(UsageError, match=r"12 of another rank: .* \(5 where 4 is loaded\)"):
         swapped.load_lora_weights(draw(("to_q",), rank=5), adapter_name="a", hotswap=True)
 
 
-def test_what_does_not_fit_is_refused(pipeline, refused):
+def test_a_file_that_does_not_match_is_refused(pipeline, refused):
     pipe = pipeline(tiny.SD)
     pipe.load_lora_weights(draw(seed=9), adapter_name="beside")
     pipe.load_lora_weights(OLD, adapter_name="a")
@@ -124,5 +124,5 @@ def test_a_fused_adapter_is_refused(pipeline, refused):
     pipe.unfuse_lora()
     pipe.load_lora_weights(NEW, adapter_name="a", hotswap=True)
     afresh.load_lora_weights(NEW, adapter_name="a")
-    # What fusing and unfusing rounds; the two LoRAs differ by 0.5 and more.
+    # The tolerance covers the rounding of fusing and unfusing; the two LoRAs differ by 0.5 and more.
     np.testing.assert_allclose(outputs(pipe), outputs(afresh), rtol=0, atol=1e-4)

@@ -1,4 +1,4 @@
-"""IP-Adapters through mindone's pipelines: equal to diffusers on torch, bad files refused before anything changes."""
+"""IP-Adapters in mindone's pipelines equal diffusers on torch. Bad files are refused before anything changes."""
 
 import importlib.util
 import json
@@ -15,7 +15,7 @@ from hubs import cached_snapshot
 from mindone_tcd.adapters.ip_adapter_keys import attention_shapes
 from mindone_tcd.errors import UsageError
 
-# As for the LoRAs: float32 with other kernels on either side; an IP-Adapter moves the output by 0.1 to 1.
+# As for LoRAs, both sides compute in float32 with different kernels. An IP-Adapter moves the output by 0.1 to 1.
 TOLERANCE = 1e-4
 
 
@@ -86,7 +86,7 @@ def test_a_repository_of_the_hub_comes_from_the_cache(pipeline, tmp_path):
 
 @pytest.fixture(scope="module")
 def pipe():
-    """One pipeline for all: no test may change it."""
+    """One pipeline for all tests. No test may change it."""
     made = tiny.mindone_pipeline(tiny.SD)
     before = state(made)
     yield made
@@ -148,7 +148,7 @@ def test_integers(refused, key):
     refused(rf"{key}' has the dtype I32; expected float32", file)
 
 
-def test_an_error_of_mindone_half_way_is_taken_back(pipeline, monkeypatch, tmp_path):
+def test_an_error_of_mindone_during_loading_changes_nothing(pipeline, monkeypatch, tmp_path):
     fresh = pipeline(tiny.SD)
     before = state(fresh)
     ip_cases.write(CASE, tmp_path)
@@ -181,7 +181,7 @@ def test_another_base_models_file(refused):
     )
 
 
-def test_keys_too_many(refused, pipeline, tmp_path):
+def test_unknown_keys(refused, pipeline, tmp_path):
     file = good() | {"ip_adapter.99.to_k_ip.weight": np.zeros((32, 32), np.float32), "epoch": np.zeros(1, np.float32)}
     refused(r"2 keys that the IP-Adapter of StableDiffusionPipeline does not have: epoch, ip_adapter\.99", file)
     fresh = pipeline(tiny.SD)
@@ -191,7 +191,7 @@ def test_keys_too_many(refused, pipeline, tmp_path):
     assert fresh.unet.config.encoder_hid_dim_type == "ip_image_proj"
 
 
-def test_face_id_with_a_lora_that_lacks_a_part(refused):
+def test_a_face_id_file_with_an_incomplete_lora(refused):
     file = ip_cases.draw(ip_cases.face_id(tiny.SD), "x")
     del file["ip_adapter.3.to_out_lora.up.weight"]
     refused(r"ip_adapter\.3\.to_out_lora\.up\.weight is missing", file, image_encoder_folder=None)
@@ -200,7 +200,7 @@ def test_face_id_with_a_lora_that_lacks_a_part(refused):
     refused("of another shape", file, image_encoder_folder=None)
 
 
-def test_no_ip_adapter_at_all(refused):
+def test_a_file_that_is_no_ip_adapter(refused):
     refused(r"holds no 'image_proj\.' tensors, but unet\.a", {"unet.a": np.zeros(1, np.float32)})
     refused("a dict is not an IP-Adapter", source={"image_proj": {}}, weight_name=None, subfolder=None)
 

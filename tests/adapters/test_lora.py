@@ -1,4 +1,4 @@
-"""LoRAs of every layout through mindone's pipelines: equal to diffusers on torch, and to weights merged by hand."""
+"""LoRAs of every layout in mindone's pipelines equal diffusers on torch, and weights that NumPy merges."""
 
 import importlib.util
 from pathlib import Path
@@ -14,8 +14,8 @@ from mindone_tcd.adapters import loaded_loras
 
 pytestmark = pytest.mark.slow
 
-# Both sides compute in float32 with other kernels; outputs are of size 1 to 6, and without any adapter they differ by
-# up to 2e-5. A LoRA moves them by 2 or more.
+# Both sides compute in float32 with different kernels. The outputs are between 1 and 6, and without an adapter they
+# differ by up to 2e-5. A LoRA moves them by 2 or more.
 TOLERANCE = 1e-4
 
 
@@ -43,15 +43,15 @@ def test_stored_references_are_diffusers_own(name, references):
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     for key, out in script.make([name]).items():
-        # Other builds of torch add up in another order.
+        # Other builds of torch sum in another order.
         np.testing.assert_allclose(references[key], out, rtol=0, atol=TOLERANCE, err_msg=key)
 
 
-# ----- what diffusers drops or scales wrong: against the same weights merged by hand ------------------------------
+# ----- files that diffusers drops or scales wrongly, compared with merged weights --------------------------------
 
 
 def merge(pipe, lora):
-    """Add what a LoRA adds to the weights themselves."""
+    """Merge a LoRA into the weights."""
     import mindspore as ms
 
     for component in {component for component, _ in lora}:
@@ -63,7 +63,7 @@ def merge(pipe, lora):
 
 
 def in_bfloat16(lora):
-    """The matrices rounded to what bfloat16 holds, and the file's bytes as they lie in it."""
+    """The matrices rounded to bfloat16, and the bytes of the file."""
     return {
         key: lay.Matrices(*((m.view(np.uint32) & 0xFFFF0000).view(np.float32) for m in (x.down, x.up)), x.alpha)
         for key, x in lora.items()
@@ -159,7 +159,7 @@ def test_rank_64_alpha_8_scales_by_an_eighth(pipeline, tmp_path):
     assert set(scales) == {0.125}
 
 
-# ----- what is given: folders, dicts, names ---------------------------------------------------------------------------
+# ----- inputs: folders, dicts, names ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def lora():
     return lay.draw(cases.shapes(tiny.SD), ("to_q", "q_proj"), 2, 1.0)
 
 
-def test_a_dict_of_tensors_is_taken_and_left_alone(pipeline, lora):
+def test_a_dict_of_tensors_loads_and_does_not_change(pipeline, lora):
     import mindspore as ms
 
     file = {key: ms.Tensor(value) for key, value in lay.kohya(lora).items()}
@@ -204,7 +204,7 @@ def test_names_and_records(pipeline, lora, tmp_path):
     assert "default_2" in loaded_loras(pipe)
 
 
-def test_another_pipeline_with_the_same_unet_knows_them_too(pipeline, lora):
+def test_another_pipeline_with_the_same_unet_has_the_same_records(pipeline, lora):
     from mindone_tcd.exports import get
 
     pipe = pipeline(tiny.SD)
@@ -233,7 +233,7 @@ PIPELINES = [
 
 
 @pytest.mark.parametrize("name", PIPELINES)
-def test_every_pipeline_of_the_guides_has_our_loaders(name):
+def test_every_pipeline_of_the_guides_has_the_loaders_of_mindone_tcd(name):
     from mindone import diffusers
 
     from mindone_tcd import patches

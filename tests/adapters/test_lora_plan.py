@@ -21,7 +21,7 @@ SD21 = {"unet": mm.unet_shapes(mm.SD21)}
 
 
 def hollow(shapes, targets, rank=64, alpha=8.0):
-    """As layouts.draw, without storage: every matrix is one number, broadcast."""
+    """Like layouts.draw, without storage: every matrix is one broadcast number."""
     zero = np.zeros((), np.float16)
     lora = {}
     for component, modules in shapes.items():
@@ -52,7 +52,7 @@ def test_all_modules_of_the_published_loras_match(shapes, targets, modules, layo
 
 
 @pytest.mark.parametrize("targets", [lay.STYLE, lay.DISTILLED, (*lay.DISTILLED, *lay.TOP)])
-def test_all_modules_of_sdxl_match_by_their_sgm_names(targets):
+def test_all_modules_of_sdxl_match_with_sgm_names(targets):
     lora = hollow(XL, (*targets, *lay.TEXT))
     plan = plan_of(lay.kohya_sgm(lora, mm.SDXL), XL)
     assert not plan.left_out
@@ -60,7 +60,7 @@ def test_all_modules_of_sdxl_match_by_their_sgm_names(targets):
     assert plan.layouts == ("kohya with sgm block names", "kohya")
 
 
-def test_sgm_names_of_sd_1_5_too():
+def test_sgm_names_of_sd_1_5():
     lora = hollow({"unet": SD["unet"]}, (*lay.DISTILLED, *lay.TOP))
     plan = plan_of(lay.kohya_sgm(lora, mm.SD15), SD)
     assert not plan.left_out
@@ -103,7 +103,7 @@ def test_attention_processors_of_sdxl():
         ("lora_te2_text_projection", "text_encoder_2", "text_projection"),
     ],
 )  # fmt: skip
-def test_names_that_are_found_in_the_wild(key, component, path):
+def test_names_in_published_files(key, component, path):
     names = Names(XL, 2)
     for suffix, part in ((".lora_down.weight", "down"), (".lora_up.weight", "up"), (".alpha", "alpha")):
         matched = names.match(key + suffix)
@@ -152,7 +152,7 @@ def test_unmatched_keys_have_a_reason(key, reason):
     assert reason in found.reason
 
 
-def test_a_part_that_the_pipeline_does_not_have():
+def test_a_component_that_the_pipeline_does_not_have():
     found = Names(SD, 2).match("lora_te2_text_model_encoder_layers_0_mlp_fc1.alpha")
     assert found.reason == "keys for the text_encoder_2, which this pipeline does not have"
 
@@ -187,7 +187,7 @@ def small(**changes):
         ({"unet.a.to_q.lora_A.weight": np.zeros((2, 6), np.float32)}, "under another spelling", 1),
     ],
 )
-def test_tensors_that_do_not_fit(changes, reason, keys):
+def test_tensors_that_do_not_match(changes, reason, keys):
     plan = make_plan(small(**changes), {}, SMALL, 2)
     assert len(plan.left_out) == keys
     assert all(reason in item.reason for item in plan.left_out)
@@ -211,7 +211,7 @@ def test_tensors_that_do_not_fit(changes, reason, keys):
         "of_tomorrow",
     ],
 )
-def test_a_module_with_more_than_its_matrices_is_left_out_whole(layout, companion):
+def test_a_module_with_more_than_its_matrices_is_skipped_completely(layout, companion):
     shapes = {
         "unet": {"a.attn1.to_q": (8, 6), "a.attn1.to_out.0": (8, 6)},
         "text_encoder": {"a.self_attn.q_proj": (8, 6), "a.self_attn.out_proj": (8, 6)},
@@ -238,7 +238,7 @@ def test_alpha_0_d_1_d_and_whole_numbers():
         assert plan.modules["unet"]["a.conv1"].alpha == 1.0
 
 
-def test_without_any_alpha_it_is_the_first_modules_rank():
+def test_without_an_alpha_the_rank_of_the_first_module_applies():
     lora = lay.draw(SMALL, ("to_q", "conv1"), lambda k: (4, 2)[k], None)
     assert {m.alpha for m in make_plan(lay.peft(lora), {}, SMALL, 2).modules["unet"].values()} == {4.0}
 
@@ -264,7 +264,7 @@ def test_metadata_that_cannot_be_read(text):
 
 
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(", "(.*a){25}"])
-def test_a_pattern_that_is_no_name_is_refused_and_never_compiled(pattern):
+def test_a_pattern_that_is_no_module_name_is_refused_and_never_compiled(pattern):
     metadata = {"lora_adapter_metadata": json.dumps({"unet.lora_alpha": 1, "unet.alpha_pattern": {pattern: 1}})}
     with pytest.raises(UsageError, match=r"has the pattern '.*expected module names"):
         make_plan(small(), metadata, SMALL, 2)
@@ -287,8 +287,8 @@ def test_a_key_with_many_dots_is_looked_up_a_few_times(key):
     assert len(looked_up) <= deepest + 3
 
 
-def test_the_time_for_many_keys_grows_as_their_number():
-    """Four times the keys may not take sixteen times as long: the processor's time, the best of three."""
+def test_the_time_grows_linearly_with_the_number_of_keys():
+    """Four times the keys must not take sixteen times as long. The test measures CPU time, the best of three."""
 
     def seconds(count):
         file = {f"unet.{'a.' * 400}{number}.dora_scale": np.ones(1, np.float32) for number in range(count)}
@@ -308,7 +308,7 @@ def test_the_wrong_base_model_is_named():
     assert any("(the width of SD 1.x; this model has that of SDXL)" in reason for reason in reasons)
 
 
-def test_the_description_is_short_and_counts():
+def test_the_description_is_short_and_gives_the_number():
     unmatched = tuple(UnmatchedKey(f"lora_unet_x_{k}.alpha", "unknown modules of the unet") for k in range(900))
     text = describe((*unmatched, UnmatchedKey("odd", "keys of no LoRA layout")))
     assert text == (
@@ -317,12 +317,12 @@ def test_the_description_is_short_and_counts():
     )
 
 
-def test_sgm_has_no_such_module():
+def test_modules_that_sgm_does_not_have():
     assert sgm_name("down_blocks.0.motion_modules.0.proj_in", 2, []) is None
     assert sgm_name("encoder_hid_proj.proj", 2, []) is None
 
 
-def test_names_that_a_file_could_not_tell_apart():
+def test_ambiguous_module_names():
     with pytest.raises(ValueError, match=r"a_b\.c and a\.b_c|a\.b_c and a_b\.c"):
         flat_names(["a_b.c", "a.b_c"])
 

@@ -1,4 +1,4 @@
-"""LoRA files that cannot be used: an error that lists the keys, and a pipeline that is exactly as it was."""
+"""Unusable LoRA files: the error lists the keys, and the pipeline does not change."""
 
 import os
 import warnings
@@ -16,7 +16,7 @@ from mindone_tcd.errors import UsageError
 
 @pytest.fixture(scope="module")
 def pipe():
-    """One pipeline for all: no test may change it."""
+    """One pipeline for all tests. No test may change it."""
     made = tiny.mindone_pipeline(tiny.SD)
     before = state(made)
     yield made
@@ -24,7 +24,7 @@ def pipe():
 
 
 def state(pipe):
-    """Every parameter's name and values, and every cell's class."""
+    """The name and values of every parameter, and the class of every cell."""
     found = []
     for model in (pipe.unet, pipe.text_encoder):
         found += [(name, p.name, p.asnumpy().tobytes()) for name, p in model.parameters_and_names()]
@@ -71,7 +71,7 @@ TO_Q = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
     ],
     ids=["unknown module", "no lora_up", "wrong shape", "DoRA", "no second text encoder"],
 )  # fmt: skip
-def test_one_bad_key_and_nothing_is_loaded(refused, lora, change, message):
+def test_one_bad_key_prevents_loading(refused, lora, change, message):
     file = lay.kohya(lora)
     change(file)
     refused(file, message)
@@ -87,7 +87,7 @@ def test_a_motion_lora_needs_animatediff(refused):
     refused(lay.processors(cases.motion_lora()), "motion modules, which only an AnimateDiff pipeline has")
 
 
-def test_the_adapter_name_is_free_after_an_error(pipeline, lora):
+def test_the_adapter_name_is_available_after_an_error(pipeline, lora):
     fresh = pipeline(tiny.SD)
     file = lay.kohya(lora)
     with pytest.raises(UsageError):
@@ -98,7 +98,7 @@ def test_the_adapter_name_is_free_after_an_error(pipeline, lora):
     assert list(loaded_loras(fresh)) == ["x"]
 
 
-def test_strict_false_leaves_out_with_a_warning(pipeline, lora):
+def test_strict_false_skips_modules_with_a_warning(pipeline, lora):
     file = lay.kohya(lora)
     file["lora_unet_nowhere.lora_down.weight"] = file[f"{TO_Q}.lora_down.weight"]
     del file[f"{TO_Q}.lora_up.weight"]
@@ -116,7 +116,7 @@ def test_strict_false_leaves_out_with_a_warning(pipeline, lora):
     )
 
 
-def test_strict_false_with_nothing_left(refused):
+def test_strict_false_without_any_match(refused):
     refused({"odd": np.zeros(2, np.float32)}, "No module is left to load", strict=False)
     refused({}, "a dict holds no tensors; expected a LoRA")
 
@@ -137,7 +137,7 @@ def test_strict_false_loads_no_module_without_its_magnitude_or_bias(refused, pip
     }
 
 
-def test_an_error_of_mindone_half_way_is_taken_back(pipeline, lora, monkeypatch):
+def test_an_error_of_mindone_during_loading_changes_nothing(pipeline, lora, monkeypatch):
     fresh = pipeline(tiny.SD)
     before = tiny.mindone_outputs(fresh, tiny.SD)
     cells = [(name, type(cell)) for name, cell in fresh.unet.cells_and_names()]
@@ -181,14 +181,14 @@ def test_files(refused, lora, tmp_path):
 
 
 @pytest.mark.parametrize("metadata", [[], "text", 3, {"format": 1}, {"format": None}], ids=repr)
-def test_metadata_that_is_no_texts_by_name(refused, lora, tmp_path, metadata):
+def test_metadata_that_is_not_a_dict_of_strings(refused, lora, tmp_path, metadata):
     file = tmp_path / "odd.safetensors"
     file.write_bytes(fuzz_files.adapter_files.file_of(lay.kohya(lora), metadata).encode())
     refused(str(file), "metadata")
 
 
 @pytest.mark.parametrize("alpha", ["1e999", "NaN", "1" + "0" * 400, "[1]"], ids=["inf", "NaN", "huge", "list"])
-def test_an_alpha_of_the_configuration_that_is_no_number(refused, lora, tmp_path, alpha):
+def test_an_alpha_in_the_configuration_that_is_not_a_number(refused, lora, tmp_path, alpha):
     metadata = {"lora_adapter_metadata": f'{{"unet.lora_alpha": {alpha}}}'}
     file = tiny.save(lay.peft(lora), tmp_path / "odd.safetensors", metadata)
     refused(str(file), "metadata 'lora_adapter_metadata' cannot be read")

@@ -1,4 +1,4 @@
-"""Motion adapters with the configuration keys of the published ones."""
+"""Motion adapters with the configuration keys of published motion adapters."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ LEGACY = {"motion_activation_fn": "geglu", "motion_attention_bias": False, "moti
 
 @pytest.fixture
 def folder(tmp_path):
-    """A motion adapter's folder as animatediff-motion-adapter-v1-5-2 has it."""
+    """The folder of a motion adapter, like animatediff-motion-adapter-v1-5-2."""
     from mindone_tcd.exports import get
 
     adapter = tiny.fill_mindone(get("MotionAdapter")(**tiny.ADAPTER_OPTIONS), "motion_adapter")
@@ -30,7 +30,7 @@ def folder(tmp_path):
     return write
 
 
-def test_legacy_keys_are_accepted_in_silence(folder, caplog):
+def test_legacy_keys_cause_no_log_message(folder, caplog):
     from mindone_tcd.exports import get
 
     with caplog.at_level(logging.WARNING, logger="mindone"):
@@ -43,7 +43,7 @@ def test_legacy_keys_are_accepted_in_silence(folder, caplog):
         np.testing.assert_array_equal(parameter.asnumpy(), wanted, err_msg=name)
 
 
-def test_other_unknown_keys_are_told_as_before(folder, caplog):
+def test_other_unknown_keys_are_logged_as_before(folder, caplog):
     from mindone_tcd.exports import get
 
     with caplog.at_level(logging.WARNING, logger="mindone"):
@@ -57,7 +57,7 @@ def test_other_unknown_keys_are_told_as_before(folder, caplog):
     ("key", "value"),
     [("motion_activation_fn", "relu"), ("motion_attention_bias", True), ("motion_cross_attention_dim", 768)],
 )
-def test_what_the_adapter_cannot_be_built_with(folder, key, value):
+def test_values_that_the_adapter_does_not_support(folder, key, value):
     from mindone_tcd.exports import get
 
     with pytest.raises(UsageError, match=f"configuration has {key}={value!r}; MotionAdapter expects {LEGACY[key]!r}"):

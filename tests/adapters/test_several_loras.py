@@ -1,4 +1,4 @@
-"""Two LoRAs in one pipeline: weighted by component and block, and one loaded on top of a fused one."""
+"""Two LoRAs in one pipeline: weights by component and block, and loading a LoRA while another one is fused."""
 
 import warnings
 
@@ -10,8 +10,8 @@ import tiny
 
 pytestmark = pytest.mark.slow
 
-# Both sides compute in float32, one with LoRA layers and one with their product in the weights: 30 layers of 6e-8,
-# amplified by outputs of size 1 to 6. The weights move them by 0.1 or more.
+# Both sides compute in float32, one with LoRA layers and one with merged weights: 30 layers of 6e-8, amplified by
+# outputs between 1 and 6. The adapter weights move them by 0.1 or more.
 TOLERANCE = 1e-4
 
 LORAS = {
@@ -38,7 +38,7 @@ def load(pipe, *names):
 
 
 def style_weight(component, path):
-    """What BY_BLOCK says of a module; a component that it does not name has weight 1."""
+    """The weight of a module in BY_BLOCK. A component that it does not name has weight 1."""
     if component != "unet":
         return {"text_encoder": 0.3}.get(component, 1.0)
     (weight,) = [value for block, value in BY_HAND.items() if path.startswith(block)]
@@ -69,7 +69,7 @@ def test_weights_by_component_and_block(pipeline):
         assert np.abs(out - plain[model]).max() > 0.1, model
 
 
-def test_loading_on_top_of_a_fused_one_is_said_once(pipeline):
+def test_loading_while_another_lora_is_fused_warns_once(pipeline):
     pipe = pipeline(tiny.XL)
     load(pipe, "style")
     pipe.fuse_lora()

@@ -1,4 +1,4 @@
-"""An error at any stage of any operation on adapters, and Ctrl-C: the pipeline is exactly as it was."""
+"""An error or Ctrl-C at any stage of any operation on adapters leaves the pipeline unchanged."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 
 class Interrupted:
-    """Counts the steps by which pipelines and models are changed, and raises before the n-th one; 0 only counts."""
+    """Counts the steps that change pipelines and models, and raises before the n-th one; 0 only counts."""
 
     def __init__(self, at: int, error: type[BaseException]) -> None:
         self.at, self.error, self.calls = at, error, 0
@@ -150,7 +150,7 @@ OPERATIONS: dict[str, Operation] = {
 
 
 class Finished(Exception):
-    """Raised when an operation has done all."""
+    """Raised at the end of an operation."""
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -167,7 +167,7 @@ def test_an_error_at_any_stage_changes_nothing(pipeline, name):
     steps = sorted({1, (counted.calls + 1) // 2, counted.calls} if counted.calls else ())  # scales are list items
     for k, at in enumerate(steps):
         error = (RuntimeError, KeyboardInterrupt)[k % 2]
-        # KeyError: what mindone's own handling of the error ends in.
+        # mindone's own error handling ends in a KeyError.
         with Interrupted(at, error) as interrupted, pytest.raises((error, KeyError)):
             operation.run(pipe)
         assert interrupted.calls >= at
@@ -195,8 +195,8 @@ def test_scales_for_more_ip_adapters_than_one_attention_has(pipeline):
     assert fp.differences(before, fp.fingerprint(pipe)) == []
 
 
-def test_the_kth_weight_that_is_written(pipeline, monkeypatch):
-    """Fusing and unfusing write into the memory of the weights; the error comes after some of them."""
+def test_an_error_before_the_kth_weight_is_written(pipeline, monkeypatch):
+    """Fusing and unfusing write into the memory of the weights. The error occurs after some of them."""
     from mindspore import ops
 
     pipe = pipeline(tiny.SD)
@@ -226,7 +226,7 @@ def test_the_kth_weight_that_is_written(pipeline, monkeypatch):
         assert fp.differences(before, fp.fingerprint(pipe)) != []
 
 
-def test_ctrl_c_while_everything_is_put_back(pipeline, monkeypatch):
+def test_ctrl_c_while_the_state_is_restored(pipeline, monkeypatch):
     from mindone_tcd import transaction
 
     pipe = pipeline(tiny.SD)
@@ -259,7 +259,7 @@ def _change_and_fail(owner: Any, change: Callable[[], Any]) -> None:
         raise Finished
 
 
-def test_a_dtype_changed_in_place_comes_back_without_rounding(pipeline):
+def test_a_dtype_changed_in_place_is_restored_without_rounding(pipeline):
     """Loading into a text encoder converts all of its weights to one dtype; float16 would round them."""
     import mindspore as ms
 
@@ -270,7 +270,7 @@ def test_a_dtype_changed_in_place_comes_back_without_rounding(pipeline):
     assert fp.differences(before, fp.fingerprint(pipe)) == []
 
 
-def test_nothing_is_copied_for_a_lora_that_is_loaded(pipeline, monkeypatch):
+def test_loading_a_lora_copies_no_weights(pipeline, monkeypatch):
     from mindone_tcd import transaction
 
     copied = []
@@ -287,10 +287,10 @@ def test_nothing_is_copied_for_a_lora_that_is_loaded(pipeline, monkeypatch):
     assert copied == []
     pipe.fuse_lora(components=["unet"], adapter_names=["a"])
     of_a = loaded_loras(pipe)["a"].modules["unet"]
-    assert len(copied) == len(set(copied)) == of_a, "a copy of each weight that is fused, and of no other"
+    assert len(copied) == len(set(copied)) == of_a, "only the weights that are fused are copied"
 
 
-def test_a_transaction_in_another_leaves_it_to_that_one(pipeline):
+def test_a_nested_transaction_leaves_restoring_to_the_outer_one(pipeline):
     from mindone_tcd.transaction import transaction
 
     pipe = pipeline(tiny.SD)

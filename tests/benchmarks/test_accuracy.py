@@ -1,4 +1,4 @@
-"""benchmarks/accuracy.py from its command line to its files, with drawings in place of a model's images."""
+"""benchmarks/accuracy.py, from its command line to its files, with drawings instead of generated images."""
 
 import importlib
 import json
@@ -20,7 +20,7 @@ SMALL = ["--prompts", "10", "--drawings", "8", "--batch", "4"]
 
 @pytest.fixture
 def accuracy(monkeypatch):
-    """The script, whose sampler draws what the prompt says, and a blurred star instead for LCM."""
+    """The script with a sampler that draws the scene of the prompt, or a blurred star for LCM."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     module = importlib.import_module("accuracy")
 
@@ -41,12 +41,12 @@ def accuracy(monkeypatch):
             return np.stack([draw(scene) for scene in scenes])
 
     monkeypatch.setattr(module, "mindspore_sampler", Drawings)
-    monkeypatch.setattr(module, "torch_sampler", lambda folder: pytest.fail("the torch sampler was asked for"))
+    monkeypatch.setattr(module, "torch_sampler", lambda folder: pytest.fail("the script created the torch sampler"))
     return module
 
 
 def rows_of(printed: str) -> dict[str, list[str]]:
-    """The tables' rows, by their first cell."""
+    """The rows of the tables, by their first cell."""
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.splitlines() if "|" in line]
     return {row[0]: row[1:] for row in cells}
 
@@ -115,7 +115,7 @@ def test_the_judge_reads_an_image_once(accuracy, monkeypatch):
     reference = np.array([accuracy.features(image) for image in images])
     judge_module = importlib.import_module("mindone_tcd.shapes.judge")
     count, whole = [], judge_module._read
-    monkeypatch.setattr(judge_module, "_read", lambda picture: count.append(0) or whole(picture))
+    monkeypatch.setattr(judge_module, "_read", lambda image: count.append(0) or whole(image))
     result = accuracy.judged("row", 0, images, scenes, reference, 1.0)
     assert len(count) == len(images)
     assert [judge(image, scene) for image, scene in zip(images, scenes, strict=True)] == result.verdicts
@@ -140,7 +140,7 @@ def test_the_judge_reads_an_image_once(accuracy, monkeypatch):
         (["--folder", "."], "has no model_index.json"),
     ],
 )
-def test_what_cannot_work_is_refused_before_sampling(accuracy, options, message, tmp_path, monkeypatch, capsys):
+def test_invalid_options_are_refused_before_sampling(accuracy, options, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("file").write_text("")
     monkeypatch.setattr(accuracy, "unseen_scenes", lambda *args, **named: pytest.fail("work had begun"))
@@ -160,7 +160,7 @@ def test_weights_elsewhere(accuracy, tmp_path, monkeypatch, capsys):
     asked = []
     drawings = accuracy.mindspore_sampler
     monkeypatch.setattr(accuracy, "mindspore_sampler", lambda given: asked.append(given) or drawings(given))
-    # Where a LoRA is absent, only the rows without it can be had.
+    # If a LoRA is missing, only the rows without it can run.
     accuracy.main([*SMALL, "--seeds", "0", "--folder", str(folder), "--only", "TCD-LoRA, 2"])
     assert asked == [folder]
     with pytest.raises(SystemExit):
@@ -178,7 +178,7 @@ def test_names_of_rows(accuracy):
 
 
 @pytest.mark.parity
-def test_the_autoencoder_alone_makes_no_ghosts_or_two_tone_fills(accuracy):
+def test_the_autoencoder_alone_causes_no_ghosts_or_two_tone_fills(accuracy):
     rng = np.random.default_rng(6)
     scenes = [random_scene(rng, two=0.2, unseen=None) for _ in range(64)]
     images = accuracy.reconstructions(np.stack([draw(s, 128, rng) for s in scenes]), accuracy.SHAPES_FOLDER)

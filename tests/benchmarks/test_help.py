@@ -1,4 +1,4 @@
-"""Every script of benchmarks/ and tools/ says how it is called, which takes all its imports to be right."""
+"""Every script of benchmarks/ and tools/ prints its usage, which requires that all its imports work."""
 
 import importlib.util
 import json
@@ -18,7 +18,7 @@ SCRIPTS = [
 ]
 NOT_IN_THE_TEST_EXTRA = ("torch", "diffusers", "peft", "openvino")
 
-# A folder's scripts share a process, because to import a framework takes longer than all else.
+# The scripts of a folder share a process, because importing a framework takes most of the time.
 PROGRAM = """
 import contextlib, io, json, runpy, sys, traceback
 from pathlib import Path
@@ -45,7 +45,7 @@ print(json.dumps(found))
 
 @pytest.fixture(scope="module")
 def helped():
-    """For a script, how `--help` ends and what it prints; each folder's scripts run once."""
+    """A function that returns the exit status and output of `--help` for a script. Each folder runs once."""
     known = {}
 
     def ask(script: str) -> tuple:
@@ -74,7 +74,7 @@ def test_scripts_are_found():
 
 
 SLOW = ("tools/reference", "tools/shapes")
-"""Folders whose scripts import torch, too, where it is installed."""
+"""Folders whose scripts also import torch, if it is installed."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a pipeline's call is checked for before any work starts, and what it is completed with."""
+"""Checks of a pipeline call before any work starts, and the defaults that complete it."""
 
 import contextlib
 import inspect
@@ -41,7 +41,7 @@ def test_the_default_eta_is_the_schedulers(pipe):
     assert np.abs(default.asnumpy() - none.asnumpy()).max() > 0.1
 
 
-def test_eta_that_would_be_ignored(with_scheduler):
+def test_an_eta_without_effect_is_refused(with_scheduler):
     with pytest.raises(UsageError, match=r"eta is 0\.3, but LCMScheduler has no eta; leave it out, or use TCD"):
         run(with_scheduler(LCMScheduler), eta=0.3)
 
@@ -76,13 +76,13 @@ def test_numpys_numbers_are_checked(idle, kind):
         ({"num_inference_steps": 2.5}, "num_inference_steps is 2.5"),
     ],
 )
-def test_steps_that_do_not_fit(with_scheduler, options, message):
+def test_numbers_of_steps_that_cannot_work(with_scheduler, options, message):
     for scheduler in (method.scheduler_class() for method in METHODS.values()):
         with pytest.raises(UsageError, match=message):
             run(with_scheduler(scheduler), **options)
 
 
-def test_what_is_right_goes_on(with_scheduler):
+def test_valid_calls_pass(with_scheduler):
     for scheduler in (method.scheduler_class() for method in METHODS.values()):
         for options in ({}, {"num_inference_steps": 50}, {"timesteps": [999, 499]}):
             pipe = with_scheduler(scheduler)
@@ -92,7 +92,7 @@ def test_what_is_right_goes_on(with_scheduler):
             assert pipe.scheduler.timesteps_list == before
 
 
-def test_a_name_that_would_be_ignored(idle):
+def test_an_unknown_argument_name_is_refused(idle):
     with pytest.raises(UsageError, match=r"no argument 'inference_steps' .*; did you mean num_inference_steps\?"):
         idle(PROMPT, inference_steps=4)
     with pytest.raises(Untouched):
@@ -113,7 +113,7 @@ def test_strength_that_leaves_no_step(img2img):
     for strength in (0, 1.1, -1, "half"):
         with pytest.raises(UsageError, match=r"strength is .*; expected a number above 0"):
             run(img2img, image=image, strength=strength)
-    # One step is left, and denoising_start leaves the strength out of account.
+    # One step remains, and denoising_start replaces the strength.
     for options in ({"strength": 0.25}, {"strength": 0.1, "denoising_start": 0.5}):
         assert np.isfinite(run(img2img, image=image, num_inference_steps=4, **options).asnumpy()).all()
 
@@ -157,7 +157,7 @@ def test_parts_of_the_steps_that_leave_none(img2img, monkeypatch):
             run(img2img, image=image, num_inference_steps=4, **options)
 
 
-def test_the_last_start_that_is_allowed_takes_one_step(img2img):
+def test_the_largest_denoising_start_runs_one_step(img2img):
     image = np.zeros((1, 128, 128, 3), np.float32)
     assert np.isfinite(run(img2img, image=image, num_inference_steps=4, denoising_start=0.74).asnumpy()).all()
     assert img2img.scheduler.begin_index == 3
@@ -188,7 +188,7 @@ def test_a_negative_prompt_and_an_embedded_guidance_scale(idle, monkeypatch):
         run(idle, negative_prompt="a star", guidance_scale=8)
 
 
-def test_no_warning_where_all_is_well(idle):
+def test_a_valid_call_causes_no_warning(idle):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         with pytest.raises(Untouched):
@@ -212,7 +212,7 @@ def test_eta_and_the_schedulers_of_mindone(with_scheduler, scheduler, ignored, t
             run(pipe, eta=eta)
 
 
-def test_steps_and_names_are_not_looked_at_with_schedulers_of_mindone(with_scheduler):
+def test_steps_and_names_are_not_checked_with_schedulers_of_mindone(with_scheduler):
     pipe = with_scheduler(mindone_tcd.EulerDiscreteScheduler)
     for options in ({"num_inference_steps": 51}, {"no_such_name": 1}):
         with pytest.raises(Untouched):
@@ -221,7 +221,7 @@ def test_steps_and_names_are_not_looked_at_with_schedulers_of_mindone(with_sched
 
 @pytest.fixture
 def entered(monkeypatch):
-    """How often the lock around MindSpore has been taken."""
+    """The number of times that the MindSpore lock was acquired."""
     times = []
     enter = OneAtATime.__enter__
     monkeypatch.setattr(OneAtATime, "__enter__", lambda self: (times.append(1), enter(self))[1])
@@ -240,7 +240,7 @@ def test_a_call_holds_the_lock_to_its_end(pipe):
     assert not one_at_a_time.held()
 
 
-def test_a_call_that_fails_gives_the_lock_back(idle):
+def test_a_call_that_fails_releases_the_lock(idle):
     with pytest.raises(Untouched):
         run(idle)
     with pytest.raises(UsageError):
@@ -249,8 +249,8 @@ def test_a_call_that_fails_gives_the_lock_back(idle):
 
 
 @pytest.mark.parametrize("name", sorted(pipeline_classes._COMPUTING - {"decode_latents"}))
-def test_other_methods_of_a_pipeline_take_the_lock(pipe, entered, name):
-    with contextlib.suppress(Exception):  # what they need is missing: it is enough that they begin
+def test_other_methods_of_a_pipeline_acquire_the_lock(pipe, entered, name):
+    with contextlib.suppress(Exception):  # their inputs are missing: it is enough that they start
         getattr(pipe, name)()
     assert entered, f"{name} does not take the lock"
     assert not one_at_a_time.held()
@@ -272,7 +272,7 @@ ENTRIES = {
 
 
 @pytest.mark.parametrize("name", ENTRIES)
-def test_what_loads_changes_or_compiles_takes_the_lock(pipe, entered, name):
+def test_functions_that_load_change_or_compile_acquire_the_lock(pipe, entered, name):
     with contextlib.suppress(Exception):
         ENTRIES[name](pipe)
     assert entered, f"{name} does not take the lock"

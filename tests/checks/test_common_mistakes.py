@@ -1,4 +1,4 @@
-"""What is written by habit from diffusers on torch: refused in one line, or understood."""
+"""Habits from diffusers on torch: the package refuses them in one line, or supports them."""
 
 import pickle
 
@@ -15,7 +15,7 @@ PROMPT = "a red circle on a blue background"
 
 
 class Device:
-    """As torch's."""
+    """Like the device of torch."""
 
     __module__ = "torch"
 
@@ -24,7 +24,7 @@ class Device:
 
 
 class Generator:
-    """As torch's, which draws no NumPy numbers."""
+    """Like the generator of torch, which has no methods of NumPy."""
 
     __module__ = "torch._C"
 
@@ -40,14 +40,14 @@ class Generator:
         (("cuda", ms.float16), {}, r"to\('cuda', mindspore.float16\)"),
     ],
 )
-def test_a_device_is_not_a_matter_of_to(pipe, args, options, shown):
+def test_to_refuses_a_device(pipe, args, options, shown):
     for thing in (pipe, pipe.unet):
         with pytest.raises(UsageError, match=rf"(?i){shown}: MindSpore selects .*ms\.set_device.*to\(\) takes a dtype"):
             thing.to(*args, **options)
     assert pipe.unet.dtype == ms.float32
 
 
-def test_a_dtype_is(pipe):
+def test_to_accepts_a_dtype(pipe):
     assert pipe.to(ms.float32) is pipe
 
 
@@ -55,7 +55,7 @@ def test_a_dtype_is(pipe):
     ("generator", "shown"),
     [(Generator(), r"a torch\.Generator"), ([Generator()], r"a torch\.Generator"), (5, "5"), ("x", "'x'")],
 )
-def test_a_generator_of_something_else(idle, generator, shown):
+def test_a_generator_of_another_library_is_refused(idle, generator, shown):
     with pytest.raises(
         UsageError, match=rf"^generator is {shown}; expected a NumPy generator: use np\.random\.Generator\(np"
     ):
@@ -81,22 +81,22 @@ def test_bfloat16_on_a_cpu(idle, monkeypatch):
 
 
 def test_the_output_is_a_tuple_with_names(pipe):
-    made = pipe(PROMPT, num_inference_steps=1, guidance_scale=0, output_type="latent")
-    assert isinstance(made, tuple)
-    assert made.images is made[0]
-    (only,) = made
-    assert only is made[0]
+    output = pipe(PROMPT, num_inference_steps=1, guidance_scale=0, output_type="latent")
+    assert isinstance(output, tuple)
+    assert output.images is output[0]
+    (only,) = output
+    assert only is output[0]
     with pytest.raises(AttributeError, match=r"no attribute 'image'; its images are output\[0\] and output\.images"):
-        made.image  # noqa: B018
+        output.image  # noqa: B018
     named = pipe(PROMPT, num_inference_steps=1, guidance_scale=0, output_type="latent", return_dict=True)
     assert type(named).__name__ == "StableDiffusionXLPipelineOutput"
 
 
 def test_the_frames_of_an_animation():
-    made = Frames((["frame"],))
-    assert made.frames == made[0] == ["frame"]
+    output = Frames((["frame"],))
+    assert output.frames == output[0] == ["frame"]
     with pytest.raises(AttributeError, match=r"its frames are output\[0\]"):
-        made.images  # noqa: B018
+        output.images  # noqa: B018
     again = pickle.loads(pickle.dumps(Output(("a", None))))
     assert (type(again), again, again.images) == (Output, ("a", None), "a")
 
@@ -113,7 +113,7 @@ def test_one_step_by_the_default_strength(idle):
 
 @pytest.mark.parametrize("options", [{"strength": 0.3}, {"num_inference_steps": 8}, {"denoising_start": 0.5}])
 @pytest.mark.filterwarnings("error::UserWarning:test_common_mistakes")
-def test_one_step_that_is_wanted_and_more_than_one(idle, options):
+def test_no_warning_for_an_explicit_strength_or_more_steps(idle, options):
     from_image = mindone_tcd.AutoPipelineForImage2Image.from_pipe(idle)
     from_image.encode_prompt = stop
     image = np.zeros((1, 128, 128, 3), np.float32)

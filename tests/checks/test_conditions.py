@@ -1,4 +1,4 @@
-"""What image-to-image, inpainting, IP-Adapters and AnimateDiff are checked for before the prompt is encoded."""
+"""Checks of image-to-image, inpainting, IP-Adapters and AnimateDiff before the prompt is encoded."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from mindone_tcd import TCDScheduler, UsageError
 from mindone_tcd.schedulers.methods import METHODS
 
 PROMPT = "a red circle on a blue background"
-PICTURE = Image.fromarray(np.random.Generator(np.random.PCG64(4)).integers(0, 256, (64, 64, 3), np.uint8))
+IMAGE = Image.fromarray(np.random.Generator(np.random.PCG64(4)).integers(0, 256, (64, 64, 3), np.uint8))
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +38,9 @@ def run(pipe, **options):
 
 
 STRENGTH = [
-    ("sd15", "StableDiffusionImg2ImgPipeline", {"image": PICTURE}),
-    ("sd15", "StableDiffusionInpaintPipeline", {"image": PICTURE, "mask_image": PICTURE.convert("L")}),
-    ("lcm-sd15", "LatentConsistencyModelImg2ImgPipeline", {"image": PICTURE}),
+    ("sd15", "StableDiffusionImg2ImgPipeline", {"image": IMAGE}),
+    ("sd15", "StableDiffusionInpaintPipeline", {"image": IMAGE, "mask_image": IMAGE.convert("L")}),
+    ("lcm-sd15", "LatentConsistencyModelImg2ImgPipeline", {"image": IMAGE}),
 ]
 
 
@@ -60,7 +60,7 @@ def test_strength_is_checked_before_the_prompt_is_encoded(parts, monkeypatch, ba
         refused(pipe, message, strength=0.2, **given)
         with pytest.raises(Untouched):
             run(pipe, strength=0.2, num_inference_steps=5, **given)
-    else:  # the scheduler cuts the grid of the distillation; TCD's and LCM's have 50 places
+    else:  # the scheduler limits the steps; the grids of TCD and LCM have 50 timesteps
         least, message = (
             0.08,
             r"num_inference_steps is 4, but original_inference_steps=50 and strength=0\.06 allow at mo",
@@ -71,7 +71,7 @@ def test_strength_is_checked_before_the_prompt_is_encoded(parts, monkeypatch, ba
 
 
 @pytest.mark.parametrize(("base", "name", "given"), STRENGTH, ids=[case[1] for case in STRENGTH])
-def test_the_least_strength_that_is_allowed_makes_a_image(parts, base, name, given):
+def test_the_smallest_valid_strength_generates_an_image(parts, base, name, given):
     pipe = getattr(mindone_tcd, name)(**parts(base), requires_safety_checker=False)
     assert np.isfinite(run(pipe, strength=0.25, **given)).all()
 
@@ -88,38 +88,38 @@ def any_scheduler(request):
     return getattr(mindone_tcd, request.param)
 
 
-def test_a_image_without_an_ip_adapter(plain, any_scheduler):
+def test_an_image_without_an_ip_adapter(plain, any_scheduler):
     plain.scheduler = any_scheduler.from_config(plain.scheduler.config)
-    refused(plain, "ip_adapter_image is given, but no IP-Adapter is loaded; load one first", ip_adapter_image=PICTURE)
+    refused(plain, "ip_adapter_image is given, but no IP-Adapter is loaded; load one first", ip_adapter_image=IMAGE)
     refused(plain, "ip_adapter_image_embeds is given, but no IP", ip_adapter_image_embeds=[np.zeros((1, 1, 32))])
     with pytest.raises(Untouched):
         run(plain)
 
 
-def test_an_ip_adapter_without_a_image(plain, any_scheduler, folders, monkeypatch):
+def test_an_ip_adapter_without_an_image(plain, any_scheduler, folders, monkeypatch):
     plain.scheduler = any_scheduler.from_config(plain.scheduler.config)
     monkeypatch.setattr(plain, "prepare_ip_adapter_image_embeds", stop)
     plain.load_ip_adapter(str(folders("ip-adapter")), subfolder="models", weight_name="ip-adapter_sd15.safetensors")
     try:
         refused(plain, "an IP-Adapter is loaded, but neither ip_adapter_image nor ip_adapter_image_embeds is given")
-        refused(plain, "ip_adapter_image has 2 entries, but 1 IP-Adapters are", ip_adapter_image=[PICTURE, PICTURE])
-        for given in (PICTURE, [PICTURE], [[PICTURE, PICTURE]]):
+        refused(plain, "ip_adapter_image has 2 entries, but 1 IP-Adapters are", ip_adapter_image=[IMAGE, IMAGE])
+        for given in (IMAGE, [IMAGE], [[IMAGE, IMAGE]]):
             with pytest.raises(Untouched):
                 run(plain, ip_adapter_image=given)
         with pytest.raises(Untouched):
             run(plain, ip_adapter_image_embeds=[np.zeros((1, 1, 32))])
         encoder = plain.image_encoder
         plain.image_encoder = None
-        refused(plain, "the pipeline has no image encoder for it; load the IP-Adapter", ip_adapter_image=PICTURE)
+        refused(plain, "the pipeline has no image encoder for it; load the IP-Adapter", ip_adapter_image=IMAGE)
         plain.image_encoder = encoder
     finally:
         plain.unload_ip_adapter()
     with pytest.raises(Untouched):
         run(plain)
-    refused(plain, "no IP-Adapter is loaded", ip_adapter_image=PICTURE)
+    refused(plain, "no IP-Adapter is loaded", ip_adapter_image=IMAGE)
 
 
-def test_more_frames_than_the_motion_adapter_knows(parts, any_scheduler, folders, monkeypatch):
+def test_more_frames_than_the_motion_adapter_supports(parts, any_scheduler, folders, monkeypatch):
     adapter = mindone_tcd.MotionAdapter.from_pretrained(str(folders("motion-adapter")))
     components = {name: part for name, part in parts("sd15").items() if name != "safety_checker"}
     pipe = mindone_tcd.AnimateDiffPipeline(**components, motion_adapter=adapter)

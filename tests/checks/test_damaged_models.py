@@ -1,4 +1,4 @@
-"""Damaged local folders in ``from_pretrained``: one line that names the file or the part, and the cause is kept."""
+"""Damaged local folders in ``from_pretrained``: one line names the file or component, and the cause is attached."""
 
 import json
 
@@ -50,7 +50,7 @@ def test_a_nan_in_the_weights(shapes, part, kind, file):
         ("text_encoder", "CLIPTextModel", "vocab_size", 10**12),
     ],
 )
-def test_no_model_is_built_that_its_weights_cannot_fill(shapes, monkeypatch, part, kind, field, value):
+def test_a_model_larger_than_its_weights_is_not_built(shapes, monkeypatch, part, kind, field, value):
     edit(shapes / part / "config.json", **{field: value})
 
     def build(*args, **options):
@@ -62,13 +62,13 @@ def test_no_model_is_built_that_its_weights_cannot_fill(shapes, monkeypatch, par
     refused(rf"config\.json: {field} is ", "DiffusionPipeline", shapes)
 
 
-def test_a_part_that_is_given_is_not_checked(shapes):
+def test_a_component_that_the_caller_passes_is_not_checked(shapes):
     vae = get("AutoencoderKL").from_pretrained(str(shapes / "vae"))
     edit(shapes / "vae" / "config.json", layers_per_block="many")
     assert get("DiffusionPipeline").from_pretrained(str(shapes), vae=vae).vae is vae
 
 
-def test_an_error_from_inside_a_library_names_the_part(shapes):
+def test_an_error_from_inside_a_library_names_the_component(shapes):
     edit(shapes / "unet" / "config.json", act_fn="nonsense")
     error = refused(r"unet cannot be loaded \(\w+: .*\); fetch or save the model again", "DiffusionPipeline", shapes)
     assert error.__cause__ is not None

@@ -1,4 +1,4 @@
-"""Whole pipelines and single models by hub id: from ModelScope, and where no hub answers."""
+"""Pipelines and single models by hub id: from ModelScope, and without an answer from any hub."""
 
 import json
 import shutil
@@ -22,11 +22,11 @@ def modelscope(monkeypatch, tmp_path):
 
 
 def test_load_from_modelscope(modelscope):
-    paint = mindone_tcd.load(model="owner/shapes", lora="owner/lora", hub="modelscope")
+    pipe = mindone_tcd.load(model="owner/shapes", lora="owner/lora", hub="modelscope")
     assert "vae/diffusion_pytorch_model.safetensors" in modelscope
-    assert paint.model.name == "owner/shapes"
-    assert paint.recipe.lora == "owner/lora"
-    assert paint.pipeline.get_active_adapters()
+    assert pipe.model.name == "owner/shapes"
+    assert pipe.recipe.lora == "owner/lora"
+    assert pipe.pipeline.get_active_adapters()
     assert hub.chosen() == "huggingface", "the choice is for this call alone"
 
 
@@ -49,8 +49,8 @@ def test_models_and_schedulers_from_modelscope(modelscope, monkeypatch):
         *("CLIPTextModel", "DPTImageProcessor", "TCDScheduler"),
     ],
 )
-def test_with_no_network_nothing_is_asked_twice(name, monkeypatch, caplog):
-    """The quick request finds nobody; from then on only the cache is looked at, in silence."""
+def test_without_a_network_no_request_is_repeated(name, monkeypatch, caplog):
+    """After the quick request fails, the loader reads only the cache, and logs nothing."""
     from huggingface_hub import constants
 
     asked = []
@@ -73,8 +73,8 @@ def test_with_no_network_nothing_is_asked_twice(name, monkeypatch, caplog):
     ],
 )
 @pytest.mark.parametrize("sharded", [False, True])
-def test_a_config_that_asks_for_more_than_the_weights_have(cls, part, field, value, sharded, monkeypatch, tmp_path):
-    """From the hub's cache too, it is refused before the model is built."""
+def test_a_configuration_larger_than_the_weights_is_refused(cls, part, field, value, sharded, monkeypatch, tmp_path):
+    """The check also applies to the hub cache, before the model is built."""
     snapshot = cached_snapshot(tmp_path, "owner/shapes")
     shutil.copytree(SHAPES_FOLDER / part, snapshot / part)
     config = json.loads((snapshot / part / "config.json").read_text())

@@ -1,4 +1,4 @@
-"""Whole weights, known options and reasons that help: what ``from_pretrained`` of mindone is given."""
+"""``from_pretrained`` of mindone requires complete weights and known options, and explains its errors."""
 
 import json
 import logging
@@ -40,7 +40,7 @@ TINY_MODELS = {
 
 
 def get(name):
-    """A class of mindone by its name; the safety checker's is none of ours."""
+    """A class of mindone by name. mindone_tcd does not export that of the safety checker."""
     if name != "StableDiffusionSafetyChecker":
         return ours(name)
     from mindone.diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
@@ -73,7 +73,7 @@ def reshape(key):
 
 
 def part(name, folder):
-    """A model's folder in ``folder``, its class and one of its keys."""
+    """The folder of a model in ``folder``, its class and one of its keys."""
     if name in PARTS:
         shutil.copytree(SHAPES_FOLDER / name, folder / name)
         return folder / name, *PARTS[name]
@@ -81,11 +81,11 @@ def part(name, folder):
     return make(tiny, folder / name) / inner, name, key
 
 
-# ----- whole weights --------------------------------------------------------------------------------------------------
+# ----- complete weights ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [*PARTS, *TINY_MODELS])
-def test_every_key_has_its_place(name, tmp_path):
+def test_every_key_must_match(name, tmp_path):
     where, kind, key = part(name, tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
@@ -100,7 +100,7 @@ def test_every_key_has_its_place(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["unet", "text_encoder", "MotionAdapter", "DPTForDepthEstimation"])
-def test_every_weight_has_its_shape(name, tmp_path):
+def test_every_shape_must_match(name, tmp_path):
     where, kind, key = part(name, tmp_path)
     change(where, reshape(key))
     with pytest.raises(
@@ -110,14 +110,14 @@ def test_every_weight_has_its_shape(name, tmp_path):
     assert f"({key} is" in str(e.value)
 
 
-def test_wrong_shapes_on_request(tmp_path):
+def test_wrong_shapes_with_ignore_mismatched_sizes(tmp_path):
     where, kind, key = part("unet", tmp_path)
     change(where, reshape(key))
     unet = get(kind).from_pretrained(str(where), ignore_mismatched_sizes=True)
     assert unet.conv_in.weight.shape == (64, 4, 3, 3)
 
 
-def test_no_silence_in_a_whole_pipeline(shapes):
+def test_missing_weights_of_a_pipeline_are_reported(shapes):
     change(shapes / "unet", lose("conv_in.weight"))
     expected = r"1 missing \(conv_in\.weight\), 1 unexpected \(foo\.weight\)"
     with pytest.raises(UsageError, match=expected):
@@ -125,7 +125,7 @@ def test_no_silence_in_a_whole_pipeline(shapes):
     with pytest.warns(UserWarning, match=expected + "; missing weights keep random values"):
         pipe = get("StableDiffusionXLPipeline").from_pretrained(str(shapes), strict=False)
     assert pipe.unet is not None
-    with pytest.raises(UsageError, match=expected):  # the leave was for that call alone
+    with pytest.raises(UsageError, match=expected):  # strict=False applied only to that call
         get("UNet2DConditionModel").from_pretrained(str(shapes), subfolder="unet")
 
 
@@ -139,13 +139,13 @@ def test_a_safety_checker_lacks_nothing(tmp_path):
         get("StableDiffusionPipeline").from_pretrained(str(folder))
 
 
-def test_many_keys_are_counted(shapes):
+def test_an_error_for_many_keys_gives_their_number(shapes):
     change(shapes / "vae", lambda tensors: [tensors.pop(key) for key in sorted(tensors)[:8]])
     with pytest.raises(UsageError, match=r"8 missing \((\S+, ){5}…\); fetch"):
         get("AutoencoderKL").from_pretrained(str(shapes / "vae"))
 
 
-def test_loading_info_is_still_handed_out():
+def test_output_loading_info_still_works():
     vae, info = get("AutoencoderKL").from_pretrained(str(SHAPES_FOLDER / "vae"), output_loading_info=True)
     assert type(vae).__name__ == "AutoencoderKL"
     assert info["missing_keys"] == []
@@ -153,20 +153,20 @@ def test_loading_info_is_still_handed_out():
 
 
 def test_names_of_old_autoencoders(tmp_path):
-    """The attention of autoencoders from before diffusers 0.16 has other names."""
+    """The attention layers of autoencoders from before diffusers 0.16 have other names."""
     vae = get("AutoencoderKL")(block_out_channels=(32,), norm_num_groups=8)
     values = {name: parameter.asnumpy() for name, parameter in vae.parameters_and_names()}
     old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
 
-    def as_it_was(name):
+    def old_name(name):
         for new, before in old.items():
             name = name.replace(f".{new}.", f".{before}.")
         return name
 
     vae.save_pretrained(str(tmp_path))
-    change(tmp_path, lambda tensors: tensors.clear() or tensors.update({as_it_was(k): v for k, v in values.items()}))
+    change(tmp_path, lambda tensors: tensors.clear() or tensors.update({old_name(k): v for k, v in values.items()}))
     loaded = get("AutoencoderKL").from_pretrained(str(tmp_path))
-    assert any("query" in as_it_was(name) for name in values)
+    assert any("query" in old_name(name) for name in values)
     for name, parameter in loaded.parameters_and_names():
         np.testing.assert_array_equal(parameter.asnumpy(), values[name], err_msg=name)
 
@@ -178,7 +178,7 @@ def test_position_ids_of_old_text_encoders(tmp_path):
 
 
 def test_one_tower_of_a_clip_model(tmp_path):
-    """Text encoders are also taken from the files of a whole CLIP."""
+    """A text encoder can be loaded from the files of a complete CLIP model."""
     where, kind, _ = part("text_encoder", tmp_path)
     config = json.loads((where / "config.json").read_text())
     del config["architectures"]
@@ -192,7 +192,7 @@ def test_one_tower_of_a_clip_model(tmp_path):
         get(kind).from_pretrained(str(where))
 
 
-def test_published_depth_models_lack_what_is_not_used(tmp_path):
+def test_published_depth_models_may_lack_unused_weights(tmp_path):
     where, kind, _ = part("DPTForDepthEstimation", tmp_path)
     unused = "neck.fusion_stage.layers.0.residual_layer1."
     dropped = [
@@ -203,7 +203,7 @@ def test_published_depth_models_lack_what_is_not_used(tmp_path):
     get(kind).from_pretrained(str(where))
 
 
-def test_motion_modules_are_silent_about_their_positions(tmp_path, caplog):
+def test_motion_modules_do_not_report_their_position_codes(tmp_path, caplog):
     where, kind, _ = part("MotionAdapter", tmp_path)
     (path,) = where.glob("*.safetensors")
     assert any(key.endswith("pos_embed.pe") for key in load_file(path))
@@ -213,7 +213,7 @@ def test_motion_modules_are_silent_about_their_positions(tmp_path, caplog):
     assert "pos_embed" not in caplog.text
 
 
-def test_load_leaves_the_log_as_it_was(shapes):
+def test_load_restores_the_log_levels(shapes):
     logger = logging.getLogger("mindone")
     level = logger.level
     load(model=shapes, lora="none")
@@ -224,7 +224,7 @@ def test_load_leaves_the_log_as_it_was(shapes):
     assert logger.level == level
 
 
-# ----- what is not there ----------------------------------------------------------------------------------------------
+# ----- missing files -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_load_leaves_the_log_as_it_was(shapes):
         "DPTImageProcessor",
     ],
 )
-def test_a_hub_id_with_no_network(name):
+def test_a_hub_id_without_a_network(name):
     with pytest.raises(UsageError) as caught:
         get(name).from_pretrained("nobody/nothing")
     message = str(caught.value)
@@ -295,7 +295,7 @@ def scheduler(request):
     return getattr(mindone_tcd, request.param)
 
 
-def test_a_schedulers_hub_id_with_no_network(scheduler):
+def test_a_schedulers_hub_id_without_a_network(scheduler):
     with pytest.raises(UsageError) as caught:
         scheduler.from_pretrained("nobody/nothing", subfolder="scheduler")
     message = str(caught.value)
@@ -306,7 +306,7 @@ def test_a_schedulers_hub_id_with_no_network(scheduler):
 
 def test_the_reason_of_a_failed_connection_and_of_a_missing_file(monkeypatch):
     class ConnectionError(OSError):
-        """Of requests, not of Python."""
+        """The class of requests, not of Python."""
 
     kind = mindone_tcd.TCDScheduler
     for error, reason in (
@@ -323,7 +323,7 @@ def test_the_reason_of_a_failed_connection_and_of_a_missing_file(monkeypatch):
         assert reason in str(caught.value)
 
 
-def test_the_checks_are_there_with_the_scheduler_alone():
+def test_the_checks_also_run_if_only_the_scheduler_is_imported():
     script = "from mindone_tcd import TCDScheduler as S; print(S.from_pretrained.__func__.__code__.co_filename)"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
     assert ran.stdout.strip().endswith("from_pretrained.py"), ran.stderr[-2000:]
@@ -356,7 +356,7 @@ def test_a_schedulers_folder_is_read_as_before(scheduler):
     assert type(scheduler.from_pretrained(SHAPES_FOLDER / "scheduler")) is scheduler
 
 
-def test_a_whole_pipeline_without_its_schedulers_file(shapes):
+def test_a_pipeline_folder_without_its_scheduler_file(shapes):
     (shapes / "scheduler" / "scheduler_config.json").unlink()
     with pytest.raises(UsageError, match=r"scheduler has no scheduler_config\.json; expected a scheduler"):
         get("StableDiffusionXLPipeline").from_pretrained(str(shapes))
@@ -381,12 +381,12 @@ def test_a_whole_pipeline_without_its_schedulers_file(shapes):
     [({"varient": "fp16"}, "variant"), ({"torch_dtype": ms.float32}, "mindspore_dtype")],
     ids=["varient", "torch_dtype"],
 )
-def test_options_that_nothing_takes(name, folder, option, meant):
+def test_unknown_options_are_refused(name, folder, option, meant):
     with pytest.raises(UsageError, match=f"no option '{next(iter(option))}' and would ignore it; use {meant}$"):
         get(name).from_pretrained(str(SHAPES_FOLDER / folder), **option)
 
 
-def test_an_option_like_no_other():
+def test_an_unknown_option_without_a_similar_name():
     with pytest.raises(UsageError, match="no option 'colour' and would ignore it; leave it out"):
         get("AutoencoderKL").from_pretrained(str(SHAPES_FOLDER / "vae"), colour="blue")
 
@@ -413,7 +413,7 @@ def test_known_options_pass(tmp_path):
     assert auto.controlnet is net
 
 
-def test_the_dtype_of_a_text_encoder_is_taken_in_silence(caplog, monkeypatch):
+def test_the_dtype_of_a_text_encoder_causes_no_log_message(caplog, monkeypatch):
     import logging
 
     import mindspore as ms

@@ -21,7 +21,7 @@ def overflowing():
 
 
 def overflow(part, factor=3e4):
-    """Put values beyond 65504 between a coder's first convolution and the normalization behind it."""
+    """Cause values above 65504 between the first convolution of a coder and the normalization after it."""
     for parameter in (part.conv_in.weight, part.conv_in.bias):
         parameter.set_data(parameter * factor)
 
@@ -31,7 +31,7 @@ def latents() -> np.ndarray:
     return np.random.Generator(np.random.PCG64(2)).standard_normal((1, 4, 4, 4)).astype(np.float32)
 
 
-def test_it_decodes_in_float32_and_says_so_once(latents):
+def test_it_decodes_in_float32_and_warns_once(latents):
     vae = overflowing()
     expected = vae.decode(ms.Tensor(latents))[0].asnumpy()
     vae.to(ms.float16)
@@ -47,13 +47,13 @@ def test_it_decodes_in_float32_and_says_so_once(latents):
     np.testing.assert_allclose(first.asnumpy(), expected, rtol=0, atol=0.03)
 
 
-def test_the_fall_back_is_needed(latents):
+def test_without_the_fallback_the_image_is_not_finite(latents):
     vae = overflowing()
     vae.to(ms.float16)
     assert not np.isfinite(type(vae).decode.__wrapped__(vae, ms.Tensor(latents, ms.float16))[0].asnumpy()).all()
 
 
-def test_a_sound_autoencoder_is_left_alone(latents, recwarn):
+def test_an_autoencoder_that_does_not_overflow_is_unchanged(latents, recwarn):
     vae = AutoencoderKL.from_pretrained(SHAPES_FOLDER / "vae", mindspore_dtype=ms.float16)
     decoded = vae.decode(ms.Tensor(latents, ms.float16))[0]
     assert decoded.dtype == ms.float16
@@ -61,7 +61,7 @@ def test_a_sound_autoencoder_is_left_alone(latents, recwarn):
 
 
 @pytest.mark.parametrize("dtype", [ms.float16, ms.float32])
-def test_latents_that_are_no_numbers_are_not_the_autoencoders_fault(latents, dtype, recwarn):
+def test_latents_that_are_not_finite_do_not_change_the_autoencoder(latents, dtype, recwarn):
     vae = AutoencoderKL.from_pretrained(SHAPES_FOLDER / "vae", mindspore_dtype=dtype)
     for broken in (latents * np.nan, latents * np.inf):
         with pytest.warns(UserWarning, match="latents are not finite .* the cause is the UNet or the scheduler"):
@@ -70,13 +70,13 @@ def test_latents_that_are_no_numbers_are_not_the_autoencoders_fault(latents, dty
     assert not [w for w in recwarn if "overflows" in str(w.message)]
 
 
-def test_a_image_that_is_no_numbers_is_not_the_encoders_fault(recwarn):
+def test_an_image_that_is_not_finite_does_not_change_the_autoencoder(recwarn):
     vae = AutoencoderKL.from_pretrained(SHAPES_FOLDER / "vae", mindspore_dtype=ms.float16)
     vae.encode(ms.Tensor(np.full((1, 3, 16, 16), np.nan), ms.float16))
     assert not [w for w in recwarn if "overflows" in str(w.message)]
 
 
-def test_it_encodes_in_float32_and_says_so_once():
+def test_it_encodes_in_float32_and_warns_once():
     vae = AutoencoderKL.from_pretrained(SHAPES_FOLDER / "vae", mindspore_dtype=ms.float32)
     overflow(vae.encoder, 2e5)
     image = np.random.Generator(np.random.PCG64(2)).uniform(-1, 1, (1, 3, 16, 16)).astype(np.float32)
@@ -103,13 +103,13 @@ def half_pipe(tmp_path_factory):
     return pipe
 
 
-def from_picture(pipe):
+def from_image(pipe):
     pixels = np.random.Generator(np.random.PCG64(4)).integers(0, 256, (64, 64, 3), np.uint8)
     options = {"image": Image.fromarray(pixels), "strength": 0.5, "num_inference_steps": 2, "output_type": "np"}
     return pipe("a red circle", guidance_scale=0, generator=np.random.Generator(np.random.PCG64(5)), **options)[0]
 
 
-def test_a_pipeline_with_an_overflowing_autoencoder_makes_images(half_pipe, monkeypatch):
+def test_a_pipeline_with_an_overflowing_autoencoder_generates_images(half_pipe, monkeypatch):
     vae = AutoencoderKL.from_config(half_pipe.vae.config)
     ms.load_param_into_net(vae, half_pipe.vae.parameters_dict())
     vae.to(ms.float16)
@@ -117,14 +117,14 @@ def test_a_pipeline_with_an_overflowing_autoencoder_makes_images(half_pipe, monk
     overflow(vae.decoder)
     monkeypatch.setattr(half_pipe, "vae", vae)
     with pytest.warns(UserWarning, match="overflows in float16") as seen:
-        image = from_picture(half_pipe)
+        image = from_image(half_pipe)
     said = [str(w.message) for w in seen if "overflows" in str(w.message)]
     assert [" encodes " in text for text in said] == [True, False]
     assert np.isfinite(image).all()
     assert image.std() > 0.01  # not black
 
 
-def test_a_pipeline_whose_unet_overflows_is_told_so(half_pipe, monkeypatch):
+def test_a_pipeline_with_an_overflowing_unet_warns(half_pipe, monkeypatch):
     unet, construct = half_pipe.unet, type(half_pipe.unet).construct
 
     def overflow_too(self, *args, **kwargs):
@@ -132,5 +132,5 @@ def test_a_pipeline_whose_unet_overflows_is_told_so(half_pipe, monkeypatch):
 
     monkeypatch.setattr(type(unet), "construct", overflow_too)
     with pytest.warns(UserWarning, match="latents are not finite") as seen:
-        from_picture(half_pipe)
+        from_image(half_pipe)
     assert not [w for w in seen if "overflows in" in str(w.message)]

@@ -1,4 +1,4 @@
-"""A LoRA that was distilled for another scheduler than the pipeline's is warned of, whatever that scheduler is."""
+"""A pipeline warns of a LoRA that was distilled for another scheduler, whatever its own scheduler is."""
 
 import warnings
 
@@ -45,7 +45,7 @@ def pipe(pipes, monkeypatch):
 
 
 def warned(pipe) -> list[str]:
-    """What a call warns of."""
+    """The warnings of a call."""
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         with pytest.raises(Untouched):
@@ -76,14 +76,14 @@ def test_the_right_scheduler_is_named(pipe, folders, base, scheduler, method):
     (message,) = found
     name = type(pipe.scheduler).__name__
     assert message.startswith(f"the LoRA 'mine' was distilled for {method}, but the scheduler is {name}; ")
-    # What the warning says mends it.
+    # The line in the warning fixes the problem.
     line = message.split("use ")[1].split(", or")[0]
     assert line == f"pipe.scheduler = {method}Scheduler.from_config(pipe.scheduler.config)"
     exec(line, vars(mindone_tcd) | {"pipe": pipe, f"{method}Scheduler": getattr(mindone_tcd, f"{method}Scheduler")})
     assert warned(pipe) == []
 
 
-def test_the_warning_follows_what_acts(pipe, folders):
+def test_the_warning_considers_only_active_loras(pipe, folders):
     pipe = pipe("sd15")
     pipe.load_lora_weights(str(folders("lora-sd15", method="LCM")), weight_name=FILE, adapter_name="fast")
     pipe.load_lora_weights(str(folders("lora-sd15")), weight_name=FILE, adapter_name="style")
@@ -103,7 +103,7 @@ def test_the_warning_follows_what_acts(pipe, folders):
     assert not warned(pipe)
 
 
-def test_unloading_leaves_only_what_is_fused(pipe, folders, monkeypatch):
+def test_after_unloading_only_fused_loras_count(pipe, folders, monkeypatch):
     pipe = pipe("sd15")
     lora = str(folders("lora-sd15", method="TCD"))
     pipe.load_lora_weights(lora, weight_name=FILE, adapter_name="unfused")
@@ -136,7 +136,7 @@ def test_unloading_leaves_only_what_is_fused(pipe, folders, monkeypatch):
         ("TCDx1", FILE, None),
     ],
 )
-def test_a_folder_tells_only_if_the_file_does_not(pipe, folders, tmp_path, folder, file, method):
+def test_the_folder_name_counts_only_if_the_file_name_is_generic(pipe, folders, tmp_path, folder, file, method):
     pipe = pipe("sd15")
     (tmp_path / folder).mkdir()
     (tmp_path / folder / file).write_bytes((folders("lora-sd15") / FILE).read_bytes())

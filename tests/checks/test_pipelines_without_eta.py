@@ -1,4 +1,4 @@
-"""TCDScheduler in pipelines that know no eta, and so hand the scheduler None."""
+"""TCDScheduler in pipelines without an argument eta, which pass None to the scheduler."""
 
 import numpy as np
 import pytest
@@ -33,8 +33,8 @@ def run(pipe, **options):
     return pipe(generator=stream, **options)[0]
 
 
-# The other route: Stable Diffusion's pipelines take eta, and the same guidance-embedded UNet. At strength 1 both ways
-# of cutting the steps leave all of them. The last step's two results, of which each pipeline takes another, are equal.
+# The pipelines of Stable Diffusion accept eta and the same guidance-embedded UNet. At strength 1 both methods run all
+# steps. The last step has two equal results, and each pipeline uses another one.
 @pytest.mark.parametrize(
     ("name", "other", "given"),
     [
@@ -42,19 +42,19 @@ def run(pipe, **options):
         ("LatentConsistencyModelImg2ImgPipeline", "StableDiffusionImg2ImgPipeline", {"strength": 1.0}),
     ],
 )
-def test_it_takes_the_schedulers_eta(pipe, name, other, given):
+def test_it_uses_the_schedulers_eta(pipe, name, other, given):
     if "Img2Img" in name:
         given = given | {"image": image()}
     parts = pipe.components
     ours = run(getattr(mindone_tcd, name)(**parts, requires_safety_checker=False), **given)
     route = getattr(mindone_tcd, other)(**parts, requires_safety_checker=False)
     assert np.isfinite(ours).all()
-    # The same operations in the same order, but for how the guidance scale is cast: a few float32 roundings.
+    # The operations and their order are the same, except the cast of the guidance scale: a few float32 roundings.
     np.testing.assert_allclose(ours, run(route, eta=0.3, **given), rtol=0, atol=1e-5)
     assert np.abs(ours - run(route, eta=0.0, **given)).max() > 1e-3
 
 
-def test_a_part_of_the_steps_from_a_image(pipe):
+def test_a_part_of_the_steps_from_an_image(pipe):
     parts = pipe.components
     from_image = mindone_tcd.LatentConsistencyModelImg2ImgPipeline(**parts, requires_safety_checker=False)
     seen = []
@@ -68,11 +68,11 @@ def test_a_part_of_the_steps_from_a_image(pipe):
     assert seen == [499, 379, 259, 139]
 
 
-def test_an_eta_cannot_be_given(pipe):
+def test_an_eta_is_refused(pipe):
     with pytest.raises(UsageError, match="LatentConsistencyModelPipeline has no argument 'eta' and would ignore it"):
         run(pipe, eta=0.5)
 
 
-def test_none_is_the_default_where_eta_can_be_given(pipe):
+def test_eta_none_uses_the_default(pipe):
     route = mindone_tcd.StableDiffusionPipeline(**pipe.components, requires_safety_checker=False)
     assert (run(route, eta=None) == run(route, eta=0.3)).all()

@@ -1,4 +1,4 @@
-"""Folders as they are published: variants, shards, a ControlNet or a UNet by itself; and what is missing from them."""
+"""Folders with the files of published models: variants, shards, a single ControlNet or UNet, and missing files."""
 
 import json
 import shutil
@@ -15,13 +15,13 @@ UNET = "unet/diffusion_pytorch_model.safetensors"
 
 
 def rename(folder, variant):
-    """To the names that SDXL base's half-precision files have."""
+    """Rename the files to the names of SDXL base's half-precision files."""
     for path in list(folder.rglob("*.safetensors")):
         path.rename(path.with_name(f"{path.stem}.{variant}.safetensors"))
 
 
 def shard(path, variant=None):
-    """Split a weights file in two, with the index that diffusers writes."""
+    """Split a weights file into two shards, with the index that diffusers writes."""
     tensors = load_file(path)
     path.unlink()
     middle = f".{variant}" if variant else ""
@@ -63,7 +63,7 @@ def test_sharded_weights(shapes, variant):
     assert_is_the_shipped_unet(load(shapes, variant=variant).unet)
 
 
-def test_a_unet_by_itself_goes_into_a_pipeline(shapes, tmp_path):
+def test_a_single_unet_in_a_pipeline(shapes, tmp_path):
     alone = tmp_path / "lcm-sdxl"
     shutil.move(shapes / "unet", alone)
     unet = get("UNet2DConditionModel").from_pretrained(str(alone))
@@ -72,7 +72,7 @@ def test_a_unet_by_itself_goes_into_a_pipeline(shapes, tmp_path):
     assert_is_the_shipped_unet(pipe.unet)
 
 
-def test_a_controlnet_beside(shapes):
+def test_a_single_controlnet(shapes):
     net = get("ControlNetModel").from_unet(get("UNet2DConditionModel").from_pretrained(str(shapes), subfolder="unet"))
     net.save_pretrained(str(shapes / "controlnet"))
     loaded = get("ControlNetModel").from_pretrained(str(shapes), subfolder="controlnet")
@@ -84,7 +84,7 @@ def test_a_controlnet_beside(shapes):
     assert_is_the_shipped_unet(pipe.unet)
 
 
-# ----- what is missing ------------------------------------------------------------------------------------------------
+# ----- missing files -------------------------------------------------------------------------------------------------
 
 
 def test_no_files_of_the_variant(shapes):
@@ -104,7 +104,7 @@ def test_only_files_of_a_variant(shapes):
         load(shapes, variant="bf16")
 
 
-def test_a_part_without_weights(shapes):
+def test_a_component_without_weights(shapes):
     (shapes / "text_encoder" / "model.safetensors").rename(shapes / "text_encoder" / "pytorch_model.bin")
     with pytest.raises(UsageError, match=r"text_encoder has no \.safetensors weights \(pytorch_model\.bin cannot be"):
         load(shapes)

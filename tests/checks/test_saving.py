@@ -1,4 +1,4 @@
-"""No folder is saved that cannot be loaded again; one that was is told of."""
+"""save_pretrained refuses to write a folder that cannot be loaded, and loading recognizes such a folder."""
 
 import inspect
 
@@ -38,14 +38,14 @@ def unchecked(cls):
 
 @pytest.fixture
 def saved_with_lora(pipe, target, monkeypatch):
-    """A folder as it was saved before this was checked."""
+    """A folder that was saved without this check."""
     for cls in (DiffusionPipeline, ModelMixin):
         monkeypatch.setattr(cls, "save_pretrained", unchecked(cls))
     pipe.save_pretrained(str(target))
     return target
 
 
-def test_nothing_is_written_with_a_lora_in_place(pipe, target):
+def test_nothing_is_written_while_a_lora_is_loaded(pipe, target):
     with pytest.raises(UsageError, match=FIRST + r", or fuse_lora\(\) and then unload_lora_weights\(\) to keep"):
         pipe.save_pretrained(str(target))
     with pytest.raises(UsageError, match="UNet2DConditionModel " + FIRST):
@@ -56,7 +56,7 @@ def test_nothing_is_written_with_a_lora_in_place(pipe, target):
     assert not target.exists()
 
 
-def test_what_is_unloaded_is_saved_as_it_was(pipe, folder, target):
+def test_an_unloaded_lora_leaves_no_trace_in_saved_files(pipe, folder, target):
     pipe.unload_lora_weights()
     pipe.save_pretrained(str(target))
     name = "unet/diffusion_pytorch_model.safetensors"
@@ -65,7 +65,7 @@ def test_what_is_unloaded_is_saved_as_it_was(pipe, folder, target):
     assert all((ours[key].asnumpy() == before[key].asnumpy()).all() for key in ours)
 
 
-def test_what_is_fused_and_unloaded_is_saved_with_its_effect(pipe, target):
+def test_a_fused_and_unloaded_lora_is_saved_in_the_weights(pipe, target):
     pipe.fuse_lora()
     with pytest.raises(UsageError, match=FIRST + ", which keeps the fused weights"):
         pipe.save_pretrained(str(target))
@@ -93,7 +93,7 @@ def test_a_text_encoder_saved_with_a_lora(folder, target):
         pipe.save_pretrained(str(target))
     unchecked(DiffusionPipeline)(pipe, str(target))
     assert not (target / "text_encoder" / "config.json").exists()
-    (target / "text_encoder" / "adapter_config.json").write_text('{"peft_type": "LORA"}')  # names no model to go to
+    (target / "text_encoder" / "adapter_config.json").write_text('{"peft_type": "LORA"}')  # names no base model
     message = (
         r"text_encoder contains an adapter and no model: it was saved with a LoRA loaded; create the pipeline again"
     )

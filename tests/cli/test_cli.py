@@ -91,7 +91,7 @@ def test_info_prints_the_record(capsys, tmp_path):
     assert json.loads(out) == record
 
 
-def test_info_shows_nothing_that_a_terminal_obeys(capsys, tmp_path):
+def test_info_escapes_terminal_control_characters(capsys, tmp_path):
     record = {"prompt": "\x1b]0;title\x07\x9b31m \u202e \ud800 红", "\x1b[2J": "\n"}
     path = GeneratedImage(Image.new("RGB", (8, 8)), record).save(tmp_path / "a.png")
     code, out, _ = run(capsys, "info", path)
@@ -106,7 +106,7 @@ def test_info_shows_nothing_that_a_terminal_obeys(capsys, tmp_path):
     assert not set(err) & set("\x1b\u202e"), ascii(err)
 
 
-def test_info_on_a_terminal_without_the_letters(tmp_path):
+def test_info_on_a_terminal_that_is_ascii_only(tmp_path):
     path = GeneratedImage(Image.new("RGB", (8, 8)), {"prompt": "红"}).save(tmp_path / "a.png")
     command = [sys.executable, "-m", "mindone_tcd.cli", "info", str(path)]
     done = subprocess.run(
@@ -116,11 +116,11 @@ def test_info_on_a_terminal_without_the_letters(tmp_path):
     assert json.loads(done.stdout) == {"prompt": "红"}
 
 
-def test_info_refuses_what_it_cannot_use(capsys, tmp_path):
-    picture = GeneratedImage(Image.new("RGB", (8, 8)), {"prompt": PROMPT})
-    path = picture.save(tmp_path / "a.png")
-    sheet = grid([picture]).save(tmp_path / "sheet.png")
-    damaged = GeneratedImage(picture.image, {"lora": None, "batch_seeds": ["x"]}).save(tmp_path / "damaged.png")
+def test_info_refuses_files_without_a_usable_record(capsys, tmp_path):
+    image = GeneratedImage(Image.new("RGB", (8, 8)), {"prompt": PROMPT})
+    path = image.save(tmp_path / "a.png")
+    sheet = grid([image]).save(tmp_path / "sheet.png")
+    damaged = GeneratedImage(image.image, {"lora": None, "batch_seeds": ["x"]}).save(tmp_path / "damaged.png")
     for arguments, message in (
         (["info", path, "--again"], "the record in"),
         (["info", path, "--out", tmp_path / "b.png"], "--out needs --again"),
@@ -140,8 +140,8 @@ def test_info_refuses_what_it_cannot_use(capsys, tmp_path):
         assert message in err
 
 
-class Painter(TextToImage):
-    """Images of one color in place of a pipeline's; their records are of the real form."""
+class FakeTextToImage(TextToImage):
+    """Images of one color instead of those of a pipeline, with valid records."""
 
     def make_batch(self, request, seeds):
         common = {**request.as_record(), **self.sources(), "batch_seeds": list(seeds), "dtype": self.dtype}
@@ -151,13 +151,13 @@ class Painter(TextToImage):
 
 
 @pytest.fixture
-def painted(monkeypatch, tmp_path):
-    """In an empty folder, the command without MindSpore; the models and LoRAs that it has loaded."""
+def generated(monkeypatch, tmp_path):
+    """Run the command in an empty folder without MindSpore. The list of the models and LoRAs that it loads."""
     loaded = []
 
     def load(model, recipe, dtype, form, record_paths=False):
         loaded.append((model.location, recipe.lora))
-        return Painter(None, model, recipe, dtype or "float32", record_paths=record_paths)
+        return FakeTextToImage(None, model, recipe, dtype or "float32", record_paths=record_paths)
 
     monkeypatch.setattr(pipeline, "load", load)
     (tmp_path / "out").mkdir()
@@ -167,13 +167,13 @@ def painted(monkeypatch, tmp_path):
 
 @pytest.fixture
 def shapes(tmp_path):
-    """A copy of the shipped model, without its LoRAs, that a test may damage."""
+    """A copy of the shipped model, without its LoRAs. A test may damage it."""
     made = tmp_path / "model"
     shutil.copytree(SHAPES_FOLDER, made, ignore=shutil.ignore_patterns("*_lora"))
     return made
 
 
-def test_nothing_is_overwritten_by_default(capsys, painted):
+def test_nothing_is_overwritten_by_default(capsys, generated):
     name = "a-red-circle-on-a-blue-background-seed0"
     printed = []
     for options in ((), ("--method", "lcm"), ("--count", 2, "--grid"), ("--count", 2)):
@@ -190,13 +190,13 @@ def test_nothing_is_overwritten_by_default(capsys, painted):
 
 
 @pytest.mark.filterwarnings("ignore:the model 'shapes' does not know")
-def test_prompts_in_chinese_have_names_of_their_own(capsys, painted):
+def test_chinese_prompts_have_distinct_file_names(capsys, generated):
     for prompt, name in (("红色的圆", "红色的圆-seed0.png"), ("蓝色的星", "蓝色的星-seed0.png")):
         code, out, err = run(capsys, "generate", prompt)
         assert (code, out) == (0, f"{name}\n"), err
 
 
-def test_a_file_that_is_named_is_replaced_only_on_request(capsys, painted, tmp_path):
+def test_a_named_file_is_replaced_only_with_overwrite(capsys, generated, tmp_path):
     out = tmp_path / "c.png"
     for taken, options in (("c.png", ()), ("c-2.png", ("--count", 2)), ("c-grid.png", ("--grid",))):
         (tmp_path / taken).write_bytes(b"before")
@@ -204,17 +204,17 @@ def test_a_file_that_is_named_is_replaced_only_on_request(capsys, painted, tmp_p
         assert (code, printed) == (2, "")
         assert f"{taken} already exists; choose another name with --out, or add --overwrite" in err
         assert err.count("\n") == 1
-        assert painted == [], "the model was loaded first"
+        assert generated == [], "the model was loaded first"
         assert (tmp_path / taken).read_bytes() == b"before"
         code, printed, err = run(capsys, "generate", PROMPT, "--out", out, "--overwrite", *options)
         assert code == 0, err
         assert read_record(tmp_path / taken)
-        painted.clear()
+        generated.clear()
         for file in tmp_path.glob("*.png"):
             file.unlink()
 
 
-def test_an_image_made_again_replaces_nothing(capsys, painted):
+def test_info_again_replaces_no_file(capsys, generated):
     run(capsys, "generate", PROMPT, "--out", "c.png")
     for name in ("c-again.png", "c-again-2.png"):
         code, out, err = run(capsys, "info", "c.png", "--again")
@@ -226,7 +226,7 @@ def test_an_image_made_again_replaces_nothing(capsys, painted):
     assert (code, out) == (0, "c-again.png\n"), err
 
 
-def test_a_png_alone_loads_no_model_that_it_names(capsys, painted, shapes, monkeypatch):
+def test_a_png_alone_loads_no_model_that_it_names(capsys, generated, shapes, monkeypatch):
     def fetch(*_arguments, **_options):
         raise AssertionError("the hub was asked")
 
@@ -234,7 +234,7 @@ def test_a_png_alone_loads_no_model_that_it_names(capsys, painted, shapes, monke
     assert code == 0, err
     assert str(shapes).encode() not in Path("c.png").read_bytes()
     assert str(shapes.parent).encode() not in Path("c.png").read_bytes()
-    painted.clear()
+    generated.clear()
     monkeypatch.setattr(folder, "fetch_file", fetch)
     record = read_record("c.png")
     old = {key: value for key, value in record.items() if not key.startswith(("model_", "lora_"))}
@@ -249,7 +249,7 @@ def test_a_png_alone_loads_no_model_that_it_names(capsys, painted, shapes, monke
     ):
         GeneratedImage(image, changed).save(name)
         code, out, err = run(capsys, "info", name, "--again")
-        assert (code, out, painted, err.count("\n")) == (2, "", [], 1), f"{name}: {err}"
+        assert (code, out, generated, err.count("\n")) == (2, "", [], 1), f"{name}: {err}"
         assert "a record alone does not decide" in err
 
     for name, options in (
@@ -262,27 +262,27 @@ def test_a_png_alone_loads_no_model_that_it_names(capsys, painted, shapes, monke
         assert code == 0, err
         assert err.endswith("the same pixels\n")
         assert ("warning: the digest of the model's weights is missing in the record" in err) == (name == "old.png")
-        assert painted.pop() == (str(shapes), None)
+        assert generated.pop() == (str(shapes), None)
 
     file = shapes / "unet" / "diffusion_pytorch_model.safetensors"
     file.write_bytes(file.read_bytes()[:-1] + b"x")
     code, out, err = run(capsys, "info", "c.png", "--again", "--model", shapes)
-    assert (code, out, painted, err.count("\n")) == (2, "", [], 1)
+    assert (code, out, generated, err.count("\n")) == (2, "", [], 1)
     assert "the model 'model' has other weights" in err
 
 
-def test_paths_are_recorded_on_request(capsys, painted, shapes):
+def test_paths_are_recorded_only_with_record_paths(capsys, generated, shapes):
     run(capsys, "generate", PROMPT, "--model", shapes, "--lora", "none", "--out", "c.png", "--record-paths")
     assert read_record("c.png")["model_path"] == str(shapes)
 
 
-def test_an_image_that_is_not_of_its_record_is_refused_before_the_model_is_loaded(capsys, painted):
+def test_an_image_that_does_not_match_its_record_is_refused_before_loading(capsys, generated):
     run(capsys, "generate", PROMPT, "--out", "c.png")
-    painted.clear()
+    generated.clear()
     record = read_record("c.png")
     GeneratedImage(Image.new("RGB", (8, 8)), record).save("c.png")
     code, out, err = run(capsys, "info", "c.png", "--again")
-    assert (code, out, painted) == (2, "", [])
+    assert (code, out, generated) == (2, "", [])
     assert "c.png has 8x8 pixels, but its record states 128x128" in err
 
     GeneratedImage(Image.new("RGB", (128, 128)), record).save("c.png")
@@ -290,11 +290,11 @@ def test_an_image_that_is_not_of_its_record_is_refused_before_the_model_is_loade
     place = whole.index(b"IDAT")
     Path("c.png").write_bytes(whole[: place + 4] + b"none" + whole[place + 8 :])
     code, out, err = run(capsys, "info", "c.png", "--again")
-    assert (code, out, painted, err.count("\n")) == (2, "", [], 1)
+    assert (code, out, generated, err.count("\n")) == (2, "", [], 1)
     assert "c.png cannot be read as an image" in err
 
 
-def test_a_prompt_becomes_images_that_can_be_made_again(capsys, tmp_path):
+def test_generated_images_can_be_reproduced(capsys, tmp_path):
     out = tmp_path / "c.png"
     code, printed, err = run(
         capsys, "generate", PROMPT, "--out", out, "--seed", 3, "--steps", 2, "--count", 2, "--grid"
@@ -322,14 +322,14 @@ def test_a_prompt_becomes_images_that_can_be_made_again(capsys, tmp_path):
     assert "the file was changed since" in err
 
 
-def test_unknown_words_are_warned_of_and_the_image_is_made(capsys, tmp_path):
+def test_unknown_words_cause_a_warning_but_no_error(capsys, tmp_path):
     code, _, err = run(capsys, "generate", "a red dragon", "--steps", 1, "--out", tmp_path / "d.png")
     assert code == 0, err
     assert "warning: the model 'shapes' does not know 'dragon'; it knows: circle" in err
     assert (tmp_path / "d.png").is_file()
 
 
-def test_the_form_of_the_graphs_is_handed_on(capsys, painted, monkeypatch):
+def test_the_form_of_the_graphs_is_passed_on(capsys, generated, monkeypatch):
     forms, load = [], pipeline.load
 
     def noted(model, recipe, dtype, form, *others):
@@ -350,7 +350,7 @@ def test_the_form_of_the_graphs_is_handed_on(capsys, painted, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_compiled_image_is_made_again_compiled(capsys, tmp_path, monkeypatch):
+def test_a_compiled_image_is_reproduced_with_a_compiled_pipeline(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("MINDONE_TCD_CACHE", str(tmp_path / "graphs"))
     out = tmp_path / "c.png"
     code, _, err = run(capsys, "generate", PROMPT, "--steps", 1, "--compile", "--lora", "none", "--out", out)
@@ -376,7 +376,7 @@ def test_a_record_of_an_unknown_form_is_refused(capsys, tmp_path):
     assert "compile is 'all'; expected" in err
 
 
-def test_selftest_hands_on_the_verdict(capsys, monkeypatch):
+def test_the_exit_status_of_selftest_is_the_verdict(capsys, monkeypatch):
     from mindone_tcd.selftest import run as home
 
     for good in (True, False):

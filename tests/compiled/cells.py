@@ -1,4 +1,4 @@
-"""Small cells with everything in them that a network has and a graph takes in."""
+"""Small cells with every kind of object that a network has and a graph captures."""
 
 import mindspore as ms
 import numpy as np
@@ -6,7 +6,7 @@ from mindspore import nn
 
 
 class Processor:
-    """As attention processors are: no cell, with a list of scales."""
+    """Like an attention processor: not a cell, with a list of scales."""
 
     def __init__(self):
         self.scale = [1.0, 2.0]

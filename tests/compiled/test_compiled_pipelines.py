@@ -1,4 +1,4 @@
-"""The shipped model in compiled form: equal to the eager one, compiled once, and never stale."""
+"""The compiled shipped model equals the eager one, compiles once, and never uses a stale graph."""
 
 import mindspore as ms
 import numpy as np
@@ -9,8 +9,8 @@ from mindone_tcd.random import generator, randn
 
 PROMPT = "a red circle on a blue background"
 
-# Pixels in [0, 1]; graphs add up in another order here and there. Measured 3e-6; 2.4e-5 with a LoRA at half its weight,
-# where the eager image is as far from diffusers'. A stale graph is off by 0.1 and more.
+# Pixels in [0, 1]. Some graphs sum in another order. The measured differences are 3e-6, and 2.4e-5 with a LoRA at half
+# its weight, where the eager image differs as much from that of diffusers. A stale graph differs by 0.1 or more.
 TOLERANCE = 1e-5
 AMPLIFIED = 1e-4
 
@@ -18,7 +18,7 @@ AMPLIFIED = 1e-4
 def shipped():
     from mindone_tcd import load
 
-    pipe = load(lora="none").pipeline  # without LoRA it compiles in half the time
+    pipe = load(lora="none").pipeline  # without a LoRA it compiles in half the time
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
@@ -31,7 +31,7 @@ def eager():
 
 @pytest.fixture(scope="module")
 def compiled():
-    """A pipeline that stays compiled: the graphs of one test serve the next."""
+    """A pipeline that stays compiled, so that the tests share its graphs."""
     pipe = shipped()
     assert compile_pipeline(pipe) is pipe
     image(pipe)
@@ -47,14 +47,14 @@ def loaded():
 
 @pytest.fixture
 def pipe(loaded):
-    """A pipeline that a test compiles in its own way."""
+    """A pipeline that each test compiles differently."""
     yield loaded
     uncompile_pipeline(loaded)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def graphs_on_disk(tmp_path_factory):
-    """The graphs of one test serve the next."""
+    """The tests share the graphs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MINDONE_TCD_CACHE", str(tmp_path_factory.mktemp("graphs")))
         yield
@@ -69,7 +69,7 @@ def image(pipe, seed=3, steps=4, guidance=0.0, **options):
 
 def equal(one, other, tolerance=TOLERANCE):
     np.testing.assert_allclose(one[0], other[0], rtol=0, atol=tolerance)
-    assert one[1] == other[1], "the generator was drawn from in another way"
+    assert one[1] == other[1], "the generator was used differently"
 
 
 def test_equal_to_eager_and_compiled_once(eager, compiled):
@@ -87,7 +87,7 @@ def test_guidance_and_negative_prompt(eager, compiled):
     equal(image(compiled, **call), image(eager, **call))
 
 
-def test_what_needs_every_step_gets_it(eager, compiled):
+def test_options_that_need_every_step_work(eager, compiled):
     seen = []
 
     def look(pipe, step, timestep, tensors):
@@ -97,10 +97,10 @@ def test_what_needs_every_step_gets_it(eager, compiled):
     graphs = compiled_form(compiled).count()
     equal(image(compiled, callback_on_step_end=look), image(eager, callback_on_step_end=look))
     assert seen == [(0, 999), (1, 759), (2, 499), (3, 259)] * 2
-    assert compiled_form(compiled).count() - graphs <= 1, "the UNet without the scheduler's step, once"
+    assert compiled_form(compiled).count() - graphs <= 1, "only the UNet without the scheduler step"
 
 
-def test_a_callback_may_change_the_weights_between_two_steps(eager, compiled):
+def test_a_callback_can_change_the_weights_between_two_steps(eager, compiled):
     def shifted(pipe):
         bias = pipe.unet.conv_out.bias
         own = bias.asnumpy()
@@ -130,14 +130,14 @@ def test_slicing_and_tiling_of_the_autoencoder(pipe):
         eager = pipe.vae.decode(latents)[0].asnumpy()
         compile_pipeline(pipe)
         np.testing.assert_allclose(pipe.vae.decode(latents)[0].asnumpy(), eager, rtol=0, atol=TOLERANCE)
-        assert 1 <= compiled_form(pipe).count() <= 4, "one for whole tiles, and those of the edges"
+        assert 1 <= compiled_form(pipe).count() <= 4, "one graph for whole tiles, and those of the edges"
     finally:
         pipe.vae.disable_slicing()
         pipe.vae.disable_tiling()
 
 
 @pytest.mark.slow
-def test_no_stale_graph_after_anything_is_done_to_the_lora(pipe):
+def test_no_stale_graph_after_any_change_of_the_lora(pipe):
     from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
     changes = {
@@ -194,7 +194,7 @@ def test_weighting_and_fusing_a_lora_again_compiles_nothing(pipe):
     assert np.abs(found[3] - found[4]).max() > 0.01
 
 
-def test_components_put_in_later_are_compiled_and_those_taken_out_let_go(pipe):
+def test_added_components_are_compiled_and_removed_ones_released(pipe):
     from mindone_tcd import AutoencoderKL
     from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
@@ -217,7 +217,7 @@ def test_the_whole_trajectory_in_one_graph(eager, pipe):
     assert pipe.num_timesteps == 2
 
 
-def test_undone_it_is_as_before(eager, pipe):
+def test_uncompile_restores_the_pipeline(eager, pipe):
     compile_pipeline(pipe)
     image(pipe, steps=1)
     assert uncompile_pipeline(pipe) is pipe
@@ -226,7 +226,7 @@ def test_undone_it_is_as_before(eager, pipe):
     np.testing.assert_array_equal(image(pipe, steps=1)[0], image(eager, steps=1)[0])
 
 
-def test_what_cannot_be_compiled_is_refused(pipe):
+def test_compiling_an_unsupported_object_is_refused(pipe):
     from mindone_tcd import UsageError, load
 
     with pytest.raises(UsageError, match="unknown form 'all'; choose one of: step, trajectory"):

@@ -1,4 +1,4 @@
-"""A part of a pipeline runs as a graph, never as a stale one, and as before where a graph cannot be."""
+"""A component of a pipeline runs as a graph, never as a stale one, and eagerly if it cannot be compiled."""
 
 import warnings
 
@@ -67,14 +67,14 @@ def test_no_stale_graph_is_used(network, part, change):
     np.testing.assert_array_equal(after, part.eager(tensor(*X))[0].asnumpy())
 
 
-def test_assigned_weights_are_seen_without_compiling(network, part):
+def test_assigned_weights_are_used_without_compiling(network, part):
     network(tensor(*X))
     ms.ops.assign(network.first.weight, tensor([5, 5], [5, 5]))
     np.testing.assert_array_equal(network(tensor(*X))[0].asnumpy(), part.eager(tensor(*X))[0].asnumpy())
     assert part.compiled == 1
 
 
-def test_training_and_gradients_run_as_before(network, part):
+def test_training_and_gradients_run_eagerly(network, part):
     value, gradient = ms.value_and_grad(lambda x: network(x)[0].sum())(tensor(*X))
     assert float(value) == 19.0
     np.testing.assert_array_equal(gradient.asnumpy(), np.full((2, 2), 1.5))
@@ -83,7 +83,7 @@ def test_training_and_gradients_run_as_before(network, part):
     assert part.compiled == 0
 
 
-def test_arguments_that_no_graph_takes_run_as_before(network, part):
+def test_arguments_that_no_graph_accepts_run_eagerly(network, part):
     class Shifted(dict):
         pass
 
@@ -92,7 +92,7 @@ def test_arguments_that_no_graph_takes_run_as_before(network, part):
     np.testing.assert_array_equal(found[0].asnumpy(), 1.5 * np.array(X) + 2)
 
 
-def test_what_does_not_compile_runs_as_before_with_one_warning(network, part, monkeypatch):
+def test_a_failed_compilation_runs_eagerly_with_one_warning(network, part, monkeypatch):
     def fail(self, tensors):
         raise RuntimeError("no such kernel\nand much more")
 
@@ -105,14 +105,14 @@ def test_what_does_not_compile_runs_as_before_with_one_warning(network, part, mo
         network(tensor(*X))
 
 
-def test_what_is_wrong_in_itself_says_so_as_before(network, part):
+def test_an_invalid_call_raises_the_eager_error(network, part):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # where launches do not block, the error comes after the warning
+        warnings.simplefilter("ignore")  # with asynchronous launches, the error follows the warning
         with pytest.raises(ValueError, match="broadcast"):
             network(tensor(*X, *X))[0].asnumpy()
 
 
-def test_only_so_many_graphs_are_kept(network, part, monkeypatch):
+def test_the_number_of_graphs_is_limited(network, part, monkeypatch):
     monkeypatch.setattr(Part, "MOST_GRAPHS", 3)
     for length in range(1, Part.MOST_GRAPHS + 3):
         network(ms.Tensor(np.ones((length, 2, 2), np.float32)))
@@ -121,7 +121,7 @@ def test_only_so_many_graphs_are_kept(network, part, monkeypatch):
     np.testing.assert_array_equal(found, np.full((1, 2, 2), 2.5))
 
 
-def test_removed_it_is_as_it_was(network, part):
+def test_removal_restores_the_component(network, part):
     network(tensor(*X))
     part.remove()
     assert "construct" not in vars(network)

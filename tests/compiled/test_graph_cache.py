@@ -1,4 +1,4 @@
-"""Graphs on disk: found again, never the wrong one, and never in the way."""
+"""Graphs on disk are found again, never confused, and never cause an error."""
 
 import contextlib
 import os
@@ -36,7 +36,7 @@ def _changed(network):
     return network
 
 
-def test_a_graph_is_kept_and_found_again(place):
+def test_a_graph_is_stored_and_found_again(place):
     _run(Network())
     (file,) = place.iterdir()
     written = file.stat().st_mtime_ns
@@ -58,7 +58,7 @@ def test_another_graph_has_another_file(place):
     assert len(list(place.iterdir())) == 3
 
 
-def test_what_surrounds_it_is_part_of_the_name(monkeypatch):
+def test_the_environment_is_part_of_the_name(monkeypatch):
     before = graph_cache.name_of("a", "b")
     assert graph_cache.name_of("a", "c") != before
     assert graph_cache.name_of("ab", "") != before
@@ -67,32 +67,32 @@ def test_what_surrounds_it_is_part_of_the_name(monkeypatch):
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", None])
-def test_a_damaged_file_costs_only_the_compiling(place, content):
+def test_a_damaged_file_only_causes_a_compilation(place, content):
     _run(Network())
     (file,) = place.iterdir()
     file.write_bytes(file.read_bytes()[:500] if content is None else content)
     _run(Network())
 
 
-def test_it_can_be_switched_off(place, monkeypatch):
+def test_the_cache_can_be_disabled(place, monkeypatch):
     monkeypatch.setenv("MINDONE_TCD_CACHE", "off")
     _run(Network())
     assert not place.exists()
 
 
-def test_a_folder_that_cannot_be_written_is_no_obstacle(tmp_path, monkeypatch):
+def test_a_read_only_folder_causes_no_error(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("MINDONE_TCD_CACHE", str(tmp_path / "file" / "graphs"))
     _run(Network())
 
 
-def test_the_users_own_cache_is_left_alone(place, monkeypatch):
+def test_the_users_own_cache_does_not_change(place, monkeypatch):
     monkeypatch.setenv("MS_COMPILER_CACHE_ENABLE", "1")
     with graph_cache.cached("name.mindir"):
         assert "MS_DEV_FORCE_USE_COMPILE_CACHE" not in os.environ
 
 
-def test_settings_are_put_back(place):
+def test_settings_are_restored(place):
     before = {name: value for name, value in os.environ.items() if name.startswith("MS_")}
     with contextlib.suppress(KeyError), graph_cache.cached("name.mindir"):
         assert os.environ["MS_COMPILER_CACHE_ENABLE"] == "1"
@@ -100,7 +100,7 @@ def test_settings_are_put_back(place):
     assert {name: value for name, value in os.environ.items() if name.startswith("MS_")} == before
 
 
-def test_a_count_that_is_off_mends_itself(place, monkeypatch):
+def test_a_wrong_count_is_corrected(place, monkeypatch):
     _run(Network())
     monkeypatch.setattr(graph_cache, "_count", graph_cache._count + 7)
     _run(_changed(Network()))
@@ -108,20 +108,20 @@ def test_a_count_that_is_off_mends_itself(place, monkeypatch):
     assert len(list(place.iterdir())) == 2
 
 
-def test_only_so_many_files_are_kept(place, monkeypatch):
+def test_the_number_of_files_is_limited(place, monkeypatch):
     monkeypatch.setattr(graph_cache, "MOST_FILES", 2)
     for length in (1, 2, 3):
         _run(Network(), [X] * length)
     assert len(list(place.glob("*.mindir"))) == 2
 
 
-def test_where_it_is_by_default(monkeypatch):
+def test_the_default_folder(monkeypatch):
     monkeypatch.delenv("MINDONE_TCD_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
     assert str(graph_cache.folder()) == "/somewhere/mindone-tcd"
 
 
-def test_ordinary_compiling_beside_it_is_not_disturbed(place):
+def test_other_compilations_are_not_affected(place):
     _run(Network())
 
     def double(x):

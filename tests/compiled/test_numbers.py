@@ -1,4 +1,4 @@
-"""LoRA weights, fusing and IP-Adapter scales: the graph that is there gives the eager values, and none is compiled."""
+"""After changes of LoRA weights, fusing and IP-Adapter scales, the existing graph gives the eager values."""
 
 import warnings
 
@@ -48,7 +48,7 @@ class Network(nn.Cell):
         return [self.convolution, self.linear]
 
     def weights(self, **weights):
-        """As `set_adapters` does."""
+        """Change the weight in the same way as `set_adapters`."""
         for layer in self.layers():
             layer.set_adapter(list(weights))
             for name, weight in weights.items():
@@ -63,7 +63,7 @@ class Network(nn.Cell):
             layer.unmerge()
 
     def scales(self, *scales):
-        """As `set_ip_adapter_scale` does."""
+        """Change the scale in the same way as `set_ip_adapter_scale`."""
         for k, scale in enumerate(scales):
             self.attention.processor.scale[k] = scale
 
@@ -95,7 +95,7 @@ def given():
 
 @pytest.fixture
 def value(network, part, given):
-    """The output, compiled; it is compared with the eager one."""
+    """The compiled output, after a comparison with the eager one."""
 
     def run():
         found = network(*given)[0].asnumpy()
@@ -115,7 +115,7 @@ def test_a_lora_weight_compiles_nothing(network, part, value):
 
 
 @pytest.mark.slow
-def test_adapters_that_take_turns_compile_once_each(network, part, value):
+def test_alternating_adapters_compile_once_each(network, part, value):
     for weight in (0.5, 0.75):
         for weights in ({"one": weight}, {"two": weight}, {"one": weight, "two": -weight}):
             network.weights(**weights)
@@ -123,7 +123,7 @@ def test_adapters_that_take_turns_compile_once_each(network, part, value):
     assert part.compiled == 3
 
 
-def test_fusing_compiles_once_whatever_the_weight(network, part, value):
+def test_fusing_compiles_once_for_all_weights(network, part, value):
     plain = value()
     for weight in (0.5, 0.75, 0.5):
         network.weights(one=weight)
@@ -145,7 +145,7 @@ def test_an_ip_adapters_scale_compiles_nothing(network, part, value):
     assert part.compiled == 1
 
 
-def test_a_scale_of_0_leaves_the_image_prompt_out_until_it_is_needed(network, part, value):
+def test_a_scale_of_0_omits_the_image_prompt_until_the_scale_changes(network, part, value):
     network.scales(0.0, 0.3)
     value()
     (numbers,) = [numbers for numbers in Snapshot(network).numbers if numbers.attribute == "scale"]
@@ -164,7 +164,7 @@ def test_the_model_keeps_its_plain_numbers(network, value):
 
 
 @pytest.mark.slow
-def test_what_is_no_plain_number_is_noticed(network, part, value):
+def test_other_values_than_numbers_are_detected(network, part, value):
     value()
     network.linear.scaling["one"] = ms.Tensor(0.25)
     assert numbers_of(network.linear, "name") is None
@@ -172,12 +172,12 @@ def test_what_is_no_plain_number_is_noticed(network, part, value):
     assert part.compiled == 2
 
 
-def test_a_weight_that_is_exchanged_is_noticed_and_its_graphs_are_dropped(network, part, value):
+def test_a_replaced_weight_is_detected_and_its_graphs_are_dropped(network, part, value):
     value()
     network.fuse()
     value()
     weight = network.linear.base_layer.weight
-    own = weight.asnumpy()  # shares the memory, which must not be written to
+    own = weight.asnumpy()  # shares the memory, which the test must not write to
     kept = own.copy()
     weight.set_data(ms.Tensor(own + 1))
     value()
@@ -187,7 +187,7 @@ def test_a_weight_that_is_exchanged_is_noticed_and_its_graphs_are_dropped(networ
 
 
 @pytest.mark.slow
-def test_only_so_many_states_are_kept(network, part, value, monkeypatch):
+def test_the_number_of_states_is_limited(network, part, value, monkeypatch):
     monkeypatch.setattr(Part, "MOST_STATES", 2)
     for k in range(Part.MOST_STATES + 2):
         network.extra = k

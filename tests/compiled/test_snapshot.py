@@ -1,4 +1,4 @@
-"""A snapshot notices whatever a graph has taken in, and nothing else."""
+"""A snapshot detects changes of everything that a graph captured, and of nothing else."""
 
 import os
 import subprocess
@@ -42,7 +42,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_is_noticed(change):
+def test_a_change_is_detected(change):
     network = Network()
     snapshot = Snapshot(network)
     assert snapshot.holds()
@@ -50,7 +50,7 @@ def test_a_change_is_noticed(change):
     assert not snapshot.holds(), change
 
 
-def test_what_graphs_see_themselves_is_no_change():
+def test_values_that_graphs_read_at_each_run_are_no_change():
     network = Network()
     snapshot = Snapshot(network)
     network(tensor([1, 1], [1, 1]))
@@ -58,7 +58,7 @@ def test_what_graphs_see_themselves_is_no_change():
     assert snapshot.holds()
 
 
-def test_going_back_to_an_equal_setting_holds_again():
+def test_a_restored_setting_is_valid_again():
     network = Network()
     snapshot = Snapshot(network)
     network.first.active, network.first.scaling = [], {"style": 0.25}
@@ -67,14 +67,14 @@ def test_going_back_to_an_equal_setting_holds_again():
     assert snapshot.holds()
 
 
-def test_the_digest_is_of_the_graph_and_not_of_the_weights():
+def test_the_digest_depends_on_the_graph_and_not_on_the_weights():
     one, other = Network(), Network()
     other.first.weight.set_data(tensor([5, 5], [5, 5]))
     assert Snapshot(one).digest == Snapshot(other).digest
 
 
 @pytest.mark.parametrize("change", sorted(CHANGES.keys() - {"weights exchanged", "a layer exchanged"}))
-def test_the_digest_differs_where_the_graph_would(change):
+def test_the_digest_differs_if_the_graph_would(change):
     network = Network()
     before = Snapshot(network).digest
     CHANGES[change](network)
@@ -96,7 +96,7 @@ def test_the_digest_is_the_same_in_another_process():
 
 
 @pytest.mark.parametrize("thing", [lambda x: x, object(), {object(): 1}, np.array([object()])])
-def test_what_cannot_be_described_has_no_digest(thing):
+def test_an_object_without_a_description_has_no_digest(thing):
     network = Network()
     network.thing = thing
     assert Snapshot(network).digest is None

@@ -1,4 +1,4 @@
-"""One case: a mint function, its arguments, and the same computed with NumPy."""
+"""The cases: a mint function, its arguments, and the same computation in NumPy."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from . import numpy_reference as ref
 
 @dataclass
 class Case:
-    """`name(*arrays, **options)` should equal `expected(*arrays)`; arrays are floats drawn from their shapes."""
+    """`name(*arrays, **options)` should equal `expected(*arrays)`; arrays are random floats of the given shapes."""
 
     name: str
     arrays: tuple
@@ -22,7 +22,7 @@ class Case:
     second: tuple = ()  # arguments between the first array and the others
 
     def call(self, function, *arrays):
-        """`function` of the arrays and options, as the case means it."""
+        """Call `function` with the arrays and options of the case."""
         return function(arrays[0], *self.second, *arrays[1:], **self.options)
 
     @property
@@ -31,7 +31,7 @@ class Case:
         return "-".join(part for part in (self.name.removeprefix("mint."), options) if part)
 
     def inputs(self) -> list[np.ndarray]:
-        """Shapes become standard normal float32 arrays, arrays stay."""
+        """Convert shapes to standard normal float32 arrays, and return arrays unchanged."""
         source = np.random.default_rng(7)
         return [
             entry if isinstance(entry, np.ndarray) else source.standard_normal(entry).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The tests of this folder run with the replacements in place."""
+"""The tests of this folder run with the CPU kernels enabled."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the kernels should compute, written plainly in NumPy (float64 in, float64 out)."""
+"""The expected results of the kernels, in plain NumPy (float64 in, float64 out)."""
 
 import math
 

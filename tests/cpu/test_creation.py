@@ -1,4 +1,4 @@
-"""Tensors from numbers, and the functions that take no float array."""
+"""Tensors from numbers, and functions without a float array as input."""
 
 import mindspore as ms
 import numpy as np
@@ -32,7 +32,7 @@ def test_numbers_become_tensors(name, given, options, expected, compiled):
 
     result = (ms.jit(make) if compiled else make)().asnumpy()
     assert result.dtype == expected.dtype
-    # linspace and arange are computed in float64 and rounded once, so at most one float32 rounding apart.
+    # linspace and arange compute in float64 and round once, so they differ by at most one float32 rounding.
     np.testing.assert_allclose(result, expected, rtol=1.2e-7, atol=1e-8)
 
 
@@ -57,7 +57,7 @@ def test_values_and_dtypes_are_torchs(name):
         np.testing.assert_allclose(result, expected, rtol=1.2e-7, atol=1e-7)  # one rounding
 
 
-def test_tensors_serve_as_numbers():
+def test_tensors_are_accepted_as_numbers():
     assert mint.arange(Tensor(3)).asnumpy().tolist() == [0, 1, 2]
     assert mint.full((2,), Tensor(1.5)).asnumpy().tolist() == [1.5, 1.5]
 

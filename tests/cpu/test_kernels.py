@@ -1,4 +1,4 @@
-"""Every replaced function against NumPy, in both modes, with its gradient; live against torch where installed."""
+"""Every replaced function equals NumPy, in both modes, with its gradient, and torch if it is installed."""
 
 import mindspore as ms
 import numpy as np
@@ -54,7 +54,7 @@ def test_values_equal_numpy(case):
 
 
 FIRST = {case.name: case.label for case in reversed(CASES)}
-"""The case of each function that plain pytest compiles; the others are slow."""
+"""The case of each function that plain pytest compiles. The others are marked slow."""
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_gradients_equal_finite_differences(case):
     for place, gradient in zip(places, flat(gradients), strict=True):
         for _ in range(3):  # a wrong gradient is orthogonal to a random direction with probability 0
             direction = source.standard_normal(inputs[place].shape)
-            step = 1e-6  # in float64: central differences err by about step² and by 1e-16 / step
+            step = 1e-6  # in float64: the error of central differences is about step² + 1e-16 / step
             ends = [
                 exact_loss([a + sign * step * direction if i == place else a for i, a in enumerate(exact)])
                 for sign in (1, -1)

@@ -1,4 +1,4 @@
-"""Layers whose construct is replaced: they must hand over every one of their settings."""
+"""Layers whose construct is replaced pass all their settings on."""
 
 import mindspore as ms
 import numpy as np
@@ -42,7 +42,7 @@ LAYERS = [
 
 @pytest.mark.parametrize(("layer", "x", "expected"), LAYERS, ids=lambda value: type(value).__name__)
 def test_layers(layer, x, expected):
-    # Random scales and shifts: with the initial ones and zeros an ignored parameter would not show.
+    # Random scales and shifts, because the initial ones and zeros would hide an ignored parameter.
     source = np.random.default_rng(2)
     for parameter in layer.get_parameters():
         parameter.set_data(Tensor(source.standard_normal(parameter.shape), ms.float32))

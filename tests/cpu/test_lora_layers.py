@@ -1,4 +1,4 @@
-"""LoRA layers: what mindone makes of them without the replacements' shortcut, number by number, in both modes."""
+"""LoRA layers with CPU kernels equal those of mindone, value by value, in both modes."""
 
 import mindspore as ms
 import numpy as np
@@ -32,7 +32,7 @@ def layer_of(kind, bias, scalings, active):
     for k, scaling in enumerate(scalings):
         layer.scaling[f"lora{k}"] = scaling
     for k, (name, parameter) in enumerate(layer.parameters_and_names()):
-        parameter.name = name  # as in a model
+        parameter.name = name  # the same name as in a model
         parameter.set_data(Tensor(normal(*parameter.shape) + k / 10))
     layer.set_adapter([f"lora{k}" for k in active])
     return layer.set_train(False)
@@ -43,7 +43,7 @@ def given(kind, rank=3):
 
 
 def longhand(layer, x):
-    """base(x) + scaling · B(A(x)), summed over the adapters that act."""
+    """base(x) + scaling · B(A(x)), summed over the active adapters."""
     result = layer.base_layer(x)
     for name in layer.active_adapters:
         if name in layer.lora_A.keys():  # noqa: SIM118
@@ -73,7 +73,7 @@ def test_sums_of_products(kind, bias, scalings, active, compiled, native):
         cpu.use_native_kernels(before)
 
 
-def test_rows_that_are_not_in_batches():
+def test_rows_without_a_batch_dimension():
     layer, x = layer_of("linear", True, [0.5], [0]), given("linear", rank=2)
     assert_close(layer(x).asnumpy(), longhand(layer, x), 1e-5)
 
@@ -101,7 +101,7 @@ UNUSUAL = {
 
 
 @pytest.mark.parametrize("name", UNUSUAL)
-def test_unusual_layers_are_left_to_mindone(name):
+def test_unusual_layers_run_the_code_of_mindone(name):
     layer, x = layer_of("convolution", True, [0.5], [0]), given("convolution")
     asked = []
 

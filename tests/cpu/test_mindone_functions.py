@@ -1,4 +1,4 @@
-"""mindone's own functions that are replaced, in both modes; and whole models against diffusers on torch."""
+"""Replaced functions of mindone, in both modes, and complete models compared with diffusers on torch."""
 
 import mindspore as ms
 import numpy as np
@@ -57,7 +57,7 @@ def test_attention_scores(compiled, masked, upcast):
 
 
 def softmax_attention(query, key, value, mask=0.0):
-    """Of (matrices, length, width) each, scaled by 1/2."""
+    """Attention of tensors (matrices, length, width), scaled by 1/2."""
     query, key, value = (x.astype(np.float64) for x in (query, key, value))
     return ref.softmax(query @ key.swapaxes(1, 2) / 2 + mask) @ value
 
@@ -66,7 +66,7 @@ def softmax_attention(query, key, value, mask=0.0):
 @pytest.mark.parametrize("masked", ["no", "keys", "all", "heads", "bool"])
 @pytest.mark.parametrize("at_once", [1 << 20, 3 * 4 * 7])
 def test_attention_in_slices_of_the_queries(compiled, masked, at_once, monkeypatch):
-    """Three queries at a time, of ten: the last slice is smaller."""
+    """Three of ten queries at a time, so the last slice is smaller."""
     from mindone.diffusers.models.attention_processor import Attention
 
     monkeypatch.setattr(attention_kernels, "SCORES_AT_ONCE", at_once)
@@ -91,7 +91,8 @@ def test_attention_in_slices_of_the_queries(compiled, masked, at_once, monkeypat
 
 
 def weighted_gradients(layer, *arguments):
-    """Of the sum of a layer's values with fixed weights, to its arguments and parameters, end to end (some are 0)."""
+    """The gradients of a weighted sum of a layer's output for its arguments and parameters, concatenated (some are
+    0)."""
     weights = Tensor(normal(*layer(*arguments).shape))
 
     def total(*arguments):
@@ -102,7 +103,7 @@ def weighted_gradients(layer, *arguments):
 
 
 def with_and_without(make, compare):
-    """What `make` returns with native kernels, compared with what it returns with stock ones."""
+    """The result of `make` with native kernels, and its result with stock kernels."""
     before = cpu.native_kernels()
     try:
         cpu.use_native_kernels(True)
@@ -115,7 +116,7 @@ def with_and_without(make, compare):
 
 
 def compiled_once(names):
-    """Each name in PyNative mode, and in graph mode the first one; the others in graph mode are slow."""
+    """Each name in PyNative mode, and the first one in graph mode. The others in graph mode are marked slow."""
     for k, name in enumerate(names):
         yield pytest.param(name, False, id=f"{name}-pynative")
         yield pytest.param(name, True, id=f"{name}-graph", marks=pytest.mark.slow if k else ())
@@ -232,8 +233,8 @@ def folder(tmp_path_factory):
     return path, models
 
 
-# float32 through about 40 layers. At timestep 999 one rounding of a frequency (6e-8) is 6e-5 in the angle, should the
-# two sides round differently.
+# float32 through about 40 layers. If the two sides round a frequency differently (6e-8), the angle at timestep 999
+# differs by 6e-5.
 MODEL_TOLERANCE = 2e-5
 
 
@@ -305,7 +306,7 @@ def test_text_encoder_equals_torch(folder, compiled):
 @MODES
 @pytest.mark.parametrize("width", [32, 320])
 def test_timestep_embeddings_are_as_exact_as_float32_allows(compiled, width):
-    """mindone's own, whose frequencies are made by `mint.exp`."""
+    """mindone's timestep embeddings, which compute their frequencies with `mint.exp`."""
     from mindone.diffusers.models.embeddings import get_timestep_embedding
 
     def run(t):

@@ -1,4 +1,4 @@
-"""The native kernels: the same results as stock ones, whatever the shape; and doing without them."""
+"""Native kernels give the results of stock kernels for all shapes, and the package works without them."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ def normal(*shape):
 
 
 def kernels(wanted):
-    """For a fixture: with native kernels or without, and then as it was."""
+    """For a fixture: enable or disable native kernels, and restore the setting after the test."""
     before = cpu.native_kernels()
     cpu.use_native_kernels(wanted)
     yield
@@ -41,19 +41,19 @@ def kernels(wanted):
 
 @pytest.fixture
 def stock():
-    """Without the native kernels."""
+    """Run without native kernels."""
     yield from kernels(False)
 
 
 @pytest.fixture
 def native_ones():
-    """With the native kernels, whatever the environment says."""
+    """Run with native kernels, whatever the environment says."""
     yield from kernels(True)
 
 
 @pytest.mark.usefixtures("stock")
 class TestWithout:
-    """What the other files test with native kernels wherever they are built."""
+    """Tests with stock kernels that the other files run with native kernels if they are built."""
 
     @pytest.mark.parametrize("case", CONCERNED, ids=lambda case: case.label)
     def test_values(self, case):
@@ -73,7 +73,7 @@ class TestWithout:
 @built
 @pytest.mark.usefixtures("native_ones")
 class TestKernels:
-    """Shapes that are shared out among threads, and values at the edges."""
+    """Shapes that the kernels divide among threads, and extreme values."""
 
     def test_they_are_in_use(self):
         assert cpu.native_kernels()
@@ -84,7 +84,7 @@ class TestKernels:
         x = np.concatenate([np.linspace(-12, 12, 100_001), [-1e30, -1e3, 1e3, 1e30, 0.0]]).astype(np.float32)
         wide = x.astype(np.float64)
         expected = np.where(wide < -40, 0, ref.gelu(wide))
-        # The share below x is a float32 near 1 or 0: 6e-8 of x, and as much again from the exponential.
+        # The probability is a float32 near 1 or 0: 6e-8 of x, and the same again from the exponential.
         error = np.abs(mint.nn.functional.gelu(Tensor(x)).asnumpy() - expected)
         assert (error <= 2e-7 * np.maximum(np.abs(x), 1)).all()
 
@@ -93,7 +93,7 @@ class TestKernels:
         wide = np.maximum(x.astype(np.float64), -700)
         expected = np.where(x < -700, 0, wide / (1 + np.exp(-wide)))
         error = np.abs(mint.nn.functional.silu(Tensor(x)).asnumpy() - expected)
-        # Below -87, where the exponential of float32 ends, the result is x times 6e-39 instead of less.
+        # Below -87, the limit of the exponential in float32, the result is x times 6e-39 instead of a smaller value.
         assert (error <= 6e-7 * np.abs(expected) + 1e-8)[:-2].all()
 
     @pytest.mark.parametrize("shape", [(1, 3, 1), (2, 7, 33), (1, 64, 1031)])
@@ -107,12 +107,12 @@ class TestKernels:
         assert_close(native.geglu(Tensor(both)).asnumpy(), expected)
 
     def test_groups_far_from_zero(self):
-        """The deviations are summed up after the mean is known, so a large mean costs no digits."""
+        """The kernel sums the deviations after it knows the mean, so a large mean costs no precision."""
         x = (1000 + normal(2, 6, 50, 51)).astype(np.float32)
         weight, bias = normal(6), normal(6)
         expected = ref.group_norm(x.astype(np.float64), 3, weight, bias)
         result = mint.nn.functional.group_norm(Tensor(x), 3, Tensor(weight), Tensor(bias))
-        # The inputs themselves are rounded by 3e-5 around 1000, and so is the mean that is taken off them.
+        # The inputs are rounded by 3e-5 around 1000, and so is the mean that the kernel subtracts.
         assert_close(result.asnumpy(), expected, 1e-4)
 
     @MODES
@@ -144,7 +144,7 @@ class TestKernels:
         assert_close(result.asnumpy(), expected)
 
     def test_attention_to_one_key_only(self):
-        """Scores of thousands: the exponentials of all others are 0, none overflows."""
+        """With scores of several thousand, the exponentials of all other keys are 0, and none overflows."""
         query, key, value = 300 * normal(1, 20, 8), 30 * normal(1, 700, 8), normal(1, 700, 9)[..., 1:]
         result = native.attention(Tensor(query), Tensor(key), Tensor(value), native.settings(1, 1.0))
         scores = query.astype(np.float64) @ key.astype(np.float64).swapaxes(1, 2)
@@ -155,12 +155,12 @@ class TestKernels:
         for view, expected in ((mint.permute(Tensor(x), (1, 0)), x.T), (Tensor(x)[2:, 1:5], x[2:, 1:5])):
             assert_close(native.silu(view).asnumpy(), ref.silu(expected.astype(np.float64)))
 
-    def test_nothing_in_nothing_out(self):
+    def test_empty_inputs(self):
         assert mint.nn.functional.silu(ops.zeros((0, 3))).shape == (0, 3)
 
 
 def weighted(function, shapes):
-    """The sum of a function's values with fixed weights, and arguments for it."""
+    """A weighted sum of the output of a function, and arguments for it."""
     arrays = [normal(*shape) for shape in shapes]
     weights = Tensor(normal(*function(*map(Tensor, arrays)).shape))
 
@@ -215,12 +215,12 @@ def stock_row_sum(x, y, bias):
     return x + y + bias
 
 
-PICTURE = (2, 6, 5, 4)
+IMAGE = (2, 6, 5, 4)
 FUSED = {
     "attention": (native_attention, stock_attention, ((2, 5, 12), (2, 7, 12), (2, 7, 12))),
-    "group_norm": (native_group_norm, stock_group_norm, (PICTURE, (2, 6), (6,), (6,))),
+    "group_norm": (native_group_norm, stock_group_norm, (IMAGE, (2, 6), (6,), (6,))),
     "geglu": (native_geglu, stock_geglu, ((2, 3, 8),)),
-    "add_with_bias": (native_sum, stock_sum, (PICTURE, PICTURE, (6,))),
+    "add_with_bias": (native_sum, stock_sum, (IMAGE, IMAGE, (6,))),
     "add_with_bias to rows": (native_sum, stock_row_sum, ((700, 6), (700, 6), (6,))),
 }
 
@@ -253,7 +253,7 @@ print("zero:", mint.nn.functional.silu(mint.zeros(3)).asnumpy().sum())
 
 
 def look(root=ROOT, **environment):
-    """What a new process says about the kernels of the package in `root`."""
+    """The report of a new process on the kernels of the package in `root`."""
     ran = subprocess.run(
         [sys.executable, "-c", LOOK],
         capture_output=True,
@@ -267,11 +267,11 @@ def look(root=ROOT, **environment):
     return ran.stdout + ran.stderr
 
 
-def test_a_variable_does_without():
+def test_an_environment_variable_disables_native_kernels():
     assert "in use: False" in look(MINDONE_TCD_NATIVE="off")
 
 
-def test_only_a_whole_library_of_this_source_is_chosen(tmp_path, monkeypatch):
+def test_only_a_complete_library_of_this_source_is_used(tmp_path, monkeypatch):
     choose, content = native.library.__wrapped__, native.SOURCE.read_bytes()
 
     def lay(name, library=None, source=content):

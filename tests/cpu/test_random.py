@@ -1,11 +1,11 @@
-"""Random tensors: their distributions, and who decides on the seed."""
+"""Random tensors: their distributions and their seeds."""
 
 import mindspore as ms
 import numpy as np
 import pytest
 from mindspore import Tensor, mint
 
-MANY = (200, 500)  # the mean of 1e5 values strays by 0.003 standard deviations, the bounds below allow 0.02
+MANY = (200, 500)  # the mean of 1e5 values varies by 0.003 standard deviations; the bounds below allow 0.02
 
 
 def test_distributions():
@@ -34,7 +34,7 @@ def test_shapes_and_dtypes():
     assert mint.normal(like, 1.0).shape == (2, 3)
 
 
-def test_manual_seed_governs_and_draws_move_on():
+def test_manual_seed_sets_the_seed_and_each_call_advances_it():
     ms.manual_seed(5)
     first, second = mint.randn(8).asnumpy(), mint.randn(8).asnumpy()
     assert not np.allclose(first, second)
@@ -46,7 +46,7 @@ def test_manual_seed_governs_and_draws_move_on():
     np.testing.assert_array_equal(mint.randn(8).asnumpy(), second)
 
 
-def test_a_generator_of_ones_own_is_apart():
+def test_a_separate_generator_is_independent():
     mine = ms.Generator()
     mine.manual_seed(5)
     ms.manual_seed(9)
@@ -58,7 +58,7 @@ def test_a_generator_of_ones_own_is_apart():
     np.testing.assert_array_equal(mint.randn(4, generator=mine).asnumpy(), drawn)
 
 
-def test_a_graph_cannot_draw(tmp_path, monkeypatch):
+def test_random_functions_are_refused_in_a_graph(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # a failed compilation leaves files behind
 
     def draw():

@@ -1,4 +1,4 @@
-"""What a kernel cannot honour it refuses, naming the argument; nothing is silently ignored."""
+"""A kernel refuses arguments that it does not support, and names them. It ignores none silently."""
 
 import mindspore as ms
 import numpy as np
@@ -77,7 +77,7 @@ def test_refused_by_name(name, given, options, error, says):
         function_of(name)(*given, **options)
 
 
-def test_a_graph_refuses_too(tmp_path, monkeypatch):
+def test_a_graph_refuses_them_too(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # a failed compilation leaves files behind
 
     def bad(x):

@@ -1,4 +1,4 @@
-"""What runs where it is called, looked at in processes of their own: MindSpore settles it once for each."""
+"""Operations and graphs run in the calling thread. MindSpore reads this setting once per process."""
 
 import os
 import subprocess
@@ -47,7 +47,7 @@ def test_graphs_are_not_queued(tmp_path, before):
     assert ran.stdout.splitlines()[-1] == "[2. 2.]"
 
 
-def test_what_the_user_has_set_stands(tmp_path):
+def test_settings_of_the_user_do_not_change(tmp_path):
     ran = run(tmp_path, MS_DEV_RUNTIME_CONF="graph_pipeline:true")
     assert "Enable pynative and graph pipeline" in ran.stderr + ran.stdout
 

@@ -1,4 +1,4 @@
-"""Switching on, off, on again; before and after mindone; and not at all on another device."""
+"""Enable, disable and enable kernels again, before and after mindone's import, and never on another device."""
 
 import inspect
 import os
@@ -35,14 +35,14 @@ def test_disabling_restores_everything():
     assert not set(originals.values()) & set(cpu.replacements().values())
     with pytest.raises(RuntimeError, match="unregistered"):
         mint.arange(3).asnumpy()
-    cpu.disable()  # once more does no harm
+    cpu.disable()  # a second call has no effect
     cpu.enable()
     assert mint.arange(3).asnumpy().tolist() == [0, 1, 2]
     cpu.disable()
     assert attributes() == originals
 
 
-def test_disabled_kernels_stay_off_when_a_model_is_made():
+def test_disabled_kernels_stay_off_when_a_model_is_created():
     cpu.disable()
     switch.follow_device()
     assert not cpu.enabled()
@@ -50,7 +50,7 @@ def test_disabled_kernels_stay_off_when_a_model_is_made():
     assert cpu.enabled()
 
 
-def test_another_device_is_left_alone(monkeypatch):
+def test_nothing_changes_on_another_device(monkeypatch):
     cpu.disable()
     originals, finders = attributes(), list(sys.meta_path)
     with monkeypatch.context() as patch:
@@ -73,7 +73,7 @@ def test_the_kernels_follow_the_device(monkeypatch):
     assert cpu.enabled()
 
 
-def test_the_table_names_what_it_replaces():
+def test_the_table_names_existing_functions():
     for name, replacement in cpu.replacements().items():
         assert callable(replacement)
         assert name.startswith(("mint.", "ops.tensor_method."))
@@ -124,8 +124,8 @@ print("in order")
 """
 
 
-@pytest.mark.parametrize("script", [BEFORE, BY_ITSELF, MODELS_FIRST], ids=["enabled", "by itself", "models first"])
-def test_enabling_in_a_process_of_its_own(script):
+@pytest.mark.parametrize("script", [BEFORE, BY_ITSELF, MODELS_FIRST], ids=["enabled", "alone", "models first"])
+def test_enabling_in_a_separate_process(script):
     ran = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,
@@ -158,8 +158,8 @@ def test_enabling_after_mindone_was_imported():
     assert layers_compat.interpolate is resize.STOCK_INTERPOLATE
 
 
-def test_a_lora_layer_has_the_rows_of_two_groups():
-    """The kernel wraps the method that is right about fused LoRAs, whichever group was switched on first."""
+def test_a_lora_layer_has_the_patches_of_two_groups():
+    """The kernel wraps the patched method for fused LoRAs, whichever group is installed first."""
     from mindone.peft.tuners.lora.layer import Linear
 
     cpu.disable()

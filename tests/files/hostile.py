@@ -1,7 +1,7 @@
-"""A program, given a folder to work in: it loads models that would have code run or files unpickled.
+"""A program that loads models with code or pickles. Its argument is a folder to work in.
 
-An audit hook notes what is opened, imported, run or unpickled of what no folder may lead to. Each attack changes a copy
-of the shipped model and says how it is loaded. The output is one line of JSON: what came of each attack.
+An audit hook records forbidden events: opened files, imports, executed code and unpickling. Each attack changes a copy
+of the shipped model and defines how it is loaded. The output is one line of JSON with the outcome of each attack.
 """
 
 import importlib
@@ -42,7 +42,7 @@ def only_pickle(file, name):
 
 
 def harmless(folder):
-    """Code and pickles that nothing names; and parts that are links."""
+    """Code and pickles that no file names, and components that are links."""
     for name in ("None.py", "payload.py", "pipeline.py", "__init__.py", "scheduler/diffusers.py", "unet/diffusers.py"):
         (folder / name).write_text(PAYLOAD)
     for name in ("text_encoder/transformers.py", "tokenizer/transformers.py", "tokenizer/tokenization.py"):
@@ -56,7 +56,7 @@ def harmless(folder):
 
 
 def tokenizer_of_code(folder):
-    """A tokenizer whose class transformers looks for in a configuration that names code."""
+    """A tokenizer whose class transformers reads from a configuration that names code."""
     change(folder / "tokenizer" / "tokenizer_config.json", {"tokenizer_class": None})
     text = {"model_type": "payload", "auto_map": {"AutoConfig": "payload.Config"}}
     (folder / "tokenizer" / "config.json").write_text(json.dumps(text))
@@ -93,7 +93,7 @@ ENTRIES = {
     "long": ["p" * 100_000, "Scheduler"],
 }
 
-# What it is called: how it is loaded (class, folder or hub id, options), the changes, what must come of it.
+# Name: how it is loaded (class, folder or hub id, options), the changes, the required outcome.
 ATTACKS = {
     **{f"scheduler: {name}": (ANY, "", {}, [index(scheduler=entry)], REFUSED) for name, entry in ENTRIES.items()},
     "optional part": (SDXL, "", {}, [optional_part], REFUSED),
@@ -115,7 +115,7 @@ ATTACKS = {
     "custom pipeline": (ANY, "", {"custom_pipeline": "payload"}, [], REFUSED),
     "trusted code": (ANY, "", {"trust_remote_code": True}, [], REFUSED),
     "archive": (ANY, "", {"dduf_file": "model.dduf"}, [], REFUSED),
-    "pickles asked for": (ANY, "", {"use_safetensors": False}, [], REFUSED),
+    "use_safetensors=False": (ANY, "", {"use_safetensors": False}, [], REFUSED),
     "code of a tokenizer": (ANY, "", {}, [tokenizer_of_code], REFUSED),
     "code of a text encoder": (ANY, "", {}, [text_encoder_of_code], REFUSED),
     "code of a text encoder alone": ("CLIPTextModel", "text_encoder", {}, [text_encoder_of_code], REFUSED),
@@ -209,7 +209,7 @@ seen = []
 
 
 def note(event, args):
-    """The audit hook: what was done with something that no folder may lead to."""
+    """The audit hook, which records forbidden events."""
     subject = None
     if event in ("open", "import"):
         subject = str(args[0])
@@ -227,7 +227,7 @@ def note(event, args):
 
 
 def made(number, source, edits):
-    """A changed copy of the shipped model, and what ``from_pretrained`` is to be given for it."""
+    """A changed copy of the shipped model, and the arguments of ``from_pretrained`` for it."""
     from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
     folder, name = Path(ROOT) / f"model{number}", f"owner/model{number}"
@@ -266,7 +266,7 @@ def outcome(call):
 
 
 def unloaded():
-    """The modules that should not have been imported, which are then forgotten, so that the next attack has to."""
+    """The forbidden modules that were imported. They are removed, so that the next attack must import them again."""
     names = [name for name in sys.modules if name.partition(".")[0] in UNWANTED or "payload" in name]
     for name in names:
         del sys.modules[name]
@@ -274,7 +274,7 @@ def unloaded():
 
 
 def below():
-    """The functions of mindone and transformers that import, called by themselves, as a future caller might."""
+    """Call the functions of mindone and transformers that import code directly, as a future caller might."""
     from mindone.diffusers.pipelines import pipeline_loading_utils as loading
     from mindone.diffusers.utils.dynamic_modules_utils import get_class_from_dynamic_module
     from transformers.dynamic_module_utils import get_class_from_dynamic_module as of_transformers

@@ -1,4 +1,4 @@
-"""What the files of a model's folder may name, checked before MindSpore is imported."""
+"""The names in the files of a model folder are checked before MindSpore is imported."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ INDEX = json.loads((SHAPES_FOLDER / "model_index.json").read_text())
 
 @pytest.fixture
 def model(tmp_path):
-    """A copy of the shipped model without weights, which are looked at last."""
+    """A copy of the shipped model without weights, which are checked last."""
     made = tmp_path / "model"
     shutil.copytree(SHAPES_FOLDER, made, ignore=shutil.ignore_patterns("*_lora", "*.safetensors"))
     return made
@@ -124,13 +124,17 @@ def test_classes_that_are_refused(library, name, model):
         name,
         "here",
     )
-    for part in ("scheduler", "unet", "feature_extractor"):  # of a part that the pipeline needs, and of one it does not
+    for part in (
+        "scheduler",
+        "unet",
+        "feature_extractor",
+    ):  # the pipeline does not need the last one
         change(model / "model_index.json", **{**INDEX, part: [library, name]})
         said = refused("code from a model's folder is never run", find_model, str(model))
         assert f"model_index.json: {part} is [" in said
 
 
-def test_no_error_beside_the_published_entries(shapes):
+def test_published_entries_are_accepted(shapes):
     change(
         shapes / "model_index.json",
         safety_checker=[None, None],
@@ -160,7 +164,7 @@ def test_entries_of_another_shape(entry, model):
 @pytest.mark.parametrize(
     "part", ["../x", "/etc", "..", ".", "", "a/b", "a\\b", "unet.__class__", "x\ny", "u" * 5000, "ünet"]
 )
-def test_parts_that_are_paths(part, model):
+def test_component_names_that_are_paths(part, model):
     change(model / "model_index.json", **{part: ["diffusers", "UNet2DConditionModel"]})
     refused("expected the name of a component, such as 'unet'", find_model, str(model))
 
@@ -185,12 +189,12 @@ def test_pipelines_that_are_refused(name, model):
 
 
 @pytest.mark.parametrize("name", [["payload", "Pipeline"], None, 5, {"a": 1}])
-def test_pipelines_that_are_no_names(name, model):
+def test_pipeline_names_that_are_not_strings(name, model):
     change(model / "model_index.json", _class_name=name)
     refused("_class_name is ", find_model, str(model))
 
 
-def test_the_name_of_a_pipeline_that_the_caller_chose():
+def test_the_name_of_a_pipeline_class_that_the_caller_selects():
     index = {**INDEX, "_class_name": "MyPipeline"}
     check_index(SHAPES_FOLDER / "model_index.json", index, any_pipeline=False)
     for name in ("os", ["payload", "Pipeline"]):
@@ -198,7 +202,7 @@ def test_the_name_of_a_pipeline_that_the_caller_chose():
 
 
 @pytest.mark.parametrize("version", ["nonsense", "__import__('os')", ["0.30.0"], None, "1" * 5000])
-def test_versions_that_are_none(version, model):
+def test_invalid_versions(version, model):
     change(model / "model_index.json", _diffusers_version=version)
     refused("expected a version such as '0.30.0'", find_model, str(model))
 
@@ -236,7 +240,7 @@ def test_the_index_of_a_hub_id(model, monkeypatch):
         ("vae/config.json", {"_class_name": "__builtins__"}, "expected the name of a class"),
     ],
 )
-def test_configurations_that_lead_elsewhere(file, entries, message, model):
+def test_configurations_that_name_code_or_outside_files(file, entries, message, model):
     (model / file).parent.mkdir(exist_ok=True)
     if not (model / file).exists():
         (model / file).write_text("{}")
@@ -245,7 +249,7 @@ def test_configurations_that_lead_elsewhere(file, entries, message, model):
     assert file in said
 
 
-def test_configurations_as_they_are_published(model):
+def test_published_configurations(model):
     old = {"special_tokens_map_file": "/root/.cache/x", "tokenizer_file": None, "init_inputs": [], "name_or_path": "/x"}
     check_config(model / "tokenizer" / "tokenizer_config.json", {**old, "dtype": {"dtype": 5}})
     for dtype in ("float16", "torch.float32", "bfloat16", "auto", "float8_e4m3fn"):
@@ -271,13 +275,13 @@ def test_shards_outside_the_folder_and_pickles(shard, model):
     assert index.name in refused("the file of 'key' is ", find_model, str(model))
 
 
-def test_a_part_without_a_folder_is_read_from_the_root(model):
+def test_a_component_without_a_folder_is_read_from_the_root(model):
     change(model / "model_index.json", feature_extractor=["transformers", "CLIPImageProcessor"])
     (model / "config.json").write_text(json.dumps({"auto_map": {"AutoConfig": "payload.Config"}}))
     refused("auto_map", check_classes, model)
 
 
-def test_nothing_heavy_is_imported_and_no_payload_read(model):
+def test_no_framework_is_imported_and_no_payload_is_read(model):
     (model / "payload.py").write_text("raise SystemExit('payload')")
     change(model / "model_index.json", scheduler=["payload", "Scheduler"])
     script = """

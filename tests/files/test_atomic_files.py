@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, replace nothing unasked, and are on the disk before they have their name."""
+"""Files appear complete or not at all, replace no file by default, and are on disk before they get their name."""
 
 import os
 
@@ -31,7 +31,7 @@ def test_an_error_changes_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_a_file_is_kept_unless_it_may_be_replaced(tmp_path, monkeypatch, links):
+def test_an_existing_file_is_replaced_only_on_request(tmp_path, monkeypatch, links):
     def no_links(*_paths):
         raise PermissionError("no links here")
 

@@ -1,4 +1,4 @@
-"""Damaged copies of the shipped model: each is refused in one line that names the file, without MindSpore."""
+"""Each damaged copy of the shipped model is refused in one line that names the file, without MindSpore."""
 
 import pytest
 from scripts import script
@@ -10,7 +10,7 @@ from mindone_tcd.shapes.folder import SHAPES_FOLDER
 model_folders = script("tools/fuzzing/model_folders.py")
 DAMAGES = model_folders.damages(seed=1, values=1)
 LEFT_TO_THE_KEYS = ("another key", "a tensor less", "a NaN")
-"""What the header alone does not show: placing the keys, and reading the values, find it."""
+"""Damages that the header alone does not show. Matching the keys and reading the values detect them."""
 
 
 def test_the_list_is_the_same_for_the_same_seed():

@@ -1,4 +1,4 @@
-"""No file of a model's folder is imported, run or unpickled: one process tries it, under an audit hook."""
+"""No file of a model folder is imported, run or unpickled. One process tries it, under an audit hook."""
 
 import json
 import os

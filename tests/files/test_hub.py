@@ -1,4 +1,4 @@
-"""Hub ids with no network, through a mirror and from ModelScope, without MindSpore."""
+"""Hub ids without a network, through a mirror and from ModelScope, without MindSpore."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ LORA = "pytorch_lora_weights.safetensors"
 
 
 def run(code, folder, endpoint):
-    """Code in a Python of its own, which asks this endpoint, keeps an empty cache, and may never sleep."""
+    """Run code in a separate process, with this endpoint, an empty cache, and no permission to sleep."""
     environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(folder), "HF_HUB_OFFLINE": "0"}
     for proxy in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         environment.pop(proxy, None)
@@ -41,13 +41,13 @@ print(find_model("owner/shapes").pipeline_class, find("owner/lora", None, None, 
     assert ran.stdout.split() == ["StableDiffusionXLPipeline", LORA], ran.stderr[-2000:]
     assert "HEAD /owner/shapes/resolve/main/unet/config.json" in asked
     assert f"GET /owner/lora/resolve/main/{LORA}" in asked
-    assert asked.count("HEAD /") == 1, "the mirror is asked once whether it is there"
+    assert asked.count("HEAD /") == 1, "one request checks whether the mirror answers"
 
 
 def test_without_a_network_the_error_is_quick_and_one_line(tmp_path):
     code = "from mindone_tcd.cli import main; raise SystemExit(main(['generate', 'a cat', '--model', 'owner/name']))"
     with mirror({}) as (endpoint, _):
-        pass  # by now nobody listens there
+        pass  # the port is closed now
     ran = run(code, tmp_path, endpoint)
     assert ran.returncode == 2
     (line,) = ran.stderr.splitlines()

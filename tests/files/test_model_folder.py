@@ -17,7 +17,7 @@ from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The layout of a whole SDXL folder: a copy of the shipped one, without its LoRAs."""
+    """The layout of a complete SDXL folder: a copy of the shipped one, without its LoRAs."""
     made = tmp_path / "model"
     shutil.copytree(SHAPES_FOLDER, made, ignore=shutil.ignore_patterns("*_lora"))
     return made
@@ -30,7 +30,7 @@ def test_the_shipped_model_is_known_without_loading():
     assert (model.prediction_type, model.guidance_embedded) == ("v_prediction", False)
 
 
-def test_the_checks_need_the_standard_library_alone():
+def test_the_checks_need_only_the_standard_library():
     code = "import sys; from mindone_tcd.files.model_folder import find_model; find_model('shapes'); "
     code += "print({'numpy', 'mindspore', 'mindone', 'safetensors'} & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -43,7 +43,7 @@ def test_a_folder(folder):
     assert replace(model, name="shapes", location=str(SHAPES_FOLDER)) == find_model("shapes")
 
 
-def test_a_hub_id_is_described_by_its_configurations_alone(folder, monkeypatch):
+def test_a_hub_id_needs_only_its_configurations(folder, monkeypatch):
     asked = []
 
     def download(name, file, *, subfolder, **_):
@@ -85,7 +85,7 @@ def test_a_hub_id_without_a_network(monkeypatch):
         ("vae", "block_out_channels", [], r"block_out_channels is \[\]; expected a list of positive integers"),
     ],
 )
-def test_configurations_that_tell_nothing(folder, part, key, value, message):
+def test_configurations_without_usable_fields(folder, part, key, value, message):
     path = folder / part / ("model_index.json" if part == "." else "config.json")
     path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
     with pytest.raises(UsageError, match=message):
@@ -145,7 +145,7 @@ def test_missing_and_truncated_small_files(folder, name):
         find_model(str(folder))
 
 
-def test_missing_weights_and_pickles_are_not_taken(folder):
+def test_missing_weights_and_pickles_are_refused(folder):
     (folder / "unet" / "diffusion_pytorch_model.safetensors").rename(folder / "unet" / "diffusion_pytorch_model.bin")
     with pytest.raises(UsageError, match=r"no \.safetensors weights \(diffusion_pytorch_model\.bin cannot be used"):
         find_model(str(folder))

@@ -1,4 +1,4 @@
-"""What killed runs left is removed; what living processes use, links, and the files of others are not."""
+"""Files of killed runs are removed, but not those of running processes or other users, nor links."""
 
 import os
 import re
@@ -29,7 +29,7 @@ sys.stdin.read()
 
 @pytest.fixture
 def holder(tmp_path):
-    """A process that has a hidden file and a folder for sources in tmp_path; and their paths."""
+    """A process that holds a hidden file and a folder for sources in tmp_path, and their paths."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -41,7 +41,7 @@ def holder(tmp_path):
 
 @pytest.fixture
 def next_run(tmp_path, monkeypatch):
-    """What the next run does first: it writes a file, and makes a folder for sources."""
+    """The first actions of the next run: it writes a file, and creates a folder for sources."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
     def run() -> Path:
@@ -102,7 +102,7 @@ def test_links_and_the_files_of_others_stay(next_run, tmp_path, monkeypatch):
     assert part.exists(), "the file of another user was removed"
 
 
-def test_a_file_taken_for_a_leftover_before_it_is_locked_is_made_again(tmp_path, monkeypatch):
+def test_a_new_file_that_is_removed_before_it_is_locked_is_created_again(tmp_path, monkeypatch):
     lock, taken = own_files._lock, []
 
     def late(handle):

@@ -1,4 +1,4 @@
-"""Configurations that ask for more than the weights beside them: refused by numbers alone, without MindSpore."""
+"""Configurations of models that are larger than their weights are refused by comparing numbers, without MindSpore."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Safetensors files whose headers contradict themselves: each is refused in one line, and whole files are read."""
+"""Safetensors files with inconsistent headers are refused in one line, and complete files are read."""
 
 import json
 import os
@@ -107,7 +107,7 @@ def test_a_header_above_the_formats_limit_is_not_read(tmp_path):
     path = tmp_path / "x.safetensors"
     with path.open("wb") as stream:
         stream.write((100_000_001).to_bytes(8, "little"))
-        stream.truncate(100_000_100)  # holes: no disk is used
+        stream.truncate(100_000_100)  # a sparse file: it uses no disk space
     refused(path, "its header has 100000001 bytes, but the format allows 100000000")
 
 

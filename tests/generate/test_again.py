@@ -1,4 +1,4 @@
-"""What a record may open: what ships, what the caller names, and all that it names only if the caller trusts it."""
+"""A record opens only the shipped model, paths that the caller names, and its own paths if the caller trusts it."""
 
 import shutil
 from pathlib import Path
@@ -17,14 +17,14 @@ SHIPPED = {
     **{"guidance_scale": 0.0, "width": 128, "height": 128, "model": "shapes", "method": "tcd", "lora": "shipped"},
     **{"dtype": "float32"},
 }
-"""As version 0.1.0 writes it."""
+"""A record as version 0.1.0 writes it."""
 
 PATH = Path("a.png")
 
 
 @pytest.fixture
 def opened(monkeypatch):
-    """The models and LoRAs that are looked for, none of which is opened."""
+    """The models and LoRAs that the code looks for. None is opened."""
     seen = []
 
     def note(model, method, lora):
@@ -54,16 +54,16 @@ FOREIGN = [
 ]
 
 
-@pytest.mark.parametrize(("record", "told"), FOREIGN)
-def test_a_record_alone_opens_nothing_beyond_the_package(opened, record, told):
+@pytest.mark.parametrize(("record", "messages"), FOREIGN)
+def test_a_record_alone_opens_nothing_beyond_the_package(opened, record, messages):
     with pytest.raises(UsageError, match="a record alone does not decide what is opened or downloaded") as caught:
         plan_again(record, PATH)
     assert opened == []
-    for text in [*told, "--trust-record"]:
+    for text in [*messages, "--trust-record"]:
         assert text in str(caught.value)
 
 
-def test_naming_the_one_does_not_allow_the_other(opened):
+def test_naming_the_model_does_not_allow_the_lora(opened):
     record = folder_record(paths=True)
     for given, missing in (({"model": "/mine"}, "--lora,"), ({"lora": "/mine"}, "--model,")):
         with pytest.raises(UsageError, match=missing):
@@ -85,7 +85,7 @@ def test_naming_the_one_does_not_allow_the_other(opened):
         ({**SHIPPED, "model": "a/b", "model_from": "hub", "lora": None}, {"trust_record": True}, ("a/b", "none")),
     ],
 )
-def test_what_is_opened(opened, record, options, expected):
+def test_the_opened_models_and_loras(opened, record, options, expected):
     planned = plan_again(record, PATH, **options)
     assert opened == [expected]
     assert (planned.seeds, planned.dtype, planned.form, planned.request.seeds) == ((3, 4), "float32", None, (3,))
@@ -109,7 +109,7 @@ def test_what_is_opened(opened, record, options, expected):
         ({key: value for key, value in SHIPPED.items() if key != "steps"}, {}, r"is incomplete \('steps'\)"),
     ],
 )
-def test_what_cannot_be_made_again(opened, record, options, message):
+def test_records_that_cannot_be_reproduced(opened, record, options, message):
     with pytest.raises(UsageError, match=message):
         plan_again(record, PATH, **options)
 
@@ -119,7 +119,7 @@ def loaded(model, lora=None, record_paths=False):
     return TextToImage(None, found, chosen, "float32", record_paths=record_paths)
 
 
-def test_the_record_holds_names_and_digests_and_no_path(shapes, tmp_path):
+def test_the_record_contains_names_and_digests_and_no_path(shapes, tmp_path):
     shutil.copytree(SHAPES_FOLDER / "tcd_lora", tmp_path / "my-lora")
     sources = loaded(shapes, tmp_path / "my-lora").sources()
     shipped = loaded("shapes").sources()
@@ -138,11 +138,11 @@ def test_the_record_holds_names_and_digests_and_no_path(shapes, tmp_path):
     assert (removed.sources()["lora"], removed.sources()["lora_sha256"]) == (file.name, None)
     shutil.copyfile(SHAPES_FOLDER / "tcd_lora" / file.name, file)
 
-    told = loaded(shapes, tmp_path / "my-lora", record_paths=True).sources()
-    assert (told["model_path"], told["lora_path"]) == (str(shapes), str(tmp_path / "my-lora"))
+    sources = loaded(shapes, tmp_path / "my-lora", record_paths=True).sources()
+    assert (sources["model_path"], sources["lora_path"]) == (str(shapes), str(tmp_path / "my-lora"))
 
 
-def test_the_same_weights_pass_wherever_they_lie_and_others_are_refused(shapes, tmp_path):
+def test_equal_weights_pass_in_any_folder_and_others_are_refused(shapes, tmp_path):
     record = {**SHIPPED, **loaded(shapes, "none").sources()}
     moved = shapes.rename(tmp_path / "moved")
     planned = plan_again(record, PATH, model=str(moved))
@@ -164,7 +164,7 @@ def test_another_lora_is_refused(tmp_path):
         check_same_weights(record, sources_of(without))
 
 
-def test_what_cannot_be_compared_is_told():
+def test_a_warning_names_values_that_cannot_be_compared():
     remarks = check_same_weights(SHIPPED, sources_of(plan_again(SHIPPED, PATH)))
     assert remarks == [
         "the digest of the model's weights is missing in the record, so the model may differ",

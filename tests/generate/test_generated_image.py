@@ -11,19 +11,19 @@ from mindone_tcd.generate.png_record import read_record
 from mindone_tcd.generate.request import Request
 
 
-def picture() -> GeneratedImage:
+def generated() -> GeneratedImage:
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
     return GeneratedImage(Image.fromarray(pixels), {"prompt": "ein roter Kreis, 红圆", "seed": 3})
 
 
-def test_the_record_comes_back_with_the_same_pixels(tmp_path):
-    path = picture().save(tmp_path / "a.png")
-    assert read_record(path) == picture().record
-    assert (np.asarray(Image.open(path)) == np.asarray(picture().image)).all()
+def test_the_record_and_pixels_survive_saving(tmp_path):
+    path = generated().save(tmp_path / "a.png")
+    assert read_record(path) == generated().record
+    assert (np.asarray(Image.open(path)) == np.asarray(generated().image)).all()
     assert os.listdir(tmp_path) == ["a.png"]
 
 
-def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
+def test_a_failed_write_keeps_the_existing_file(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     path.write_bytes(b"before")
 
@@ -32,7 +32,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Image.Image, "save", fail)
     with pytest.raises(UsageError, match=r"cannot write .*a\.png: disk full; choose another"):
-        picture().save(path)
+        generated().save(path)
     assert path.read_bytes() == b"before"
     assert os.listdir(tmp_path) == ["a.png"]
 
@@ -46,17 +46,17 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
         (f"{'a' * 252}.png", "File name too long"),
     ],
 )
-def test_places_that_cannot_be_written(tmp_path, name, message):
+def test_paths_that_cannot_be_written(tmp_path, name, message):
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(UsageError, match=message):
         check_writable(tmp_path / name)
 
 
 def test_the_longest_name(tmp_path):
-    assert picture().save(tmp_path / f"{'a' * 251}.png").is_file()
+    assert generated().save(tmp_path / f"{'a' * 251}.png").is_file()
 
 
-def test_a_full_disk_is_told_before_any_work(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_before_any_work(tmp_path, monkeypatch):
     def fail(_folder):
         raise OSError(28, "No space left on device")
 
@@ -65,7 +65,7 @@ def test_a_full_disk_is_told_before_any_work(tmp_path, monkeypatch):
         check_writable(tmp_path / "a.png")
 
 
-def test_a_disk_without_space_for_an_image_is_told_before_any_work(tmp_path, monkeypatch):
+def test_a_disk_without_space_for_an_image_is_reported_before_any_work(tmp_path, monkeypatch):
     def full(folder):
         (folder / "part").touch()
         return os.open("/dev/full", os.O_WRONLY), folder / "part"
@@ -76,25 +76,25 @@ def test_a_disk_without_space_for_an_image_is_told_before_any_work(tmp_path, mon
     assert os.listdir(tmp_path) == []
 
 
-def test_save_replaces_as_pil_does_unless_it_is_told_not_to(tmp_path):
+def test_save_replaces_a_file_unless_overwrite_is_false(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(b"before")
     with pytest.raises(FileExistsError):
-        picture().save(path, overwrite=False)
+        generated().save(path, overwrite=False)
     assert path.read_bytes() == b"before"
-    picture().save(path)
-    assert read_record(path) == picture().record
+    generated().save(path)
+    assert read_record(path) == generated().record
     assert os.listdir(tmp_path) == ["a.png"]
 
 
 def test_a_record_that_is_too_long_is_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr(home, "MOST_TEXT", 20)
     with pytest.raises(UsageError, match=r"cannot write .*a\.png: its record has \d+ bytes, but at most 20"):
-        picture().save(tmp_path / "a.png")
+        generated().save(tmp_path / "a.png")
     assert os.listdir(tmp_path) == []
 
 
-def test_a_record_with_lone_surrogates_comes_back(tmp_path):
+def test_a_record_with_lone_surrogates_survives_saving(tmp_path):
     made = GeneratedImage(Image.new("RGB", (8, 8)), {"model": "a\udcffb", "prompt": "\U0001f534"})
     assert read_record(made.save(tmp_path / "a.png")) == made.record
 
@@ -112,7 +112,7 @@ def test_a_grid_that_is_too_large_is_refused():
         check_grid(request(1000, 128, "x" * 20_000))
 
 
-def test_a_grid_holds_every_image():
+def test_a_grid_contains_every_image():
     whole = grid([GeneratedImage(Image.new("RGB", (4, 3), (k, k, k)), {"seed": k}) for k in range(5)])
     assert whole.record == {"grid": [{"seed": k} for k in range(5)]}
     sheet = np.asarray(whole.image)

@@ -1,4 +1,4 @@
-"""Names of files: after the prompt in any script, safe, short enough, and never that of a file that is there."""
+"""File names derive from the prompt in any script. They are safe, short enough, and never match an existing file."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def test_default_names_are_bounded_in_bytes(prompt):
     assert name.endswith("-seed3.png")
 
 
-def test_a_file_system_that_has_not_every_letter(monkeypatch):
+def test_a_file_system_with_a_limited_character_set(monkeypatch):
     monkeypatch.setattr("sys.getfilesystemencoding", lambda: "latin-1")
     assert default_name("圆 rund ö", 0) == Path("rund-ö-seed0.png")
 
@@ -47,7 +47,7 @@ def test_the_files_of_a_run():
     assert of_images(out, 10, False)[0] == Path("d/c-01.png")
 
 
-def test_a_free_name_is_free_for_all_files_of_a_run(tmp_path):
+def test_a_name_is_chosen_for_all_files_of_a_run(tmp_path):
     out = tmp_path / "c.png"
 
     def files(name):
@@ -60,14 +60,14 @@ def test_a_free_name_is_free_for_all_files_of_a_run(tmp_path):
     assert free(out, files) == files(tmp_path / "c-3.png")
 
 
-def test_files_that_are_there_are_refused(tmp_path):
+def test_existing_files_are_refused(tmp_path):
     refuse_existing([tmp_path / "a.png"])
     (tmp_path / "a.png").symlink_to(tmp_path / "nowhere")
     with pytest.raises(UsageError, match=r"a\.png already exists; choose another name with --out, or add --overwrite"):
         refuse_existing([tmp_path / "b.png", tmp_path / "a.png"])
 
 
-def test_a_name_that_was_taken_during_the_work_loses_neither_image(tmp_path):
+def test_a_file_created_during_the_work_loses_neither_image(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(b"of another process")
     image = GeneratedImage(Image.new("RGB", (8, 8)), {})

@@ -1,4 +1,4 @@
-"""Records of files that a stranger made: one line that says what is wrong, and nothing large is read or computed."""
+"""Records of untrusted files: errors are one line, and nothing large is read or computed."""
 
 import json
 import struct
@@ -39,7 +39,7 @@ END = chunk(b"IEND")
 
 @pytest.fixture
 def png(tmp_path):
-    """A file of chunks, with a header and an end unless they are given."""
+    """A file of chunks, with a default header and end."""
 
     def write(*chunks: bytes, start: bytes = SIGNATURE + header(), end: bytes = END):
         path = tmp_path / "a.png"
@@ -68,7 +68,7 @@ def test_records_are_found_before_and_after_the_pixels(png):
     ):
         assert read_record(png(*chunks)) == expected
     with Image.open(png(itxt(RECORD), PIXELS)) as image:
-        image.load()  # so these are PNGs that others read too
+        image.load()  # so other readers accept these PNG files
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_records_are_found_before_and_after_the_pixels(png):
         (SIGNATURE + header() + itxt(RECORD) * 2 + END, "has several records; expected one"),
     ],
 )
-def test_files_that_are_none_or_damaged(tmp_path, content, message):
+def test_files_that_are_damaged_or_no_png(tmp_path, content, message):
     path = tmp_path / "a.png"
     path.write_bytes(content)
     refused(path, message)
@@ -125,7 +125,7 @@ def test_no_pixel_is_decoded_for_a_record(png, monkeypatch):
 @pytest.mark.parametrize(
     "bomb", [itxt(bytes(1 << 28), compressed=True), ztxt(bytes(1 << 28)), ztxt(bytes(1 << 28), b"Title")]
 )
-def test_bombs_are_refused_and_not_unpacked(png, bomb):
+def test_decompression_bombs_are_refused_and_not_unpacked(png, bomb):
     path = png(itxt(RECORD, b"other"), bomb)
     tracemalloc.start()
     refused(path, "a compressed text has more than 1048576 bytes")
@@ -190,17 +190,17 @@ def test_texts_that_are_no_record(png, text, message):
     refused(png(itxt(text)), message)
 
 
-def test_seeds_as_large_as_the_command_takes_come_back(png):
+def test_the_largest_seeds_survive_saving(png):
     seed = 10**100 - 1
     assert read_record(png(itxt(json.dumps({"seed": seed}).encode()))) == {"seed": seed}
 
 
-def test_fields_of_later_versions_are_kept(png):
+def test_fields_of_later_versions_are_preserved(png):
     record = {"seed": 1, "later": {"a": [1, 2.5, None, True]}}
     assert read_record(png(itxt(json.dumps(record).encode()))) == record
 
 
-def test_a_file_damaged_in_any_place_gives_its_record_or_one_line(png):
+def test_a_file_damaged_at_any_byte_gives_its_record_or_a_one_line_error(png):
     whole = png(itxt(RECORD), ztxt(b"by nobody", b"Title"), PIXELS).read_bytes()
     damaged = [whole[:length] for length in range(len(whole))]
     damaged += [whole[:k] + bytes([whole[k] ^ flip]) + whole[k + 1 :] for k in range(len(whole)) for flip in (1, 255)]

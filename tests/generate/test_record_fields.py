@@ -17,15 +17,15 @@ from mindone_tcd.generate.record_fields import visible
         ("a\nb", "a\\u000ab"),
     ],
 )
-def test_what_a_terminal_obeys_or_hides_is_escaped(text, shown):
+def test_control_and_invisible_characters_are_escaped(text, shown):
     assert visible(text) == shown
 
 
-def test_lines_can_stay():
+def test_line_breaks_can_be_preserved():
     assert visible("a\nb\x1b", keep="\n") == "a\nb\\u001b"
 
 
-def test_json_stays_the_same_json():
+def test_escaped_json_has_the_same_value():
     record = {"prompt": "".join(map(chr, range(0x3000))) + "\ud800\U000e0001\U0001f534"}
     text = visible(json.dumps(record, ensure_ascii=False, indent=2), keep="\n")
     assert json.loads(text) == record

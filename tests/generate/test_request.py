@@ -19,13 +19,13 @@ def request(method="tcd", prompt=PROMPT, **options):
     return make_request(*plan("shapes", method, None), prompt, **options)
 
 
-def test_the_recipe_fills_in_what_is_not_said():
+def test_the_recipe_completes_omitted_arguments():
     made = request()
     assert (made.steps, made.guidance_scale, made.eta, made.width, made.height) == (4, 0.0, 0.3, 128, 128)
     assert request("lcm").eta is None
 
 
-def test_what_is_said_counts():
+def test_explicit_arguments_override_the_recipe():
     made = request(seed=5, count=3, steps=8, guidance_scale=2, eta=0, size=[192, np.int64(96)])
     assert (made.seeds, made.steps, made.guidance_scale, made.eta) == ((5, 6, 7), 8, 2.0, 0.0)
     assert (made.width, made.height) == (192, 96)
@@ -65,12 +65,12 @@ def test_what_is_said_counts():
         ({"method": "lcm", "eta": 0.3}, r"lcm has no eta"),
     ],
 )
-def test_what_cannot_work_is_refused(options, message):
+def test_invalid_arguments_are_refused(options, message):
     with pytest.raises(UsageError, match=message):
         request(**options)
 
 
-def test_unknown_words_are_said_with_the_known_ones():
+def test_a_warning_lists_unknown_and_known_words():
     with pytest.warns(UserWarning, match=r"does not know 'dragon'; it knows: circle, square.*red, green.*small"):
         request(prompt="a red dragon")
     with pytest.warns(UserWarning, match=r"does not know 'dragon'; it knows"):
@@ -85,14 +85,14 @@ def test_unknown_words_are_said_with_the_known_ones():
         ("a red dragon", r"the model 'shapes' does not know 'dragon'; .* names no shape and no background$"),
     ],
 )
-def test_what_a_prompt_leaves_out_is_said_in_one_line(prompt, message):
+def test_a_warning_names_missing_parts_of_a_prompt_in_one_line(prompt, message):
     with pytest.warns(UserWarning, match=message) as said:
         request(prompt=prompt)
     assert len(said) == 1
     assert "\n" not in str(said[0].message)
 
 
-def test_other_models_take_any_words(hub):
+def test_other_models_accept_any_words(hub):
     found, chosen = plan(hub(SD, 768), "tcd", None)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -101,7 +101,7 @@ def test_other_models_take_any_words(hub):
 
 
 class _Pipeline:
-    """Notes what it is called with."""
+    """Records the arguments of its calls."""
 
     def __call__(self, **options):
         self.options = options
@@ -121,7 +121,7 @@ def test_the_pipeline_gets_trained_words_and_the_record_keeps_the_prompt(prompt,
 
 
 @pytest.mark.parametrize("size", [64, 256, (128, 88)])
-def test_sizes_that_the_shipped_model_never_saw_are_said(size):
+def test_untrained_sizes_of_the_shipped_model_cause_a_warning(size):
     with pytest.warns(UserWarning, match=r"trained on images of 128x128; at .* use sides of 96 to 192"):
         request(size=size)
     with warnings.catch_warnings():
@@ -129,12 +129,12 @@ def test_sizes_that_the_shipped_model_never_saw_are_said(size):
         request(size=(96, 192))
 
 
-def test_an_empty_prompt_is_said():
+def test_an_empty_prompt_causes_a_warning():
     with pytest.warns(UserWarning, match="the prompt is empty"):
         request(prompt=" ")
 
 
-def test_a_negative_prompt_that_nothing_heeds_is_said():
+def test_a_negative_prompt_without_effect_causes_a_warning():
     with pytest.warns(UserWarning, match="the negative prompt has no effect at guidance 0"):
         request(negative_prompt="a square")
     with warnings.catch_warnings():
@@ -151,7 +151,7 @@ def test_a_negative_prompt_that_nothing_heeds_is_said():
         ((None, "tcd", None), "model is None; expected a folder"),
     ],
 )
-def test_plans_that_cannot_work(arguments, message):
+def test_invalid_plans_are_refused(arguments, message):
     with pytest.raises(UsageError, match=message):
         plan(*arguments)
 
@@ -161,7 +161,7 @@ SDXL, SD = "StableDiffusionXLPipeline", "StableDiffusionPipeline"
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
-    """Makes "owner/model" a repository on the hub, with the configurations that tell what it is."""
+    """Register "owner/model" as a repository on the hub, with configurations that identify the model."""
 
     def publish(pipeline_class, cross_attention_dim, prediction_type="epsilon", **unet):
         files = {
@@ -191,14 +191,14 @@ def hub(tmp_path, monkeypatch):
         (SD, 1024, "tcd", "h1t/TCD-SD21-base-LoRA"),
     ],
 )
-def test_published_loras_go_with_the_base(hub, pipeline_class, width, method, lora):
+def test_published_loras_match_the_base_model(hub, pipeline_class, width, method, lora):
     found, chosen = plan(hub(pipeline_class, width), method, None)
     assert (chosen.lora, chosen.guidance_scale) == (lora, 0)
     made = make_request(found, chosen, "a cat")
     assert (made.width, made.height) == (512, 512)
 
 
-def test_no_lora_where_none_is_asked_for(hub):
+def test_no_lora_with_lora_none(hub):
     assert plan("shapes", "tcd", "none")[1].lora is None
     assert plan(hub(SD, 1024, "v_prediction"), "tcd", "none")[1].lora is None
 
@@ -220,7 +220,7 @@ def test_models_that_no_published_lora_fits(hub, model, method, message):
         plan(hub(*model), method, None)
 
 
-def test_latent_consistency_models_take_the_guidance_themselves(hub):
+def test_latent_consistency_models_need_no_lora(hub):
     name = hub("LatentConsistencyModelPipeline", 768, time_cond_proj_dim=256)
     found, chosen = plan(name, "lcm", None)
     assert (chosen.lora, chosen.guidance_scale) == (None, 8)
@@ -230,25 +230,25 @@ def test_latent_consistency_models_take_the_guidance_themselves(hub):
         plan(name, "tcd", None)
 
 
-def test_a_model_that_does_not_say_its_size(hub):
+def test_a_model_without_a_size_in_its_configuration(hub):
     found, chosen = plan(hub(SD, 768, sample_size=None), "tcd", None)
     with pytest.raises(UsageError, match="owner/model does not state the size that it was trained for; pass a size"):
         make_request(found, chosen, "a cat")
     assert make_request(found, chosen, "a cat", size=256).width == 256
 
 
-def test_paths_serve_as_names_and_become_absolute(monkeypatch):
+def test_paths_are_accepted_and_become_absolute(monkeypatch):
     monkeypatch.chdir(SHAPES_FOLDER)
     found, chosen = plan(Path("."), "tcd", Path("lcm_lora"))
     assert (found.location, chosen.lora) == (str(SHAPES_FOLDER), str(SHAPES_FOLDER / "lcm_lora"))
 
 
 @pytest.mark.parametrize("batch_size", [0, -1, 1.5, True, "4"])
-def test_a_batch_size_that_is_none(batch_size):
+def test_invalid_batch_sizes(batch_size):
     found, chosen = plan("shapes", "tcd", None)
-    paint = TextToImage(None, found, chosen, "float32")
+    pipe = TextToImage(None, found, chosen, "float32")
     with pytest.raises(UsageError, match=r"batch_size is .*; expected an integer of at least 1"):
-        paint(PROMPT, batch_size=batch_size)
+        pipe(PROMPT, batch_size=batch_size)
 
 
 def test_a_recipe_of_an_unknown_method():

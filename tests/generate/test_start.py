@@ -1,4 +1,4 @@
-"""What the start of a program imports: nothing that the shipped model does not need."""
+"""The start of a program imports only the modules that the shipped model needs."""
 
 import subprocess
 import sys
@@ -30,8 +30,8 @@ def printed():
 
 
 def test_the_shipped_model_imports_two_models_of_transformers(printed):
-    assert printed[0] == "['clip', 'siglip']"  # siglip is named by the IP-Adapters' loader
+    assert printed[0] == "['clip', 'siglip']"  # the loader of IP-Adapters imports siglip
 
 
-def test_what_it_does_not_need_is_left_alone(printed):
+def test_unneeded_libraries_are_not_imported(printed):
     assert printed[1] == "[]"

@@ -1,4 +1,4 @@
-"""The digest of a model's and a LoRA's weights: what it covers, and that it is of what was loaded."""
+"""The digest of the weights of a model and a LoRA covers the loaded weights, and nothing else."""
 
 import hashlib
 import os
@@ -20,20 +20,20 @@ def digest(folder) -> str:
     return weights_of_model(find_model(str(folder))).sha256()
 
 
-def test_the_digest_of_a_model_is_that_of_its_weights_wherever_they_lie(shapes, tmp_path):
+def test_the_digest_depends_only_on_the_weights(shapes, tmp_path):
     shipped = digest("shapes")
     assert len(shipped) == 64
     assert digest(shapes) == shipped
     assert digest(shutil.copytree(shapes, tmp_path / "elsewhere")) == shipped
 
 
-def test_the_digest_covers_every_part_and_no_configuration(shapes):
+def test_the_digest_covers_every_component_and_no_configuration(shapes):
     before = digest(shapes)
     (shapes / "scheduler" / "scheduler_config.json").write_text('{"beta_start": 0.001}')
     (shapes / "unet" / "notes.txt").write_text("x")
     save_file({"x": np.zeros(1, np.float32)}, shapes / "unet" / "diffusion_pytorch_model.fp16.safetensors")
     save_file({"x": np.zeros(1, np.float32)}, shapes / "not_a_part.safetensors")
-    assert digest(shapes) == before, "it covers what is not loaded"
+    assert digest(shapes) == before, "it covers files that are not loaded"
     seen = {before}
     for part in ("unet", "vae", "text_encoder", "text_encoder_2"):
         (file,) = (path for path in (shapes / part).glob("*.safetensors") if "fp16" not in path.name)
@@ -41,10 +41,10 @@ def test_the_digest_covers_every_part_and_no_configuration(shapes):
         content[-1] ^= 1
         file.write_bytes(content)
         seen.add(digest(shapes))
-    assert len(seen) == 5, "a part can change and the digest stays"
+    assert len(seen) == 5, "a component can change without a change of the digest"
 
 
-def test_a_part_with_variants_only_is_covered(shapes):
+def test_a_component_with_only_a_variant_is_covered(shapes):
     before = digest(shapes)
     (shapes / UNET).rename(shapes / "unet" / "diffusion_pytorch_model.fp16.safetensors")
     assert digest(shapes) not in (before, None)
@@ -69,7 +69,7 @@ def test_files_are_read_once_unless_they_change(shapes):
 
 
 @pytest.mark.parametrize("change", ["write", "remove"])
-def test_weights_that_changed_after_they_were_loaded_have_no_digest(shapes, change):
+def test_weights_that_change_after_loading_have_no_digest(shapes, change):
     loaded = weights_of_model(find_model(str(shapes)))
     if change == "write":
         (shapes / UNET).write_bytes(b"other")
@@ -78,5 +78,5 @@ def test_weights_that_changed_after_they_were_loaded_have_no_digest(shapes, chan
     assert loaded.sha256() is None
 
 
-def test_a_model_of_the_hub_that_is_not_here_has_no_digest():
+def test_a_hub_model_that_is_not_cached_has_no_digest():
     assert weights_of_model(Model("nobody/nothing", "nobody/nothing", False, "StableDiffusionPipeline")) is None

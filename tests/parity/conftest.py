@@ -1,4 +1,4 @@
-"""Pipelines loaded once, and each case run once by us."""
+"""Each pipeline is loaded once, and each case runs once in mindone."""
 
 import importlib.util
 from pathlib import Path
@@ -17,7 +17,7 @@ def run(folders):
 
 @pytest.fixture(scope="session")
 def ours(run):
-    """What mindone's pipeline gives for a case, by its name; run once."""
+    """The result of mindone's pipeline for a case, by name. Each case runs once."""
     results = {}
 
     def get(name):

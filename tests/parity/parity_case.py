@@ -1,6 +1,6 @@
-"""A comparison case as plain data, and how either framework runs it: mindone by our package, or diffusers on torch.
+"""A comparison case as plain data, and code that runs it in either framework: mindone_tcd, or diffusers on torch.
 
-A case's arguments may name things that are created when it runs: the folder of a tiny random model, an image, a tensor.
+The arguments of a case can contain objects that are created when it runs: a tiny random model, an image, a tensor.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Model:
-    """A model loaded from a tiny random model: by the class of that name, with these options."""
+    """A tiny random model, loaded with the class of that name and these options."""
 
     loader: str
     source: Folder
@@ -37,7 +37,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Several:
-    """Models that the class of that name makes one of."""
+    """Several models, combined by the class of that name."""
 
     maker: str
     models: tuple[Model, ...]
@@ -59,14 +59,14 @@ class Photo:
         return Image.fromarray((pixels * 255).astype(np.uint8))
 
     def heights(self) -> np.ndarray:
-        """The image's brightness taken as nearness, smoothed; in [0, 1]."""
-        # Of bytes, the smoothing is exact on every machine, as are the stored references then.
+        """The smoothed brightness of the image, interpreted as nearness; in [0, 1]."""
+        # Smoothing bytes is exact on every machine, and so are the stored references.
         near = cv2.GaussianBlur(np.asarray(Photo.image(self).convert("L")), (5, 5), 0).astype(np.float64)
         return (near - near.min()) / np.ptp(near)
 
 
 class Canny(Photo):
-    """A photo's edges, white on black."""
+    """The edges of a photo, white on black."""
 
     def image(self) -> Image.Image:
         return _grey(cv2.Canny(np.asarray(super().image()), 50, 100))
@@ -80,7 +80,7 @@ class Depth(Photo):
 
 
 class Normals(Photo):
-    """A normal map of the surface of those depths: red faces left, green up, blue the viewer."""
+    """A normal map of the depth map: red points left, green up, blue to the viewer."""
 
     def image(self) -> Image.Image:
         down, right = np.gradient(self.heights() * self.size / 4)
@@ -95,7 +95,7 @@ def _grey(pixels: np.ndarray) -> Image.Image:
 
 @dataclass(frozen=True)
 class Mask:
-    """White where an image is to be painted anew: its lower right part."""
+    """A mask for inpainting: white in the lower right part."""
 
     size: int = PIXELS
 
@@ -118,18 +118,18 @@ class Case:
     """One way to use one pipeline.
 
     Attributes:
-        use: the cell of docs/pipelines.md that it belongs to.
-        method: what makes it fast: TCD-LoRA, LCM-LoRA, guidance embedding.
-        pipeline: name of the class.
-        base: the tiny random model that it is loaded from.
-        scheduler: name of the class put in; None keeps the folder's own.
-        parts: models that are loaded first and given to ``from_pretrained``; a list for several.
-        setup: calls on the loaded pipeline: name of the method, arguments, keyword arguments.
+        use: its cell in the table of docs/pipelines.md.
+        method: the distillation: TCD-LoRA, LCM-LoRA, guidance embedding.
+        pipeline: the name of the class.
+        base: the name of the tiny random model.
+        scheduler: the name of the scheduler class; None for the scheduler of the folder.
+        parts: models that are loaded first and passed to ``from_pretrained``; a list for several.
+        setup: calls of the loaded pipeline: name of the method, arguments, keyword arguments.
         call: keyword arguments of the pipeline; num_inference_steps and output_type="np" are defaults.
-        left_out: keyword arguments that our package's users may leave out and diffusers must be given.
-        seeds: of the noise streams, one for each image; or one number for a single stream.
-        keep: of an image every so many pixels are stored.
-        made_from: name of the class that is loaded and set up first, and handed to ``from_pipe`` of ``pipeline``.
+        left_out: keyword arguments that mindone_tcd fills in and diffusers needs.
+        seeds: the seeds of the generators, one for each image; or one number for a single generator.
+        keep: the interval of the stored pixels of an image.
+        made_from: the name of a class that is loaded and set up first, and passed to ``from_pipe`` of ``pipeline``.
     """
 
     use: str
@@ -147,20 +147,20 @@ class Case:
 
     @property
     def loading(self) -> str:
-        """Equal for cases that can share a loaded pipeline."""
+        """A key that is equal for cases that can share a loaded pipeline."""
         return repr((self.pipeline, self.base, self.scheduler, self.parts, self.setup, self.made_from))
 
     @property
     def in_bytes(self) -> bool:
-        """Whether it gives images of whole numbers."""
+        """Whether the pixels of its images are integers."""
         return self.call.get("output_type") == "pil"
 
 
 class Framework(Protocol):
-    """What a case asks of mindone or diffusers.
+    """The functions of mindone or diffusers that a case needs.
 
     Attributes:
-        told_all: whether its pipelines must be given what our package fills in by itself.
+        told_all: whether its pipelines need the arguments that mindone_tcd fills in.
     """
 
     told_all: bool
@@ -172,7 +172,7 @@ class Framework(Protocol):
 
 
 class Mindone:
-    """mindone's pipelines as users get them: from our package."""
+    """mindone's pipelines, imported from mindone_tcd."""
 
     told_all = False
 
@@ -197,31 +197,31 @@ Folders = Callable[[str, int], Path]
 
 
 class Runner:
-    """Runs cases in one framework; keeps the last pipeline for a next case that is loaded alike."""
+    """Runs cases in one framework. Caches the last pipeline for a next case that loads the same one."""
 
     def __init__(self, framework: Framework, folders: Folders) -> None:
         self.framework, self.folders = framework, folders
         self._loaded: tuple[str, Any] = ("", None)
 
     def __call__(self, case: Case) -> np.ndarray:
-        """What the case's pipeline gives, with its noise drawn from PCG64 streams: float32, pixels in [0, 1]."""
+        """The result of the case's pipeline, with noise from PCG64 generators: float32, pixels in [0, 1]."""
         pipe = self.loaded(case)
         given = case.call | (case.left_out if self.framework.told_all else {})
         call = {"num_inference_steps": 3, "output_type": "np"} | _resolve(given, self.framework, self.folders)
         with self.framework.noise():
             out = pipe(generator=streams(case.seeds), **call)[0]
         if case.in_bytes:
-            return np.stack([np.asarray(picture) for picture in out]).astype(np.float32) / 255
+            return np.stack([np.asarray(image) for image in out]).astype(np.float32) / 255
         return np.asarray(self.framework.array(out), np.float32)
 
     def loaded(self, case: Case) -> Any:
-        """The pipeline of a case, the last one where that was loaded alike."""
+        """The pipeline of a case: the cached one if it was loaded in the same way."""
         if self._loaded[0] != case.loading:
             self._loaded = (case.loading, self.load(case))
         return self._loaded[1]
 
     def load(self, case: Case) -> Any:
-        """The pipeline of a case, with its scheduler and all that ``setup`` asks for."""
+        """The pipeline of a case, with its scheduler and the calls of ``setup``."""
         base = case.base if isinstance(case.base, Folder) else Folder(case.base)
         parts = _resolve(case.parts, self.framework, self.folders)
         first = self.framework.get(case.made_from or case.pipeline)
@@ -241,22 +241,22 @@ DEPTHS = {"dpt": 32, "dpt-hybrid": 64}
 
 
 def depth(framework: Framework, folders: Folders, name: str, seed: int = 9) -> np.ndarray:
-    """The depth of two images of noise by one of the DPT tiny random models: (2, size, size), float32."""
+    """The depth maps of two images of noise from a tiny random DPT model: (2, size, size), float32."""
     model = _resolve(Model("DPTForDepthEstimation", Folder(name)), framework, folders)
     pixels = _resolve(Numbers(seed, (2, 3, DEPTHS[name], DEPTHS[name])), framework, folders)
     return framework.array(model(pixel_values=pixels, return_dict=True).predicted_depth)
 
 
 def streams(seeds: tuple[int, ...] | int) -> Any:
-    """The generators that a pipeline is called with."""
+    """The generators for a pipeline call."""
     if isinstance(seeds, int):
         return np.random.Generator(np.random.PCG64(seeds))
     return [np.random.Generator(np.random.PCG64(seed)) for seed in seeds]
 
 
-def kept(case: Case, pictures: np.ndarray) -> np.ndarray:
-    """The part that is stored: of images (..., height, width, 3) every so many pixels, of latents all."""
-    return pictures if pictures.shape[-1] != 3 else pictures[..., 1 :: case.keep, 1 :: case.keep, :]
+def kept(case: Case, images: np.ndarray) -> np.ndarray:
+    """The stored part: every ``keep``-th pixel of images (..., height, width, 3), or all latents."""
+    return images if images.shape[-1] != 3 else images[..., 1 :: case.keep, 1 :: case.keep, :]
 
 
 def _resolve(value: Any, framework: Framework, folders: Folders) -> Any:

@@ -1,4 +1,4 @@
-"""Images that follow another image (ControlNet, T2I-Adapter, IP-Adapter), and AnimateDiff."""
+"""Cases with an image as a condition (ControlNet, T2I-Adapter, IP-Adapter), and AnimateDiff."""
 
 from parity_case import Canny, Case, Depth, Folder, Model, Normals, Photo, Several
 from parity_text_to_image import EMBEDDED, ETA, NEGATIVE, PROMPT, PROMPTS, SD_EMBEDDED, XL_EMBEDDED, lcm, lora, tcd

@@ -7,8 +7,8 @@ IMAGE = {"use": "image-to-image"}
 XL = {**IMAGE, "pipeline": "StableDiffusionXLImg2ImgPipeline", "base": "sdxl"}
 SD = {**IMAGE, "pipeline": "StableDiffusionImg2ImgPipeline", "base": "sd15"}
 AUTO = {**IMAGE, "pipeline": "AutoPipelineForImage2Image"}
-PAINT = {"use": "inpainting"}
-NINE = {**PAINT, "pipeline": "StableDiffusionXLInpaintPipeline", "base": "sdxl-inpainting"}
+INPAINT = {"use": "inpainting"}
+NINE = {**INPAINT, "pipeline": "StableDiffusionXLInpaintPipeline", "base": "sdxl-inpainting"}
 FOUR = {**NINE, "base": "sdxl"}
 
 FROM = {"prompt": PROMPT, "image": Photo(1), "num_inference_steps": 4, "strength": 0.6}
@@ -88,10 +88,10 @@ CASES = {
     "sdxl-inpaint-lcm": Case(**FOUR, **lcm("sdxl"), call=WITHIN | PLAIN_LCM),
     "sdxl-inpaint-guidance-embedding": Case(**FOUR, **EMBEDDED, parts=XL_EMBEDDED, call=WITHIN | FROM_EMBEDDED),
     "sd15-inpaint-lcm": Case(
-        **PAINT, **lcm("sd15"), pipeline="StableDiffusionInpaintPipeline", base="sd15", call=WITHIN | PLAIN_LCM
+        **INPAINT, **lcm("sd15"), pipeline="StableDiffusionInpaintPipeline", base="sd15", call=WITHIN | PLAIN_LCM
     ),
     "sd15-inpaint-lcm-batch-of-streams": Case(
-        **PAINT,
+        **INPAINT,
         **lcm("sd15"),
         pipeline="StableDiffusionInpaintPipeline",
         base="sd15",
@@ -99,14 +99,14 @@ CASES = {
         seeds=(3, 11),
     ),
     "sd15-inpaint-9-channels-lcm": Case(
-        **PAINT,
+        **INPAINT,
         **lcm("sd15"),
         pipeline="StableDiffusionInpaintPipeline",
         base="sd15-inpainting",
         call=WITHIN | PLAIN_LCM,
     ),
     "auto-inpaint-9-channels-lcm": Case(
-        **PAINT,
+        **INPAINT,
         **lcm("sd15"),
         pipeline="AutoPipelineForInpainting",
         base="sd15-inpainting",
@@ -114,6 +114,6 @@ CASES = {
         seeds=(3, 11),
     ),
     "auto-inpaint-tcd": Case(
-        **PAINT, **tcd("sdxl"), pipeline="AutoPipelineForInpainting", base="sdxl-inpainting", call=WITHIN | PLAIN_TCD
+        **INPAINT, **tcd("sdxl"), pipeline="AutoPipelineForInpainting", base="sdxl-inpainting", call=WITHIN | PLAIN_TCD
     ),
 }

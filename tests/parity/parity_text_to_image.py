@@ -1,16 +1,16 @@
-"""Text-to-image on SDXL, SD 1.5 and SD 2.1, and what every pipeline shares: batches, prompts, guidance, callbacks."""
+"""Text-to-image on SDXL, SD 1.5 and SD 2.1, and shared features: batches, prompts, guidance, callbacks."""
 
 from parity_case import Case, Folder, Model, Numbers
 
 PROMPT, NEGATIVE = "a red circle on a blue background", "a green square"
 PROMPTS = [PROMPT, "a small white star in the top left on a black background"]
 ETA = 0.7
-"""Not the scheduler's own 0.3, so that a pipeline that drops the caller's eta is found out."""
+"""Differs from the scheduler's default of 0.3, so that the tests detect a pipeline that ignores the caller's eta."""
 LORA_FILE = "pytorch_lora_weights.safetensors"
 
 
 def lora(base: str, seed: int, name: str) -> tuple[str, tuple, dict]:
-    """A call that loads a LoRA; by its seed it is the TCD-LoRA (1), the LCM-LoRA (2) or a style (3)."""
+    """A call that loads a LoRA. The seed selects the TCD-LoRA (1), the LCM-LoRA (2) or a style LoRA (3)."""
     return "load_lora_weights", (Folder(f"lora-{base}", seed),), {"weight_name": LORA_FILE, "adapter_name": name}
 
 
@@ -34,7 +34,7 @@ SEVERAL = {"use": "several adapters", "pipeline": "StableDiffusionXLPipeline", "
 
 
 def fade(pipe, step, timestep, given):
-    """A callback that changes what the next step sees, after the first step only."""
+    """A callback that changes the latents after the first step only."""
     return {"latents": given["latents"] * 0.8} if step == 0 else {}
 
 
@@ -119,7 +119,7 @@ CASES = {
     "sdxl-lcm-negative-prompt": Case(
         **XL, **lcm("sdxl"), call={"prompt": PROMPT, "negative_prompt": NEGATIVE, "guidance_scale": 2.0}
     ),
-    # The boundary scalings of LCM count at timestep 1, and are 0 and 1 within 1e-7 from 259 on.
+    # The boundary scalings of LCM have an effect at timestep 1. From 259 on they are 0 and 1 within 1e-7.
     "sdxl-lcm-own-timesteps": Case(
         **XL, **lcm("sdxl"), call={"prompt": PROMPT, "guidance_scale": 1.0, "timesteps": [999, 259, 1]}
     ),
@@ -143,7 +143,7 @@ CASES = {
         call={"prompt": PROMPTS, "negative_prompt": [NEGATIVE] * 2, "guidance_scale": 2.0},
         seeds=(3, 11),
     ),
-    # Of the two images the first is flagged, and black in both frameworks.
+    # The first of the two images is flagged, and black in both frameworks.
     "sd15-lcm-safety-checker": Case(
         **SD | SAFE,
         **lcm("sd15"),

@@ -1,4 +1,4 @@
-"""What the cases are, as data: told of in the documentation, and apart where a default could stand in unseen."""
+"""The cases as data: the documentation lists them, and their arguments differ from defaults that could hide errors."""
 
 import inspect
 from collections import Counter
@@ -11,7 +11,7 @@ from parity_cases import CASES
 TABLE = Path(__file__).parents[2] / "docs" / "pipelines.md"
 
 
-def test_the_documentations_table_has_a_row_for_each_kind_of_case_and_their_number():
+def test_the_documentation_lists_each_kind_of_case_with_its_number():
     rows = [
         [cell.strip(" `") for cell in line.strip("|").split("|")]
         for line in TABLE.read_text(encoding="utf-8").splitlines()
@@ -24,14 +24,14 @@ def test_the_documentations_table_has_a_row_for_each_kind_of_case_and_their_numb
 
 
 @pytest.mark.parametrize("pipeline", sorted({case.pipeline for case in CASES.values() if "eta" in case.call}))
-def test_an_eta_that_is_not_the_schedulers_own(pipeline):
+def test_each_pipeline_has_a_case_with_another_eta_than_the_default(pipeline):
     from mindone_tcd import TCDScheduler
 
     default = inspect.signature(TCDScheduler.step).parameters["eta"].default
     assert {case.call.get("eta", default) for case in CASES.values() if case.pipeline == pipeline} - {default, 0.0}
 
 
-def test_the_eta_that_is_left_out_is_the_schedulers_own():
+def test_an_omitted_eta_is_the_schedulers_default():
     from mindone_tcd import TCDScheduler
 
     left_out = [case.left_out for case in CASES.values() if case.left_out]

@@ -1,6 +1,6 @@
-"""Compiled pipelines give the stored images of diffusers, too, whatever is put into them.
+"""Compiled pipelines also generate the stored images of diffusers, with every kind of input.
 
-Compiling takes its time: the first is slow, and the others take part in the longer run with torch only.
+Compiling takes long: the first case is marked slow, and the others run only in the longer run with torch.
 """
 
 import warnings
@@ -24,12 +24,12 @@ NAMES = [
     pytest.param("t2i-adapter-part-of-the-steps", marks=LONG),
     pytest.param("animatediff-tcd", marks=LONG),
 ]
-"""One of each kind of pipeline; the others are compiled by the same code."""
+"""One case for each kind of pipeline. The same code compiles the others."""
 
 
 @pytest.fixture
 def compiled(run):
-    """The pipeline of a case, compiled; a call that ran without its graph is an error."""
+    """The compiled pipeline of a case. A call that runs without its graph is an error."""
     taken = []
 
     def get(name):

@@ -1,4 +1,4 @@
-"""DPT depth estimation, which the guides draw their depth maps with, against transformers on torch."""
+"""DPT depth estimation, which the guides use for depth maps, compared with transformers on torch."""
 
 import numpy as np
 import parity_case
@@ -15,7 +15,7 @@ def found(name, run):
     return parity_case.depth(run.framework, run.folders, name)
 
 
-# Both add up float32 in their own order: 1e-5 of the largest depth is what they differ by.
+# Both sum float32 in their own order, so they differ by up to 1e-5 of the largest depth.
 def test_equal_to_the_stored_depth_of_transformers(name, found, stored):
     np.testing.assert_allclose(found, stored[name], rtol=0, atol=1e-4 * np.abs(stored[name]).max())
 

@@ -1,25 +1,25 @@
-"""Every pipeline of the guides with our schedulers against diffusers on torch: weights, prompt and noise the same."""
+"""Every pipeline of the guides with our schedulers equals diffusers on torch, for equal weights, prompt and noise."""
 
 import numpy as np
 import parity_case
 import pytest
 from parity_cases import CASES
 
-# Of values in [0, 1], float32 on both sides: 1e-6 is what they differ by, and other processors add up in other orders.
-# A wrong constant, weight or draw moves pixels by 1e-4 to 1e-1 (test_sensitivity.py).
+# Both sides compute values in [0, 1] in float32 and differ by 1e-6. Other processors sum in another order. A wrong
+# constant, weight or random number moves pixels by 1e-4 to 1e-1 (test_sensitivity.py).
 TOLERANCE = 2e-5
 BYTE = 1.01 / 255
-"""Of whole numbers one may be rounded to its neighbour."""
+"""Integers can differ by 1 after rounding."""
 
 
 def check(case, found, reference):
-    largest = max(1.0, np.abs(reference).max())  # latents are of the order of 10
+    largest = max(1.0, np.abs(reference).max())  # latents have values up to about 10
     tolerance = BYTE if case.in_bytes else TOLERANCE * largest
     np.testing.assert_allclose(found, reference, rtol=0, atol=tolerance)
 
 
 QUICK = set(list(CASES)[::12])
-"""Cases that plain pytest runs; the others are slow."""
+"""Cases that plain pytest runs. The others are marked slow."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the pipelines of mindone_tcd give out beside arrays, on tiny random models."""
+"""Outputs of pipelines other than arrays, on tiny random models."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from parity_cases import CASES
 from PIL import Image
 
 
-def test_pil_is_the_rounded_array(run, ours):
+def test_a_pil_image_is_the_rounded_array(run, ours):
     case = CASES["sdxl-tcd-batch-of-one-stream"]
     pipe = run.loaded(case)
     arrays = ours("sdxl-tcd-batch-of-one-stream")
@@ -21,7 +21,7 @@ def test_pil_is_the_rounded_array(run, ours):
         np.testing.assert_array_equal(np.asarray(image), (array * 255).round().astype(np.uint8))
 
 
-def test_a_callback_sees_every_step(run):
+def test_a_callback_gets_every_step(run):
     seen = []
 
     def note(pipe, step, timestep, given):
@@ -60,10 +60,10 @@ def test_a_grid_of_loaded_images(tmp_path):
 @pytest.mark.parametrize(
     "name", ["sd15-lcm-safety-checker", pytest.param("lcm-pipeline-safety-checker", marks=pytest.mark.slow)]
 )
-def test_a_flagged_image_is_black_and_said_to_be_flagged(name, run, ours, stored):
-    for pictures in (ours(name), stored[name]):
-        assert pictures[0].max() == 0
-        assert pictures[1].std() > 0.05
+def test_a_flagged_image_is_black_and_reported(name, run, ours, stored):
+    for images in (ours(name), stored[name]):
+        assert images[0].max() == 0
+        assert images[1].std() > 0.05
     case = CASES[name]
     options = {"num_inference_steps": 4, "generator": streams(case.seeds), **case.call}
     _, flagged = run.loaded(case)(**options, output_type="np")

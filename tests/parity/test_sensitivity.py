@@ -1,4 +1,4 @@
-"""The comparison can fail: a wrong draw, constant or weight moves the images by far more than the tolerance."""
+"""The comparison can fail: a wrong random number, constant or weight moves the images far beyond the tolerance."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ TCD, LCM, LCM_TO_THE_END = "sdxl-tcd", "sdxl-lcm", "sdxl-lcm-own-timesteps"
 
 @pytest.fixture
 def moved(run, stored):
-    """How far from what is stored for the case of that name the images of a case, or of a changed one, are."""
+    """A function that returns the largest difference between a case, also with changes, and its stored result."""
 
     def largest(name, **changes) -> float:
         case = replace(CASES[name], **changes)
@@ -52,12 +52,12 @@ def test_images_move(change, moved):
         pytest.param("t2i-adapter-lcm-guided", marks=slow),
     ],
 )
-def test_streams_in_another_order_move_them(name, moved):
+def test_generators_in_another_order_move_them(name, moved):
     assert moved(name, seeds=CASES[name].seeds[::-1]) > 50 * TOLERANCE
 
 
 class FirstTwoSwapped(np.random.Generator):
-    """A stream that gives its second draw first."""
+    """A generator that returns its second array first."""
 
     kept: np.ndarray | None = None
     started = False
@@ -72,7 +72,7 @@ class FirstTwoSwapped(np.random.Generator):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["sdxl-img2img-tcd", "sdxl-inpaint-4-channels-tcd-half"])
-def test_two_draws_swapped_move_them(name, moved, monkeypatch):
+def test_two_swapped_arrays_of_noise_move_them(name, moved, monkeypatch):
     assert moved(name) < TOLERANCE
     monkeypatch.setattr(
         parity_case, "streams", lambda seeds: [FirstTwoSwapped(np.random.PCG64(seed)) for seed in seeds]

@@ -1,4 +1,4 @@
-"""The tests of this folder run with the patches; with MINDONE_TCD_PATCHES=cpu in the environment most of them fail."""
+"""The tests of this folder run with the patches. With MINDONE_TCD_PATCHES=cpu in the environment, most of them fail."""
 
 import mindone.diffusers  # noqa: F401  the test files take their names from it
 import pytest

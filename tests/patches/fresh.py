@@ -1,4 +1,4 @@
-"""Code that runs in a process of its own, with the patches or, where a test asks for it, without them."""
+"""Run code in a separate process, with or without the patches."""
 
 import os
 import subprocess
@@ -10,12 +10,12 @@ BEGIN = "import sys\nimport mindone_tcd\n"
 
 
 def run(code: str, patched: bool = True, **variables: str) -> list[str]:
-    """What the code prints, by lines.
+    """The output of the code, as a list of lines.
 
     Args:
-        code: a script, which finds `sys` and `mindone_tcd` imported.
+        code: a script. `sys` and `mindone_tcd` are already imported.
         patched: False to switch the patches off.
-        variables: of the environment.
+        variables: environment variables.
     """
     off = {} if patched else {VARIABLE: "off"}
     ran = subprocess.run(

@@ -1,4 +1,4 @@
-"""One representative of each TCD and LCM guide, as the guides write it, with one line more: `import mindone_tcd`.
+"""One example from each TCD and LCM guide, as in the guide, with one additional line: `import mindone_tcd`.
 
     python guides.py mindone|mindone_tcd GUIDE ...
 
@@ -44,8 +44,8 @@ def text_to_image():
     prompt = "Painting of the orange cat Otto von Garfield, Count of Bismarck-Schönhausen."
     options = {"prompt": prompt, "num_inference_steps": 4, "guidance_scale": 0, "output_type": "np"}
     image = pipe(**options, eta=0.3, generator=generator())[0][0]
-    by_itself = pipe(**options, generator=generator())[0][0]
-    assert (image == by_itself).all(), "the scheduler's eta is not used"
+    without_eta = pipe(**options, generator=generator())[0][0]
+    assert (image == without_eta).all(), "the scheduler's eta is not used"
     return pipe, image
 
 

@@ -1,4 +1,4 @@
-"""Tiny random models in SDXL's layout, and LoRAs for them, made from a seed."""
+"""Tiny random models in SDXL's layout, and LoRAs for them, generated from a seed."""
 
 import mindspore as ms
 import numpy as np
@@ -28,7 +28,7 @@ def normal(*shape, seed=0):
 
 
 def refill(model, seed):
-    """Numbers that follow from the place in the model alone, of a size that keeps the signal's."""
+    """Set weights that depend only on the position in the model, and whose size keeps the size of the signal."""
     for name, parameter in model.parameters_and_names():
         shape = parameter.shape
         if len(shape) > 1:
@@ -39,7 +39,7 @@ def refill(model, seed):
 
 
 def lora(model, part, seed, rank=2):
-    """A LoRA for one part of a pipeline, as arrays under diffusers' names."""
+    """A LoRA for one component of a pipeline, as arrays under diffusers' names."""
     arrays = {}
     for name, parameter in model.parameters_and_names():
         layer = name.removesuffix(".weight")
@@ -66,7 +66,7 @@ def run_unet(unet):
 
 
 def run_text_encoder(encoder):
-    """The second last hidden states and the last one, two arrays (1, 24, 16)."""
+    """The second-to-last and the last hidden states, two arrays (1, 24, 16)."""
     ids = ms.Tensor(np.random.default_rng(0).integers(2, 677, (1, 24)))
     states = encoder(ids, output_hidden_states=True, return_dict=True).hidden_states
     return np.stack([states[-2].asnumpy(), states[-1].asnumpy()])

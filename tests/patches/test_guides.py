@@ -1,4 +1,4 @@
-"""The guides' own code with `import mindone_tcd`, offline, from a hub cache of tiny random models."""
+"""The code of the guides runs with `import mindone_tcd`, offline, from a hub cache of tiny random models."""
 
 import os
 import subprocess
@@ -40,7 +40,7 @@ MODELS = {
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A home of the hub's client whose cache has the models of the guides."""
+    """A home folder of the hub client, with the models of the guides in its cache."""
     home = tmp_path_factory.mktemp("hub")
     for name, model in MODELS.items():
         snapshot = make(model, cached_snapshot(home / "hub", name))

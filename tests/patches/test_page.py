@@ -1,4 +1,4 @@
-"""The documentation's page on mindone's defects against the table of patches."""
+"""The documentation page on mindone's defects agrees with the table of patches."""
 
 import re
 from pathlib import Path
@@ -24,7 +24,7 @@ def test_page_and_code_name_the_same_defects():
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_each_is_told_whole(name):
+def test_each_section_is_complete(name):
     for part in ("**Where:**", "**What happens:**", "```py\n", "**Expected:**", "**Remedy:**"):
         assert part in SECTIONS[name], part
 
@@ -35,7 +35,7 @@ def test_each_patch_is_described_with_its_files():
             assert file in SECTIONS[patch.name], (patch.name, file)
 
 
-def test_what_is_handled_elsewhere_says_where():
+def test_defects_without_a_row_name_their_module():
     assert len(ELSEWHERE) > 5
     for name, file in ELSEWHERE.items():
         assert (ROOT / file).is_file(), file

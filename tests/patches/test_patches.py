@@ -1,4 +1,4 @@
-"""The table of patches, what the environment switches, and that removal restores the originals."""
+"""The table of patches, the environment variable, and the removal of patches."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from mindone_tcd.patching import Engine
 from . import fresh
 
 
-def test_the_table_is_whole():
+def test_the_table_is_complete():
     assert patches.GROUPS == ("startup", "bug", "schedulers", "adapters", "checks", "cpu")
     for patch in PATCHES:
         assert patch.purpose, patch.name
@@ -26,7 +26,7 @@ def test_the_table_is_whole():
             assert re.fullmatch(r"(?:mindone|mindspore|transformers|scipy|torch)[\w.]*(?::[\w.]+)?", target), target
 
 
-def test_what_reaches_into_other_packages_is_for_one_version_of_transformers():
+def test_startup_patches_are_for_one_version_of_transformers():
     for patch in PATCHES:
         if patch.group == "startup" and patch.name != "advice to install torch":
             assert patch.versions["transformers"] == ("4.57.1",), patch.name
@@ -52,7 +52,7 @@ def test_no_defect_is_patched_in_a_later_mindone(later):
         ("checks, cpu,bug", ("checks", "cpu", "bug")),
     ],
 )
-def test_the_environment_chooses_the_groups(monkeypatch, value, groups):
+def test_the_environment_selects_the_groups(monkeypatch, value, groups):
     installed = []
     monkeypatch.setattr(patches.ENGINE, "install", lambda groups: installed.append(groups))
     monkeypatch.setenv(patches.VARIABLE, value)
@@ -72,12 +72,12 @@ def test_an_unknown_group():
         patches.install(["bugs"])
 
 
-def test_the_import_itself_is_light_and_names_what_is_active():
+def test_the_import_loads_no_framework_and_lists_the_active_patches():
     code = """
 heavy = ("mindone", "mindspore", "numpy", "transformers", "torch", "scipy")
 assert not [name for name in sys.modules if name.partition(".")[0] in heavy]
 assert len(mindone_tcd.patches.active()) > 20, mindone_tcd.patches.active()
-assert "kernels" not in mindone_tcd.patches.active()  # nobody has asked for the device yet
+assert "kernels" not in mindone_tcd.patches.active()  # no code has checked the device yet
 mindone_tcd.patches.remove()
 assert mindone_tcd.patches.active() == ()
 assert not [name for name in sys.modules if name.partition(".")[0] in heavy]
@@ -91,7 +91,7 @@ def test_a_process_with_few_patches(value, names):
     assert fresh.run("print(mindone_tcd.patches.active())", MINDONE_TCD_PATCHES=value) == [str(tuple(names))]
 
 
-def test_a_misspelt_group_is_one_line():
+def test_a_misspelled_group_is_a_one_line_error():
     ran = subprocess.run(
         [sys.executable, "-c", "import mindone_tcd"],
         capture_output=True,
@@ -153,7 +153,7 @@ patches.install(patches.GROUPS)
 assert cpu.enable()
 Small()
 assert {patch.name for patch in patches.ENGINE.active()} == {patch.name for patch in patches.ENGINE.patches}
-# A name that nobody looked up before is found by _LazyModule.__getattr__.
+# _LazyModule.__getattr__ finds a name at its first lookup.
 packages = ("mindone.diffusers", "mindone.diffusers.schedulers")
 looked_up = {f"{package}:{name}" for package in packages for name in ("LCMScheduler", "TCDScheduler")}
 same = {target for target, site in sites.items() if raw(*site) is before[target]}
@@ -183,8 +183,8 @@ print("changed and restored", changed)
 """
 
 
-def test_every_patch_fits_and_every_original_comes_back():
-    """In a process that imported everything without the patches: a rewrite that matches nothing would be an error."""
-    told = fresh.run(ALL, MINDONE_TCD_PATCHES="startup")[-1]
-    assert told.startswith("changed and restored")
-    assert int(told.split()[-1]) > 150
+def test_every_patch_applies_and_removal_restores_every_original():
+    """The process imports everything without the patches. A rewrite that matches nothing is an error."""
+    output = fresh.run(ALL, MINDONE_TCD_PATCHES="startup")[-1]
+    assert output.startswith("changed and restored")
+    assert int(output.split()[-1]) > 150

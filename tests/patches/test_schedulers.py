@@ -1,11 +1,11 @@
-"""mindone's names lead to our schedulers, whatever is imported and looked up first; and no more after removal."""
+"""mindone's names return our schedulers, whatever is imported first, until the patches are removed."""
 
 import pytest
 
 from . import fresh
 
 ALL = """
-def told():
+def found():
     import mindone.diffusers, mindone.diffusers.schedulers
     modules = mindone.diffusers, mindone.diffusers.schedulers
     return [getattr(module, name).__module__ for module in modules for name in ("TCDScheduler", "LCMScheduler")]
@@ -23,7 +23,7 @@ OURS = ["mindone_tcd.schedulers.tcd", "mindone_tcd.schedulers.lcm"] * 2
     ids=["mindone's name first", "our name first", "mindone's module first"],
 )
 def test_the_names_are_ours(begin):
-    assert eval(fresh.run(f"{begin}\n{ALL}\nprint(told())")[-1]) == OURS
+    assert eval(fresh.run(f"{begin}\n{ALL}\nprint(found())")[-1]) == OURS
 
 
 LATE = """
@@ -33,7 +33,7 @@ from mindone.diffusers.pipelines.latent_consistency_models import pipeline_laten
 theirs = [LCMScheduler]  # in a list, because a name of the script would be exchanged, too
 print(theirs[0].__module__)
 patches.install(["schedulers"])
-print(LCMScheduler.__module__, module.LCMScheduler.__module__, told())
+print(LCMScheduler.__module__, module.LCMScheduler.__module__, found())
 from mindone.diffusers.schedulers.scheduling_lcm import LCMScheduler as own
 print(own is theirs[0])
 patches.remove()
@@ -42,7 +42,7 @@ print(hasattr(mindone.diffusers, "TCDScheduler"))
 """
 
 
-def test_a_class_that_was_looked_up_before_is_exchanged_and_restored():
+def test_a_class_that_was_imported_before_is_replaced_and_restored():
     code = ALL + "import mindone.diffusers\n" + LATE
     theirs, ours, kept, restored, exported = fresh.run(code, patched=False)[-5:]
     assert theirs == "mindone.diffusers.schedulers.scheduling_lcm"

@@ -1,4 +1,4 @@
-"""The engine on small modules of its own: any order of imports and groups, and everything back as it was."""
+"""The engine on small modules: any order of imports and groups, and complete removal."""
 
 import importlib
 import sys
@@ -49,7 +49,7 @@ def other():
 
 
 def adding(text):
-    """A maker for functions that return text."""
+    """A maker of functions that append text to the original's result."""
     return lambda original: lambda *args: original(*args) + text
 
 
@@ -59,7 +59,7 @@ def row(name, target, make, group="one", **options):
 
 @pytest.fixture
 def world(tmp_path, monkeypatch):
-    """A folder with a package to patch, and engines that leave nothing behind."""
+    """A folder with a package to patch, and engines that are removed after the test."""
     package = tmp_path / "patched_package"
     package.mkdir()
     (package / "__init__.py").write_text("")
@@ -124,7 +124,7 @@ def test_one_group_of_two_is_removed(world):
 
 
 @pytest.mark.parametrize("attribute", ["own", "built", "size", "level"])
-def test_removal_restores_the_very_objects(world, attribute):
+def test_removal_restores_the_identical_objects(world, attribute):
     things = world.load()
     original = raw(things.Child, attribute)
     engine = world.engine(row("a", f"patched_package.things:Child.{attribute}", lambda value: 2))
@@ -144,7 +144,7 @@ def test_a_class_method_is_wrapped_as_one(world):
     assert things.Grandchild.built() == "Grandchild!"
 
 
-def test_an_inherited_method_is_patched_on_the_child_alone_and_deleted_again(world):
+def test_a_patch_of_an_inherited_method_affects_only_the_child(world):
     things = world.load()
     engine = world.engine(row("a", "patched_package.things:Child.inherited", adding(" patched")))
     engine.install(["one"])
@@ -156,7 +156,7 @@ def test_an_inherited_method_is_patched_on_the_child_alone_and_deleted_again(wor
 
 @pytest.mark.parametrize("order", [["one", "two"], ["two", "one"]])
 def test_an_inherited_method_follows_its_parent(world, order):
-    """Whatever is switched first: the child's patch wraps the parent's method as it is now."""
+    """The child's patch wraps the parent's current method, whichever is patched first."""
     engine = world.engine(
         row("child", "patched_package.things:Child.inherited", adding(" child"), "one"),
         row("parent", "patched_package.things:Parent.inherited", adding(" parent"), "two"),
@@ -178,7 +178,7 @@ def test_an_inherited_class_method_keeps_its_class(world):
     assert world.load().Grandchild.made(3) == ("Grandchild", 3, "patched")
 
 
-def test_copies_are_exchanged_and_restored(world):
+def test_copies_are_replaced_and_restored(world):
     copies, things = world.load("copies"), world.load()
     original = things.function
     engine = world.engine(
@@ -187,13 +187,13 @@ def test_copies_are_exchanged_and_restored(world):
     )
     engine.install(["one"])
     assert (copies.function(), copies.renamed()) == ("function patched",) * 2
-    assert copies.Child is not things.Child  # a class stays where it is defined
+    assert copies.Child is not things.Child  # classes are not replaced
     engine.remove()
     assert copies.function is copies.renamed is things.function is original
     assert copies.Child is things.Child
 
 
-def test_functions_that_share_a_replacement_find_their_own_way_back(world):
+def test_functions_that_share_a_replacement_are_restored_separately(world):
     things, copies = world.load(), world.load("copies")
     function, other = things.function, things.other
     shared = len
@@ -208,7 +208,7 @@ def test_functions_that_share_a_replacement_find_their_own_way_back(world):
     assert things.other is other
 
 
-def test_a_condition_switches_rows_on_and_off(world):
+def test_a_condition_activates_and_deactivates_rows(world):
     engine = world.engine(
         row("a", "patched_package.things:function", adding(" a"), condition="cold"),
         row("b", "patched_package.things:function", adding(" b")),
@@ -224,8 +224,8 @@ def test_a_condition_switches_rows_on_and_off(world):
     assert things.function() == "function b"
 
 
-def test_a_condition_that_comes_to_hold_while_a_module_runs(world):
-    """The module that runs is not ready for its rows; the condition's rows act on it afterwards."""
+def test_a_condition_that_becomes_true_while_a_module_runs(world):
+    """The module is incomplete while it runs. The rows of the condition apply to it afterward."""
 
     def make(run):
         def run_and_hold(module):
@@ -242,7 +242,7 @@ def test_a_condition_that_comes_to_hold_while_a_module_runs(world):
     assert world.load().Child().own() == "own a"
 
 
-def test_how_a_module_runs_is_composed_in_the_order_of_the_table(world):
+def test_module_makers_compose_in_the_order_of_the_table(world):
     def noting(text):
         def make(run):
             def run_and_note(module):
@@ -271,7 +271,7 @@ def test_rows_for_the_installed_version_act(world, installed):
 
 
 @pytest.mark.parametrize("installed", ["1.2.1", "1.20", "1.2.post1", None])
-def test_rows_for_other_versions_are_left_out(world, installed):
+def test_rows_for_other_versions_are_skipped(world, installed):
     patch = row("a", "patched_package.things:function", adding(" a"), versions={"some": ("1.1", "1.2")})
     engine = world.engine(patch, version={"some": installed}.get)
     engine.install(["one"])
@@ -279,7 +279,7 @@ def test_rows_for_other_versions_are_left_out(world, installed):
     assert world.load().function() == "function"
 
 
-def test_targets_found_later_join_the_order_of_the_table(world):
+def test_later_targets_follow_the_order_of_the_table(world):
     later = Patch("later", "two", "for a test", later=adding(" later"))
     engine = world.engine(later, row("a", "patched_package.things:Child.own", adding(" a")))
     child = world.load().Child
@@ -295,7 +295,7 @@ def test_targets_found_later_join_the_order_of_the_table(world):
     assert raw(child, "own") is original
 
 
-def test_installing_again_acts_on_the_originals_of_that_moment(world):
+def test_installing_again_wraps_the_current_originals(world):
     engine = world.engine(row("a", "patched_package.things:function", adding(" a")))
     things = world.load()
     engine.install(["one"])
@@ -313,7 +313,7 @@ def failing(original):
 
 @pytest.mark.filterwarnings("default::mindone_tcd.patching.PatchWarning")
 @pytest.mark.parametrize("attribute", ["function", "unknown", "Child.unknown", "Unknown.own"])
-def test_what_does_not_fit_is_left_out_with_a_warning(world, attribute):
+def test_a_row_that_cannot_apply_is_skipped_with_a_warning(world, attribute):
     engine = world.engine(
         row("a", f"patched_package.things:{attribute}", failing), row("b", "patched_package.things:other", adding(" b"))
     )
@@ -342,7 +342,7 @@ def test_names_are_unique():
         Engine([row("a", "m:x", len), row("a", "m:y", len)])
 
 
-def test_makers_are_named_or_given():
+def test_makers_are_names_or_functions():
     from mindone_tcd.errors import UsageError, first_line
 
     assert maker("errors:first_line") is first_line

@@ -1,4 +1,4 @@
-"""Functions made from changed source."""
+"""Functions from changed source code."""
 
 import functools
 import inspect
@@ -44,12 +44,12 @@ def test_no_match_is_an_error():
 
 
 def test_a_wrapper_of_this_package_is_an_error():
-    """Python gives the source of the function inside, so the wrapper would be lost."""
+    """Python returns the source of the inner function, so the wrapper would be lost."""
     with pytest.raises(PatchError, match="is a wrapper"):
         rewrite(all_or_nothing(Holder.triple), r"\* 3", "* 5", "")
 
 
-def test_a_decorated_function_of_others_keeps_its_decorator():
+def test_a_decorated_function_of_another_package_keeps_its_decorator():
     source = """
     @twice
     def one():

@@ -1,4 +1,4 @@
-"""The schedulers of all methods, for tests of what they have in common."""
+"""The schedulers of all methods, for tests of their common features."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The sampler of docs/adding-a-sampler.md, against mindone's DDIMScheduler and the formula."""
+"""The sampler of docs/adding-a-sampler.md equals mindone's DDIMScheduler and the formula."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,8 @@ PREDICTIONS = ("epsilon", "v_prediction", "sample")
 
 @pytest.fixture
 def page(added_methods):
-    """The names that the page defines, without the image that it makes: tests/test_docs.py runs the whole block."""
+    """The names that the page defines, without the image that it generates (tests/test_docs.py runs the whole
+    block)."""
     names = {"__name__": "page"}
     definitions, usage = CODE.split("# The name now works")
     assert 'load(method="ddim")' in usage
@@ -60,7 +61,7 @@ def test_every_step_equals_mindones(page, kernels, kind):
     for t in grid:
         expected = theirs.step(output, t, sample, eta=0.0)[0].asnumpy()
         stepped = ours.step(output, t, sample)[0].asnumpy()
-        np.testing.assert_allclose(stepped, expected, rtol=1e-4, atol=1e-4)  # theirs is float32 throughout
+        np.testing.assert_allclose(stepped, expected, rtol=1e-4, atol=1e-4)  # mindone computes in float32
 
 
 @pytest.mark.parametrize("kind", PREDICTIONS)
@@ -79,7 +80,7 @@ def test_the_table_equals_the_formula(page, kind):
         assert c == 0
 
 
-def test_the_base_class_does_the_rest(page, tmp_path):
+def test_the_base_class_provides_everything_else(page, tmp_path):
     kind = page["DDIMTableScheduler"]
     scheduler = kind.from_config({"_class_name": "EulerDiscreteScheduler", "beta_end": 0.015})
     assert scheduler.config.beta_end == 0.015

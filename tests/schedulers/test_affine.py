@@ -13,7 +13,7 @@ STEPS = 4
 
 
 class SmallModel(nn.Cell):
-    """Like a UNet as far as the compiler is concerned: convolutions, a skip connection, a timestep."""
+    """A network that the compiler treats like a UNet: convolutions, a skip connection, a timestep."""
 
     def __init__(self):
         super().__init__()
@@ -70,7 +70,7 @@ def test_one_compiled_step_serves_every_eta(noises):
 
 
 @pytest.mark.parametrize(("kind", "options"), [(LCMScheduler, {}), (TCDScheduler, {}), (TCDScheduler, {"eta": 0.0})])
-def test_step_refuses_to_be_compiled_rather_than_freeze_its_noise(kind, options):
+def test_step_refuses_compilation_that_would_make_its_noise_constant(kind, options):
     scheduler, start = kind(), randn(SHAPE, generator(0))
     scheduler.set_timesteps(STEPS)
     scheduler.step(start, 999, start, **options)
@@ -84,7 +84,7 @@ def test_step_refuses_to_be_compiled_rather_than_freeze_its_noise(kind, options)
 
 
 @pytest.mark.parametrize("dtype", [ms.float16, ms.bfloat16, ms.float32, ms.float64])
-def test_dtype_of_the_sample_is_kept(dtype, noises):
+def test_the_dtype_of_the_sample_is_preserved(dtype, noises):
     sample, output, noise = (randn(SHAPE, generator(seed), dtype) for seed in range(3))
     exact = affine_step(*(part.astype(ms.float64) for part in (sample, output, noise)), (14.0, -13.9, 0.5)).asnumpy()
     stepped = affine_step(sample, output, noise, (14.0, -13.9, 0.5))

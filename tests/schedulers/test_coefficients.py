@@ -13,7 +13,7 @@ T = np.array([99, 50, 3])
 
 
 def output_of(kind, t, x0, epsilon):
-    """The sample at timestep t and what a perfect model says there."""
+    """The sample at timestep t, and the output of a perfect model for it."""
     signal, sigma = np.sqrt(ALPHAS[t]), np.sqrt(1 - ALPHAS[t])
     m = {"epsilon": epsilon, "v_prediction": signal * epsilon - sigma * x0, "sample": x0}[kind]
     return signal * x0 + sigma * epsilon, m
@@ -55,26 +55,26 @@ def test_affine_form_of_a_row():
     assert StepCoefficients(a=2.0, b=-1.0).affine == (2.0, -1.0, 0.0)
 
 
-def test_rows_draw_noise_in_the_first_steps_only():
+def test_all_rows_except_the_last_add_noise():
     table = rows(*np.arange(12.0).reshape(4, 3), noisy=2)
     assert table == [StepCoefficients(0, 3, 6, 9), StepCoefficients(1, 4, 7, 10), StepCoefficients(2, 5)]
 
 
 @pytest.mark.parametrize("kind", PREDICTION_TYPES)
-def test_tcd_with_a_perfect_model_lands_on_s(kind):
+def test_tcd_with_a_perfect_model_reaches_s(kind):
     x0, epsilon = 0.6, -1.1
     for t, p, row in zip(T, [50, 3, 0], tcd_coefficients(NoiseSchedule(ALPHAS, kind), T, eta=0.5), strict=True):
         x, m = output_of(kind, t, x0, epsilon)
         x_s = output_of(kind, p // 2, x0, epsilon)[0]
         assert row.a * x + row.b * m == pytest.approx(x_s, rel=1e-12)
-        # Noise takes the signal of s down to the signal of p, and keeps the variance of pure noise at 1.
+        # Noise reduces the signal of s to the signal of p, and the variance of pure noise stays 1.
         if row.c is not None:
             assert row.r * np.sqrt(ALPHAS[p // 2]) == pytest.approx(np.sqrt(ALPHAS[p]), rel=1e-12)
             assert row.r**2 * (1 - ALPHAS[p // 2]) + row.c**2 == pytest.approx(1 - ALPHAS[p], rel=1e-12)
 
 
 @pytest.mark.parametrize(("eta", "noisy"), [(0.0, 0), (1e-3, 2), (1.0, 2)])
-def test_tcd_draws_noise_where_eta_says(eta, noisy):
+def test_eta_determines_the_noise_of_tcd(eta, noisy):
     table = tcd_coefficients(NoiseSchedule(ALPHAS), T, eta)
     assert [row.c is not None for row in table] == [True] * noisy + [False] * (3 - noisy)
 

@@ -9,7 +9,7 @@ from kinds import EVERY, KINDS
 
 from mindone_tcd.schedulers import LCMScheduler, TCDScheduler, base
 
-# What the scheduler folders of well-known checkpoints say.
+# The scheduler configurations of well-known checkpoints.
 SDXL_EULER = {
     "_class_name": "EulerDiscreteScheduler",
     "_diffusers_version": "0.19.0.dev0",
@@ -51,7 +51,7 @@ def _warn_again():
 
 @pytest.fixture
 def log(caplog):
-    """Everything that is logged, mindone's own warnings too."""
+    """All log messages, including the warnings of mindone."""
     mindone.diffusers.utils.logging.enable_propagation()
     yield caplog
     mindone.diffusers.utils.logging.disable_propagation()
@@ -59,7 +59,7 @@ def log(caplog):
 
 @EVERY
 @pytest.mark.parametrize("config", [SDXL_EULER, SD15_PNDM, SD21_DDIM], ids=lambda config: config["_class_name"])
-def test_checkpoints_configurations_are_taken_without_a_word(kind, config, log):
+def test_configurations_of_checkpoints_cause_no_log_message(kind, config, log):
     scheduler = kind.from_config(config)
     assert scheduler.config.prediction_type == config.get("prediction_type", "epsilon")
     assert scheduler.config.steps_offset == 1
@@ -71,7 +71,7 @@ def test_checkpoints_configurations_are_taken_without_a_word(kind, config, log):
 @EVERY
 @pytest.mark.parametrize("name", [*KINDS, *base.COMPATIBLE])
 def test_every_compatible_scheduler_converts_both_ways(kind, name, log):
-    # Their constructors need kernels that CPUs lack, so only what they would be built from is looked at.
+    # Their constructors need kernels that a CPU lacks, so the test compares only the configurations.
     other = getattr(mindone.diffusers, name)
     theirs = {key: p.default for key, p in inspect.signature(other.__init__).parameters.items() if key != "self"}
     scheduler = kind.from_config({**theirs, "_class_name": name, "timestep_spacing": "leading", "beta_end": 0.015})
@@ -94,7 +94,7 @@ def test_options_of_other_schedulers_survive(kind):
         ({"sigma_min": 0.002, "sigma_max": 80.0, "sigma_data": 0.5}, "an EDM scheduler"),
     ],
 )
-def test_configurations_without_betas_are_refused_though_they_do_not_say_whose_they_are(config, origin):
+def test_configurations_without_betas_are_refused_without_a_class_name(config, origin):
     with pytest.raises(ValueError, match=f"the configuration is of {origin}"):
         TCDScheduler.from_config(config)
 
@@ -113,7 +113,7 @@ def test_models_without_alphas_are_refused(kind, origin):
 
 @EVERY
 @pytest.mark.parametrize("options", [{"timestep_spacing": "trailing"}, {"steps_offset": 2}])
-def test_options_without_effect_are_warned_of_once(kind, options, caplog):
+def test_options_without_effect_cause_one_warning(kind, options, caplog):
     for _ in range(3):
         kind(**options)
         kind.from_config(SDXL_EULER, **options)
@@ -123,7 +123,7 @@ def test_options_without_effect_are_warned_of_once(kind, options, caplog):
 
 
 @pytest.mark.parametrize("options", [{"clip_sample": True}, {"thresholding": True}, {"timestep_scaling": 5.0}])
-def test_tcd_warns_of_what_only_lcm_does(options, caplog):
+def test_tcd_warns_of_options_that_only_lcm_supports(options, caplog):
     LCMScheduler(**options)
     assert not caplog.records
     TCDScheduler(**options)
@@ -176,7 +176,7 @@ def test_defaults_and_names_are_those_of_mindone(kind):
 
 @pytest.mark.parity
 @EVERY
-def test_diffusers_reads_what_we_save(kind, tmp_path):
+def test_diffusers_loads_saved_schedulers(kind, tmp_path):
     import diffusers
 
     kind.from_config(SDXL_EULER).save_pretrained(tmp_path)

@@ -67,7 +67,7 @@ def test_timesteps_out_of_range_are_refused(timesteps):
         SCHEDULER.add_noise(CLEAN, NOISE, timesteps)
 
 
-def test_it_compiles():
+def test_the_forward_process_compiles():
     @ms.jit
     def compiled(clean, noise, timesteps):
         return SCHEDULER.add_noise(clean, noise, timesteps)

@@ -110,10 +110,10 @@ def test_epsilon_without_signal_is_refused(sample, output):
         ),
     ],
 )
-def test_options_that_make_no_sense_are_refused(options, message):
+def test_invalid_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         LCMScheduler(**options)
 
 
-def test_options_without_effect_are_not_looked_at():
+def test_options_without_effect_are_not_checked():
     LCMScheduler(clip_sample_range=-1, sample_max_value=0, dynamic_thresholding_ratio=2)

@@ -1,4 +1,4 @@
-"""The registry: its rows, what may be added to it, and that reading it imports nothing heavy."""
+"""The registry: its rows, valid additions, and no import of a framework when it is read."""
 
 import inspect
 import subprocess
@@ -45,13 +45,13 @@ def test_a_row_agrees_with_its_scheduler(method):
 
 
 @EVERY
-def test_what_ships_for_a_method_is_there(method):
+def test_the_shipped_files_of_a_method_exist(method):
     if method.shipped_lora is not None:
         assert list((SHAPES_FOLDER / method.shipped_lora).glob("*.safetensors"))
         assert method.name in {case["method"] for case in CASES.values()}, "no known image: add a case to selftest"
 
 
-def test_a_subclass_is_of_no_method():
+def test_a_subclass_belongs_to_no_method():
     cls = METHODS["tcd"].scheduler_class()
     assert method_of(type("Other", (cls,), {})()) is None
     assert method_of(None) is None
@@ -63,7 +63,7 @@ def test_an_unknown_method_is_refused(name):
         find_method(name)
 
 
-def test_every_part_of_the_package_knows_an_added_method(added_methods):
+def test_every_module_of_the_package_supports_an_added_method(added_methods):
     cls = type("NewScheduler", (METHODS["lcm"].scheduler_class(),), {})
     register_method(Method("new", cls, eta=0.5, steps=2, max_steps=80, guidance_scale=1.5, shipped_lora="lcm_lora"))
     import mindone.diffusers
@@ -107,12 +107,12 @@ def test_a_method_that_is_not_distilled_needs_no_lora(added_methods):
         ({"embedded_guidance_scale": float("nan")}, "embedded_guidance_scale is nan"),
     ],
 )
-def test_rows_that_make_no_sense_are_refused(options, message):
+def test_invalid_rows_are_refused(options, message):
     with pytest.raises(UsageError, match=f"the method's {message}"):
         Method(**{"name": "new", "scheduler": "package.module:NewScheduler", **options})
 
 
-def test_names_that_are_taken_are_refused(added_methods):
+def test_existing_names_are_refused(added_methods):
     base = METHODS["tcd"].scheduler_class()
     before = dict(METHODS)
     for method, message in (

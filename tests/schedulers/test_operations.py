@@ -1,4 +1,4 @@
-"""How many device operations a step takes, counted by the benchmark's own counter."""
+"""The number of device operations of a step, from the counter of the benchmarks."""
 
 import importlib
 from pathlib import Path
@@ -30,7 +30,7 @@ def benchmark():
         (LCMScheduler, {}, 3, 3),
     ],
 )
-def test_a_step_is_a_handful_of_operations(benchmark, scheduler, options, place, most, kind, dtype, casts):
+def test_a_step_needs_few_operations(benchmark, scheduler, options, place, most, kind, dtype, casts):
     sampler = scheduler(prediction_type=kind)
     sampler.set_timesteps(4)
     counts = benchmark.operations_of_a_step(sampler, place, dtype, **options)

@@ -1,4 +1,4 @@
-"""What mindone's pipelines ask of a scheduler, asked by their own helper functions."""
+"""The interface that mindone's pipelines require of a scheduler, called through their own helper functions."""
 
 import inspect
 from types import SimpleNamespace
@@ -35,7 +35,7 @@ def test_timesteps_are_retrieved(kind):
         (8, 1.0, 0.5, [499, 379, 259, 139]),
     ],
 )
-def test_image_to_image_begins_where_the_pipeline_says(kind, steps, strength, start, expected):
+def test_image_to_image_starts_at_the_timestep_of_the_pipeline(kind, steps, strength, start, expected):
     scheduler = kind()
     scheduler.set_timesteps(steps)
     pipeline = SimpleNamespace(scheduler=scheduler)
@@ -55,14 +55,14 @@ def test_image_to_image_begins_where_the_pipeline_says(kind, steps, strength, st
         sample = scheduler.add_noise(image, noise, timesteps[0])
         for timestep in timesteps:
             sample = scheduler.step(noise, timestep, sample, eta=0)[0]
-        assert abs((sample - last).asnumpy()).max() < 1e-4  # the true noise leads back to the image
+        assert abs((sample - last).asnumpy()).max() < 1e-4  # the true noise gives the image back
 
 
-def test_pipelines_see_which_step_takes_an_eta():
+def test_pipelines_detect_which_step_accepts_eta():
     assert "eta" in inspect.signature(TCDScheduler().step).parameters
     assert "eta" not in inspect.signature(LCMScheduler().step).parameters
 
 
 @EVERY
-def test_pipelines_see_that_a_step_takes_a_generator(kind):
+def test_pipelines_detect_that_a_step_accepts_a_generator(kind):
     assert "generator" in inspect.signature(kind().step).parameters

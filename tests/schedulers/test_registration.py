@@ -10,7 +10,7 @@ from mindone_tcd.schedulers import TCDScheduler
 
 
 class SchedulerPipeline(DiffusionPipeline):
-    """The smallest pipeline that saves and loads as any other does."""
+    """The smallest pipeline that can be saved and loaded."""
 
     def __init__(self, scheduler):
         super().__init__()
@@ -18,7 +18,7 @@ class SchedulerPipeline(DiffusionPipeline):
 
 
 @pytest.mark.parametrize("package", ["mindone.diffusers", "mindone.diffusers.schedulers"])
-def test_mindone_gives_our_classes(package):
+def test_mindone_exports_our_classes(package):
     module = importlib.import_module(package)
     assert {name: getattr(module, name) for name in KINDS} == KINDS
 
@@ -39,7 +39,7 @@ def test_saved_pipeline_names_a_class_that_both_libraries_know(kind, tmp_path):
 
 
 @EVERY
-def test_scheduler_put_in_later_is_saved_too(kind, tmp_path):
+def test_a_scheduler_that_replaces_another_is_saved(kind, tmp_path):
     pipeline = SchedulerPipeline(mindone.diffusers.DDIMScheduler())
     pipeline.scheduler = kind.from_config(pipeline.scheduler.config)
     pipeline.save_pretrained(tmp_path)

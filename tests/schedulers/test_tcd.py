@@ -59,7 +59,8 @@ def test_table_equals_the_papers_equations(kind, eta):
 
 @pytest.mark.parametrize("steps", [1, 2, 4, 8, 50])
 def test_a_step_undoes_the_noise_of_a_perfect_model(steps):
-    """With the true noise as the model's output and eta 0, every sample is the clean one, noised to its timestep."""
+    """With the true noise as model output and eta 0, every sample is the clean sample with the noise of its
+    timestep."""
     scheduler = TCDScheduler()
     scheduler.set_timesteps(steps)
     clean, noise = standard_normal((2, 50), generator(0))
@@ -87,7 +88,7 @@ def test_s_is_floored_in_float32():
         assert scheduler.coefficients(eta)[0][2] == pytest.approx(np.sqrt(1 - alphas[p] / alphas[s]), rel=1e-12)
 
 
-def test_last_step_lands_on_the_first_alpha(scheduler):
+def test_the_last_step_reaches_the_first_alpha(scheduler):
     a, _, c = scheduler.coefficients()[-1]
     alphas = scheduler.alphas_cumprod.asnumpy().astype(np.float64)
     assert a == pytest.approx(np.sqrt(alphas[0] / alphas[259]), rel=1e-12)
@@ -105,7 +106,7 @@ def test_eta_belongs_to_the_step(scheduler, sample, output):
         fresh.set_timesteps(4)
     default = scheduler.step(output, 759, sample, generator=generator(3))[0]
     assert np.array_equal(default.asnumpy(), ours.asnumpy())
-    scheduler.step(output, 759, sample, eta=0.0)  # None is the default, not what the step before had
+    scheduler.step(output, 759, sample, eta=0.0)  # None means the default, not the eta of the previous step
     none = scheduler.step(output, 759, sample, eta=None, generator=generator(3))[0]
     assert np.array_equal(none.asnumpy(), ours.asnumpy())
     assert scheduler.coefficients(None) == scheduler.coefficients(0.3)
@@ -123,7 +124,7 @@ def test_second_result_is_the_sample_at_s(scheduler, sample, output):
     assert np.array_equal(pair[1].asnumpy(), result.pred_noised_sample.asnumpy())
 
 
-def test_generator_draws_once_for_each_noisy_step(scheduler, sample, output):
+def test_the_generator_is_used_once_for_each_step_with_noise(scheduler, sample, output):
     rng, other = generator(5), generator(5)
     stepped(scheduler, output, sample, generator=rng)
     other.standard_normal((3, *SHAPE))
@@ -133,14 +134,14 @@ def test_generator_draws_once_for_each_noisy_step(scheduler, sample, output):
     assert untouched.standard_normal() == generator(5).standard_normal()
 
 
-def test_each_image_has_its_own_stream(scheduler, sample, output):
+def test_each_image_has_its_own_generator(scheduler, sample, output):
     together = stepped(scheduler, output, sample, generator=generators(7, 2))
     for place in range(2):
         alone = stepped(scheduler, output[place : place + 1], sample[place : place + 1], generator=generator(7 + place))
         np.testing.assert_allclose(together[place], alone[0], rtol=1e-6, atol=1e-5)
 
 
-def test_noise_can_be_given(scheduler, sample, output):
+def test_noise_can_be_passed(scheduler, sample, output):
     rng = generator(8)
     noises = [standard_normal(SHAPE, rng) for _ in range(3)]
     drawn = stepped(scheduler, output, sample, generator=generator(8))
@@ -186,7 +187,7 @@ def test_epsilon_without_signal_is_refused(sample, output):
     assert np.isfinite(scheduler.coefficients()).all()
 
 
-def test_last_custom_step_adds_no_noise_and_draws_none(sample, output):
+def test_the_last_custom_step_adds_and_generates_no_noise(sample, output):
     scheduler = TCDScheduler()
     scheduler.set_timesteps(timesteps=[999, 700, 500, 300], strength=0.5)
     assert scheduler.timesteps_list == [500, 300]
@@ -198,7 +199,7 @@ def test_last_custom_step_adds_no_noise_and_draws_none(sample, output):
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda scheduler: pickle.loads(pickle.dumps(scheduler))])
-def test_copies_go_on_where_the_original_is(scheduler, sample, output, duplicate):
+def test_copies_continue_at_the_step_of_the_original(scheduler, sample, output, duplicate):
     scheduler.set_begin_index(1)
     scheduler.step(output, scheduler.timesteps[1], sample)
     twin = duplicate(scheduler)

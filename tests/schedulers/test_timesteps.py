@@ -15,7 +15,7 @@ def timesteps():
     return Timesteps(VALUES)
 
 
-def test_it_is_a_tensor(timesteps):
+def test_timesteps_are_a_tensor(timesteps):
     assert isinstance(timesteps, ms.Tensor)
     assert timesteps.dtype == ms.int64
     assert timesteps.asnumpy().tolist() == list(VALUES)
@@ -23,7 +23,7 @@ def test_it_is_a_tensor(timesteps):
     assert len(timesteps) == 4
 
 
-def test_what_is_taken_out_remembers_its_numbers(timesteps):
+def test_elements_and_slices_know_their_values(timesteps):
     assert [host_values(t).tolist() for t in timesteps] == [[value] for value in VALUES]
     assert all(
         t.shape == () and t.dtype == ms.int64 and t.asnumpy() == v for t, v in zip(timesteps, VALUES, strict=True)
@@ -37,18 +37,18 @@ def test_what_is_taken_out_remembers_its_numbers(timesteps):
         timesteps[4]
 
 
-def test_derived_tensors_do_not_pretend_to_know(timesteps):
+def test_derived_tensors_do_not_know_their_values(timesteps):
     assert host_values(timesteps + 1) is None
     assert host_values(timesteps.tile((2,))) is None
     assert host_values(ms.Tensor(3)) is None
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])
-def test_copies_remember(timesteps, duplicate):
+def test_copies_know_their_values(timesteps, duplicate):
     assert duplicate(timesteps).host_values == VALUES
 
 
-def test_numbers_are_known():
+def test_known_values():
     for known in (3, 3.0, np.int64(3), np.array(3), [3]):
         assert host_values(known).tolist() == [3]
 

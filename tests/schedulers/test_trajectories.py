@@ -1,4 +1,4 @@
-"""Whole trajectories against diffusers' own, stored and, where torch is installed, live."""
+"""Complete trajectories equal those of diffusers: stored ones and, if torch is installed, live ones."""
 
 import importlib.util
 from pathlib import Path
@@ -12,7 +12,7 @@ from mindone_tcd.random import generator
 from mindone_tcd.schedulers import LCMScheduler, TCDScheduler
 
 SCHEDULERS = {"TCD": TCDScheduler, "LCM": LCMScheduler}
-TOLERANCE = 1e-5  # of the sample's largest value
+TOLERANCE = 1e-5  # relative to the sample's largest value
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ def test_known_grids(kind):
     assert scheduler_for(kind, 4, strength=0.5).timesteps_list == [499, 379, 259, 139]
 
 
-def test_any_given_grid_length_opens_all_timesteps_to_tcd_only():
+def test_a_grid_length_gives_only_tcd_access_to_all_timesteps():
     assert scheduler_for(TCDScheduler, 4, original_inference_steps=50).timesteps_list == [999, 749, 499, 249]
     assert scheduler_for(LCMScheduler, 4, original_inference_steps=50).timesteps_list == [999, 759, 499, 259]
 
@@ -82,7 +82,7 @@ def test_custom_timesteps_of_any_kind(kind, make):
 
 
 @EVERY
-def test_odd_custom_timesteps_are_warned_of(kind, caplog):
+def test_unusual_custom_timesteps_cause_a_warning(kind, caplog):
     scheduler_for(kind, timesteps=[999, 759, 259])
     assert not caplog.records
     scheduler_for(kind, timesteps=[950, 700])
@@ -104,7 +104,7 @@ def test_timesteps_in_any_order_and_form(kind, form):
 
 
 @EVERY
-def test_begin_index_promises_an_order(kind):
+def test_begin_index_sets_the_order_of_steps(kind):
     scheduler = scheduler_for(kind, 4)
     expected = [at(scheduler, t) for t in scheduler.timesteps]
     scheduler.set_timesteps(4)
@@ -167,14 +167,14 @@ def test_before_set_timesteps_all_are_listed(kind):
 
 @EVERY
 @pytest.mark.parametrize("given", [-5, "x", 9999])
-def test_grid_lengths_that_are_none_are_refused_with_timesteps_too(kind, given):
+def test_invalid_grid_lengths_are_refused_with_timesteps_too(kind, given):
     for options in ({"num_inference_steps": 2}, {"timesteps": [999, 500]}):
         with pytest.raises(ValueError, match=f"original_inference_steps is {given!r}; expected"):
             kind().set_timesteps(original_inference_steps=given, **options)
 
 
 @EVERY
-def test_what_is_no_tensor_of_floats_is_refused(kind):
+def test_samples_that_are_no_float_tensors_are_refused(kind):
     scheduler = scheduler_for(kind, 2)
     integers = ms.Tensor(np.ones((1, 4, 4, 4), np.int32))
     for output, sample, message in (

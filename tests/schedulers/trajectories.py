@@ -1,6 +1,6 @@
-"""The trajectories that are compared with diffusers: what they are, and how one is run. NumPy only.
+"""The trajectories that are compared with diffusers, and the code that runs them. NumPy only.
 
-`tools/reference/schedulers.py` runs them with diffusers and stores what it got in `references.npz`.
+`tools/reference/schedulers.py` runs them in diffusers and stores the results in `references.npz`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TRAINED_BETAS = tuple(np.linspace(0.001, 0.2, 100).tolist())
 
 @dataclass(frozen=True)
 class Case:
-    """One run: a scheduler's name and configuration, its timesteps, and where it begins."""
+    """One run: the name and configuration of a scheduler, its timesteps, and its first step."""
 
     scheduler: str
     config: dict = field(default_factory=dict)
@@ -77,7 +77,7 @@ def _cases() -> list[Case]:
 
 CASES = _cases()
 
-# Grids alone, without a run: (scheduler, configuration, arguments of set_timesteps).
+# Grids without a run: (scheduler, configuration, arguments of set_timesteps).
 GRIDS = [
     (scheduler, config, timesteps)
     for scheduler in ("TCD", "LCM")
@@ -105,7 +105,7 @@ def grid_name(scheduler: str, config: dict, timesteps: dict) -> str:
 
 
 def model(sample: np.ndarray, timestep: int) -> np.ndarray:
-    """Stands for a network: smooth, not linear, and different at every timestep; float64."""
+    """A function in place of a network: smooth, nonlinear, and different at every timestep; float64."""
     sample = sample.astype(np.float64)
     return np.tanh(0.8 * sample + 0.3 * np.sin(0.01 * timestep)) + 0.1 * np.cos(sample * 0.002 * timestep)
 
@@ -114,10 +114,10 @@ def run(case: Case, scheduler, put: Callable, get: Callable, generator: np.rando
     """Runs a case to its end.
 
     Args:
-        scheduler: of any framework, with its timesteps set.
-        put: makes the framework's tensor of a NumPy array.
-        get: makes a NumPy array of the framework's tensor.
-        generator: makes the first sample, and is what `step` is given.
+        scheduler: a scheduler of any framework, with its timesteps set.
+        put: converts a NumPy array to a tensor of the framework.
+        get: converts a tensor of the framework to a NumPy array.
+        generator: the source of the first sample; also passed to `step`.
     """
     timesteps = scheduler.timesteps
     if case.begin is not None:
@@ -133,7 +133,7 @@ def run(case: Case, scheduler, put: Callable, get: Callable, generator: np.rando
 
 
 def published_sample() -> np.ndarray:
-    """The sample that the upstream suite steps in its full loops, float32 of shape (4, 3, 8, 8)."""
+    """The sample of the full loops in the upstream suite, float32 of shape (4, 3, 8, 8)."""
     count = 4 * 3 * 8 * 8
     return (np.arange(count).reshape(3, 8, 8, 4) / count).transpose(3, 0, 1, 2).astype(np.float32)
 

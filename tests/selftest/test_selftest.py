@@ -1,4 +1,4 @@
-"""The selftest says that all is well where it is, and what is not."""
+"""The selftest reports correct images, and names those that are not correct."""
 
 from types import SimpleNamespace
 
@@ -10,14 +10,14 @@ from mindone_tcd.selftest import cases, run
 
 
 def _loaded(**options):
-    """Stands in for a loaded model; its pipeline is never called."""
+    """Replaces a loaded model. Its pipeline is never called."""
     pipeline = SimpleNamespace(components={}, set_progress_bar_config=lambda **options: None)
     return SimpleNamespace(dtype="float32", pipeline=pipeline)
 
 
 @pytest.fixture
 def report(monkeypatch):
-    """Runs the selftest on images that are given instead of made."""
+    """Run the selftest with stored images instead of generated ones."""
     from mindone_tcd.compiled import pipeline
     from mindone_tcd.generate import loading
 
@@ -77,12 +77,12 @@ def test_an_error_does_not_stop_the_report(report):
     assert "5 of 6 passed" in text
 
 
-def test_a_dtype_that_does_not_run_here_is_refused_at_once():
+def test_an_unsupported_dtype_is_refused_at_once():
     with pytest.raises(UsageError, match="bfloat16 does not run on a CPU"):
         run.selftest("bfloat16", say=print)
 
 
-def test_it_generates_the_images(monkeypatch):
+def test_the_selftest_generates_the_images(monkeypatch):
     monkeypatch.setattr(run, "CHECKED", ("tcd-2-eta-1",))
     lines = []
     assert run.selftest(say=lines.append), "\n".join(lines)

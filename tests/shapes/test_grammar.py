@@ -13,7 +13,7 @@ from mindone_tcd.shapes.grammar import (
 )
 
 
-def test_every_caption_is_read_back():
+def test_every_caption_can_be_parsed():
     rng = np.random.default_rng(0)
     for _ in range(500):
         scene = random_scene(rng, two=0.4, unseen=None)
@@ -46,5 +46,5 @@ def test_share_held_out():
 
 
 @pytest.mark.parametrize("prompt", ["a dragon", "red", "a red circle", "a red circle on a blue background at night"])
-def test_what_is_not_of_the_grammar_is_not_read(prompt):
+def test_prompts_outside_the_grammar_are_not_parsed(prompt):
     assert parse(prompt) is None

@@ -23,7 +23,7 @@ def test_real_drawings_are_right_in_every_part():
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_each_shape_is_told_from_the_others(shape):
+def test_each_shape_is_distinguished_from_the_others(shape):
     found = read(draw(Scene("white", (Thing(shape, "black", 0.1, -0.1, 0.4),)), 128)).things[0]
     assert found.shape == shape
     assert sorted(found.overlaps)[-1] - sorted(found.overlaps)[-2] > 0.1
@@ -53,10 +53,10 @@ def test_relation_and_order_count():
     pair = Scene(
         "white", (Thing("star", "red", -0.5, 0, 0.35), Thing("moon", "blue", 0.5, 0, 0.35)), relation="to the left of"
     )
-    picture = draw(pair, 128)
-    assert judge(picture, pair).right
+    image = draw(pair, 128)
+    assert judge(image, pair).right
     swapped = Scene("white", pair.things[::-1], relation="to the left of")
-    assert not judge(picture, swapped).right
+    assert not judge(image, swapped).right
 
 
 def test_missing_extra_and_smeared_things_are_wrong():
@@ -70,7 +70,7 @@ def test_missing_extra_and_smeared_things_are_wrong():
     assert not judge(gaussian_filter(draw(star, 128), (7, 7, 0)), star).shape
 
 
-def test_only_square_colour_images_are_read():
+def test_only_square_color_images_are_accepted():
     with pytest.raises(ValueError, match=r"\(4, 5, 3\); expected a square RGB"):
         read(np.zeros((4, 5, 3)))
 
@@ -78,12 +78,12 @@ def test_only_square_colour_images_are_read():
 def test_frechet_distance_grows_with_damage():
     rng = np.random.default_rng(2)
 
-    def pictures(count):
+    def drawings(count):
         return [draw(random_scene(rng, unseen=None), 64, rng) for _ in range(count)]
 
-    real, again = (np.array([features(p) for p in pictures(100)]) for _ in range(2))
-    blurred = np.array([features(gaussian_filter(p, (1, 1, 0))) for p in pictures(100)])
-    noisy = np.array([features(gaussian_filter(p + rng.normal(0, 0.05, p.shape), (2, 2, 0))) for p in pictures(100)])
+    real, again = (np.array([features(p) for p in drawings(100)]) for _ in range(2))
+    blurred = np.array([features(gaussian_filter(p, (1, 1, 0))) for p in drawings(100)])
+    noisy = np.array([features(gaussian_filter(p + rng.normal(0, 0.05, p.shape), (2, 2, 0))) for p in drawings(100)])
     near, far, farther = (frechet_distance(real, other) for other in (again, blurred, noisy))
     assert near < far < farther
     assert frechet_distance(real, real) == pytest.approx(0, abs=1e-3)
@@ -97,9 +97,9 @@ def test_frechet_distance_of_two_gaussians():
     assert frechet_distance(a, b) == pytest.approx(20, rel=0.05)
 
 
-def painted(picture, where, colour):
-    """The image with a color in RGB (0 to 1) where a mask says so."""
-    return np.where(where[..., None], np.float32(colour), picture)
+def filled(image, where, color):
+    """The image with a color in RGB (0 to 1) where the mask is true."""
+    return np.where(where[..., None], np.float32(color), image)
 
 
 def test_real_drawings_are_clean():
@@ -136,60 +136,60 @@ def test_another_shape_or_number_has_no_overlap():
 
 def test_ghosts_are_counted():
     scene = Scene("gray", (Thing("circle", "red", -0.4, 0, 0.4),))
-    picture = draw(scene, 128)
+    image = draw(scene, 128)
     y, x = np.mgrid[:128, :128]
 
-    def spot(radius, colour, at=(100, 30)):
-        return painted(picture, np.hypot(x - at[0], y - at[1]) < radius, colour)
+    def spot(radius, color, at=(100, 30)):
+        return filled(image, np.hypot(x - at[0], y - at[1]) < radius, color)
 
     gray = np.full(3, 130 / 255)
-    # 0.3 % of the area, too small for a thing; then a faint region that is large; then a thing of full size.
+    # 0.3 % of the area, too small for an object; then a large faint region; then an object of full size.
     for radius, color in ((4, (0, 0, 0)), (12, gray + 0.07), (12, (0, 0, 0))):
         verdict = judge(spot(radius, color), scene)
         assert verdict.ghosts == 1, (radius, color)
         assert not verdict.clean
     assert judge(spot(4, (0, 0, 0)), scene).right
     assert judge(np.where(x[..., None] > 120, spot(4, (0, 0, 0)) * 0 + 1, spot(12, gray + 0.07)), scene).ghosts == 2
-    # Specks below 0.2 % and differences that nobody sees are none.
+    # Specks below 0.2 % and invisible differences are no ghosts.
     assert judge(spot(2.5, (0, 0, 0)), scene).ghosts == 0
     assert judge(spot(12, gray + 0.03), scene).ghosts == 0
 
 
 def test_a_smear_that_touches_the_thing_is_a_ghost():
     scene = Scene("gray", (Thing("circle", "red", -0.4, 0, 0.4),))
-    picture = draw(scene, 128)
+    image = draw(scene, 128)
     _, x = np.mgrid[:128, :128]
-    far = picture == picture[0, 0]
-    smear = np.where(far & (x > 40)[..., None] & (x < 100)[..., None], picture + 0.08, picture)
+    far = image == image[0, 0]
+    smear = np.where(far & (x > 40)[..., None] & (x < 100)[..., None], image + 0.08, image)
     assert judge(smear, scene).ghosts > 0
 
 
 def half(shape, first, second, share=0.5, blur=0.0, **place):
-    """A thing whose right part has a second color."""
+    """An object whose right part has a second color."""
     scene = Scene("white", (Thing(shape, first, **place),))
     one, other = draw(scene, 128), draw(Scene("white", (Thing(shape, second, **place),)), 128)
     columns = np.cumsum(np.any(one < 0.9, axis=2).sum(0))
     left = columns <= (1 - share) * columns[-1]
-    picture = np.where(left[None, :, None], one, other)
-    return (gaussian_filter(picture, (blur, blur, 0)) if blur else picture), scene
+    image = np.where(left[None, :, None], one, other)
+    return (gaussian_filter(image, (blur, blur, 0)) if blur else image), scene
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_two_tone_fills_are_seen(shape):
+def test_two_tone_fills_are_detected(shape):
     for share in (0.3, 0.5):
-        picture, scene = half(shape, "purple", "gray", share)
-        verdict = judge(picture, scene)
+        image, scene = half(shape, "purple", "gray", share)
+        verdict = judge(image, scene)
         assert verdict.two_tone, share
         assert not verdict.clean
-    picture, scene = half(shape, "purple", "gray", 0.5, blur=1.5)
-    assert judge(picture, scene).two_tone, "a blurred boundary between two colors"
+    image, scene = half(shape, "purple", "gray", 0.5, blur=1.5)
+    assert judge(image, scene).two_tone, "a blurred boundary between two colors"
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_one_color_with_any_edge_is_not_two_tone(shape):
     for first, second in (("purple", "gray"), ("red", "brown")):
-        picture, scene = half(shape, first, second, 0.04)
-        assert not judge(picture, scene).two_tone, "a speck of the other color"
+        image, scene = half(shape, first, second, 0.04)
+        assert not judge(image, scene).two_tone, "a speck of the other color"
     for radius in (0.26, 0.7):
         scene = Scene("white", (Thing(shape, "black", radius=radius),))
         for blur in (0, 0.7, 1.5, 3):
@@ -197,7 +197,7 @@ def test_one_color_with_any_edge_is_not_two_tone(shape):
 
 
 @pytest.mark.parametrize("radius", [0.26, 0.5, 0.75])
-def test_roundness_of_drawn_circles_is_one_wherever_they_lie(radius):
+def test_the_roundness_of_drawn_circles_is_one_at_any_position(radius):
     for x, y in ((0, 0), (0.004, 0.011), (0.2, -0.13)):
         scene = Scene("blue", (Thing("circle", "red", x, y, radius),))
         assert judge(draw(scene, 128), scene).roundness == pytest.approx(1, abs=0.003)
@@ -213,7 +213,7 @@ def lumpy(waves, depth, radius=0.5):
 
 @pytest.mark.parametrize(("waves", "depth"), [(2, 0.08), (3, 0.06), (5, 0.03), (6, 0.06)])
 def test_roundness_is_that_of_the_outline(waves, depth):
-    # The curve itself, as a polygon of so many corners that its perimeter is exact.
+    # The exact curve, as a polygon with very many corners.
     curve = np.exp(1j * (turn := np.linspace(0, 2 * np.pi, 10000))) * (1 + depth * np.cos(waves * turn))
     area = 0.5 * np.sum(curve[:-1].real * curve[1:].imag - curve[1:].real * curve[:-1].imag)
     expected = 4 * np.pi * area / np.abs(np.diff(curve)).sum() ** 2

@@ -1,4 +1,4 @@
-"""What users write for the shipped model, in the words that it was trained on."""
+"""User prompts are mapped to the words that the shipped model was trained on."""
 
 import numpy as np
 import pytest
@@ -90,7 +90,7 @@ def test_chinese(prompt, text):
 
 
 @pytest.mark.parametrize("kind", ["color", "shape", "size", "place"])
-def test_every_chinese_word_is_read(kind):
+def test_every_chinese_word_is_mapped(kind):
     pattern = {
         "color": "一个{}的圆形，蓝色背景",
         "shape": "一个红色的{}，蓝色背景",
@@ -109,7 +109,7 @@ def test_every_chinese_word_is_read(kind):
             assert to_trained(pattern.format(written)) == (text, (), ()), written
 
 
-def test_every_trained_word_can_be_said_in_chinese():
+def test_every_trained_word_has_a_chinese_word():
     assert [set(CHINESE[kind]) for kind in ("color", "shape", "size", "place")] == [
         set(names) for names in (COLOURS, SHAPES, SIZES, POSITIONS)
     ]
@@ -120,7 +120,7 @@ def test_no_chinese_word_means_two_things():
     assert len(words) == len(set(words)), sorted(word for word in words if words.count(word) > 1)
 
 
-def test_synonyms_lead_to_trained_words():
+def test_synonyms_are_mapped_to_trained_words():
     assert set(SYNONYMS.values()) <= TRAINED
     assert not set(SYNONYMS) & TRAINED
 
@@ -144,15 +144,15 @@ def test_synonyms_lead_to_trained_words():
         ("蓝色背景", (), ("shape",)),
     ],
 )
-def test_what_is_unknown_or_missing_is_told(prompt, unknown, missing):
+def test_unknown_words_and_missing_parts_are_reported(prompt, unknown, missing):
     assert to_trained(prompt)[1:] == (unknown, missing)
 
 
-def test_what_is_unknown_in_chinese_does_not_reach_the_model():
+def test_unknown_chinese_words_do_not_reach_the_model():
     assert to_trained("红色圆形，不要蓝色，黑色背景").text == "a red circle on a black background"
 
 
-def test_it_maps_its_own_results_to_themselves():
+def test_results_are_mapped_to_themselves():
     for prompt in ("a big grey disc in the upper left corner on blue", "蓝色正方形下方的橙色十字，白色背景"):
         text = to_trained(prompt).text
         assert to_trained(text).text == text

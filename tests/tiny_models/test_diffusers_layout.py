@@ -1,4 +1,4 @@
-"""The tiny random models' layouts are those that diffusers and transformers write, file by file and byte for byte."""
+"""The layouts of the tiny random models equal those that diffusers and transformers write, byte for byte."""
 
 import gzip
 import json
@@ -23,7 +23,7 @@ CLASSES = {
     "t2i-adapter-sdxl": "T2IAdapter",
     "motion-adapter": "MotionAdapter",
 }
-"""What diffusers loads each folder with; LoRAs and IP-Adapters are no folders of one model."""
+"""The class with which diffusers loads each folder. LoRAs and IP-Adapters are not folders of one model."""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_diffusers_writes_this_layout(tmp_path, script, name):
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_diffusers_reads_it_and_writes_the_same(tmp_path, name):
+def test_diffusers_loads_it_and_saves_the_same_files(tmp_path, name):
     import diffusers
 
     ours, theirs = make(name, tmp_path / "ours"), tmp_path / "theirs"
@@ -48,10 +48,10 @@ def test_diffusers_reads_it_and_writes_the_same(tmp_path, name):
     assert {path.relative_to(theirs) for path in theirs.rglob("*") if path.is_file()} == files
     for file in files:
         if file.parent.name == "tokenizer_2" and file.suffix == ".json":
-            continue  # its pad token "!" is a plain text at first, and a described token when saved again
+            continue  # its pad token "!" is plain text at first, and an object after saving
         if file.suffix == ".json":
             written, loaded = json.loads((ours / file).read_text()), json.loads((theirs / file).read_text())
-            loaded.pop("_name_or_path", None)  # where it was loaded from
+            loaded.pop("_name_or_path", None)  # the folder from which it was loaded
             assert loaded == written, file
         else:
             assert (theirs / file).read_bytes() == (ours / file).read_bytes(), file

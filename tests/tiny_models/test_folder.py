@@ -1,4 +1,4 @@
-"""Tiny random models as written: complete, repeatable, different by seed, and refused where they cannot be written."""
+"""Folders of tiny random models are complete and repeatable, differ by seed, and invalid requests are refused."""
 
 import json
 

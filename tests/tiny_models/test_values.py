@@ -27,7 +27,7 @@ def test_mean_and_deviation(key, shape, mean, deviation):
     assert drawn.std() == pytest.approx(deviation, rel=0.1)
 
 
-def test_the_name_decides():
+def test_the_name_determines_the_values():
     a, again, b = (values(name, "to_q.weight", (8, 8)) for name in ("a/to_q.weight", "a/to_q.weight", "b/to_q.weight"))
     np.testing.assert_array_equal(a, again)
     assert (a != b).all()

@@ -1,6 +1,6 @@
-"""Damaged copies of adapter files: an endless, seeded stream of safetensors files that are wrong in some way.
+"""Damaged copies of adapter files: an endless, seeded stream of invalid safetensors files.
 
-NumPy alone; a mutation knows the file's tensors and nothing of what they are for.
+The module needs only NumPy. A mutation knows the tensors of the file, but not their purpose.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SIZES |= {"I8": 1, "U8": 1, "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1}
 
 @dataclass
 class Entry:
-    """One tensor as the header names it; a later entry of the same key is a duplicate."""
+    """One tensor of the header. A later entry with the same key is a duplicate."""
 
     key: str
     dtype: Any
@@ -31,11 +31,11 @@ class Entry:
 
 @dataclass
 class File:
-    """A safetensors file in parts.
+    """The parts of a safetensors file.
 
     Attributes:
         entries: the tensors of the header.
-        data: what follows the header.
+        data: the bytes after the header.
         metadata: the value of ``__metadata__``; ``...`` for none.
     """
 
@@ -44,7 +44,7 @@ class File:
     metadata: Any = ...
 
     def header(self) -> bytes:
-        """The header as JSON, written key by key so that keys can be there twice."""
+        """The header as JSON, written key by key so that a key can occur twice."""
         parts = [] if self.metadata is ... else [f'"__metadata__":{json.dumps(self.metadata)}']
         for entry in self.entries:
             value = {"dtype": entry.dtype, "shape": entry.shape, "data_offsets": [entry.begin, entry.end]}
@@ -58,11 +58,11 @@ class File:
 
 
 def file_of(tensors: Mapping[str, np.ndarray], metadata: Any = ...) -> File:
-    """A sound file.
+    """A valid file.
 
     Args:
         tensors: float, int64, int32 or uint8 arrays by key.
-        metadata: what ``__metadata__`` is to be; ``...`` for none.
+        metadata: the value of ``__metadata__``; ``...`` for none.
     """
     entries, data = [], bytearray()
     for key, value in tensors.items():
@@ -76,17 +76,17 @@ def file_of(tensors: Mapping[str, np.ndarray], metadata: Any = ...) -> File:
 def mutations(
     rng: np.random.Generator, tensors: Mapping[str, np.ndarray], metadata: Any = ...
 ) -> Iterator[tuple[str, bytes]]:
-    """Damaged copies of a file without end; equal generators give equal copies.
+    """Endless damaged copies of a file. Equal generators give equal copies.
 
-    Every kind of damage comes once before any comes again; one copy in five has two kinds.
+    Every kind of damage occurs once before any occurs again. One copy in five has two kinds.
 
     Args:
-        rng: draws the kinds and places.
-        tensors: the sound file's.
-        metadata: the sound file's.
+        rng: selects the kinds and positions.
+        tensors: the tensors of the valid file.
+        metadata: the metadata of the valid file.
 
     Yields:
-        What was done, and the file's bytes.
+        A description of the damage, and the bytes of the file.
     """
     kinds = [*_IN_PARTS, *_IN_BYTES]
     while True:
@@ -145,7 +145,7 @@ def _no_dtype(rng: np.random.Generator, file: File) -> str:
 
 
 def _values_of_integers(rng: np.random.Generator, file: File) -> str:
-    """The numbers too are of the dtype that the header names."""
+    """The values also have the dtype that the header names."""
     entry = _pick(rng, file)
     if entry.dtype != "F32":
         return "none"
@@ -165,7 +165,7 @@ def _another_shape_of_as_many(rng: np.random.Generator, file: File) -> str:
 
 
 def _rows_cut_off(rng: np.random.Generator, file: File) -> str:
-    """Fewer rows, and as many bytes as they need."""
+    """Fewer rows, and only their bytes."""
     entry = _pick(rng, file)
     if not entry.shape or entry.shape[0] < 2:
         return "none"
@@ -305,7 +305,7 @@ def _odd_metadata(rng: np.random.Generator, file: File) -> str:
 
 
 def _odd_configuration(rng: np.random.Generator, file: File) -> str:
-    """In the place where diffusers keeps the LoRA's configuration."""
+    """In the field in which diffusers stores the configuration of the LoRA."""
     deep = "[" * 100_000
     configurations = [
         "", "null", "[]", "7", "{", deep, '{"unet.lora_alpha": "x"}', '{"unet.lora_alpha": 1e999}',
@@ -329,7 +329,7 @@ _IN_PARTS = (
     *(_odd_values, _every_value_odd, _odd_metadata, _odd_configuration),
 )
 _BEFORE_OTHERS = (_key_dropped, _key_renamed, _keys_exchanged, _odd_values, _odd_metadata, _odd_configuration)
-"""They leave shapes and offsets that others can reckon with."""
+"""Changes after which shapes and offsets are still valid for other changes."""
 
 
 # ----- changes of the bytes ------------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
-"""Load damaged adapter files into tiny pipelines, and report what an error changed: ``adapters.py --count 2000``.
+"""Load damaged adapter files into tiny pipelines, and report pipelines that an error changed.
 
-Ends with status 1 if an error has changed a pipeline, or the outputs at the end differ from those at the beginning.
+    python tools/fuzzing/adapters.py --count 2000
+
+The exit status is 1 if an error changed a pipeline, or if the outputs at the end differ from those at the beginning.
 """
 
 from __future__ import annotations
@@ -23,11 +25,11 @@ os.environ.setdefault("MINDONE_TCD_CACHE", "off")
 
 
 def main() -> int:
-    """Run the loop; the exit status."""
+    """Run the loop. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=2000, help="files to load (default: 2000)")
-    parser.add_argument("--seed", type=int, default=0, help="of the damages (default: 0)")
-    parser.add_argument("--source", action="append", help="only files of this layout; may be given several times")
+    parser.add_argument("--count", type=int, default=2000, help="the number of files (default: 2000)")
+    parser.add_argument("--seed", type=int, default=0, help="the seed of the damages (default: 0)")
+    parser.add_argument("--source", action="append", help="only files of this layout; can be repeated")
     options = parser.parse_args()
 
     import fuzz_files

@@ -1,10 +1,11 @@
-"""How a damaged model's folder is met: refused in one line, taken, or with an error from inside a library.
+"""Count the outcomes for damaged model folders: refused in one line, taken, or an error from inside a library.
 
-    python tools/fuzzing/check_model_folders.py                 # find_model alone, without MindSpore
-    python tools/fuzzing/check_model_folders.py --load          # what find_model takes is loaded as well
-    python tools/fuzzing/check_model_folders.py --load --from-pretrained   # DiffusionPipeline alone decides
+    python tools/fuzzing/check_model_folders.py                 # find_model only, without MindSpore
+    python tools/fuzzing/check_model_folders.py --load          # also load the folders that find_model accepts
+    python tools/fuzzing/check_model_folders.py --load --from-pretrained   # only DiffusionPipeline checks
 
-Prints a line for each damage that ends in another error, and the counts. Its exit status is 1 if there is any.
+The script prints a line for each damage that ends in another error, and the counts. Its exit status is 1 if there is
+such a damage.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from outcomes import outcome
 from mindone_tcd.files.model_folder import find_model
 
 LIMIT = 120
-"""Seconds after which a folder counts as one that hangs."""
+"""The seconds after which a folder counts as a hang."""
 
 
 def answer(load: Callable[[Path], object], folder: Path) -> tuple[str, str]:
-    """ "refused", "taken" or "error", and the message."""
+    """The outcome ("refused", "taken" or "error"), and the message."""
     kind, message = outcome(lambda: load(folder), LIMIT)
     return (kind if kind in ("refused", "taken") else "error"), message
 
@@ -37,10 +38,10 @@ def answer(load: Callable[[Path], object], folder: Path) -> tuple[str, str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--values", type=int, default=4, help="wrong values for each field; 0 for all")
-    parser.add_argument("--load", action="store_true", help="load what find_model takes")
-    parser.add_argument("--from-pretrained", action="store_true", help="leave find_model out")
-    parser.add_argument("--every", type=int, default=1, help="take every n-th damage alone")
+    parser.add_argument("--values", type=int, default=4, help="the number of wrong values for each field; 0 for all")
+    parser.add_argument("--load", action="store_true", help="load the folders that find_model accepts")
+    parser.add_argument("--from-pretrained", action="store_true", help="do not call find_model")
+    parser.add_argument("--every", type=int, default=1, help="use only every n-th damage")
     parser.add_argument("--verbose", action="store_true", help="print all messages")
     options = parser.parse_args()
     counts: collections.Counter[str] = collections.Counter()

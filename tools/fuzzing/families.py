@@ -1,4 +1,4 @@
-"""Endless, seeded streams of bad input, one a family, for ``tools/fuzz.py``."""
+"""Endless, seeded streams of bad input, one for each family, for ``tools/fuzz.py``."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ class Changed(Exception):
 
 @dataclass(frozen=True)
 class Case:
-    """One input: what it is, and what gives it to the package."""
+    """One input: its description, and the function that gives it to the package."""
 
     name: str
     run: Callable[[], object]
 
 
 opened: list[str] = []
-"""What the present input led to and must not: filled by :func:`note`."""
+"""The forbidden events that the current input caused; :func:`note` fills the list."""
 
 _PAYLOAD = "fuzz_payload"
 _UNWANTED = {_PAYLOAD, "this", "antigravity", "turtle", "smtpd"}
 
 
 def note(event: str, args: tuple) -> None:
-    """An audit hook: notes imports of unwanted modules, payload files that are opened, and unpickling."""
+    """An audit hook that records imports of unwanted modules, opened payload files, and unpickling."""
     if event == "import" and str(args[0]).partition(".")[0] in _UNWANTED:
         opened.append(f"import {args[0]}")
     elif event == "open" and f"{_PAYLOAD}.py" in str(args[0]) and args[1] in ("r", "rb"):
@@ -59,7 +59,7 @@ ODD: tuple[Any, ...] = (
     "a red circle", "\x00", "\x1b[2J", "\ud800", "‮", "蓝色背景上的红色圆形", "x" * 10_000, [], [1], (64, 64), (0, 128),
     (8192, 8192), (1, 2, 3), {}, b"bytes", object, ..., 1j,
 )  # fmt: skip
-"""Values of many types, some of which some argument takes."""
+"""Values of many types. Some arguments accept some of them."""
 
 
 def requests(seed: int, folder: Path) -> Iterator[Case]:
@@ -87,7 +87,7 @@ def _prompt(dice: random.Random) -> str:
 
 
 class _Reached(Exception):
-    """The command would load the model now."""
+    """Raised where the command would load the model."""
 
 
 def command(seed: int, folder: Path) -> Iterator[Case]:
@@ -178,7 +178,7 @@ def records(seed: int, folder: Path) -> Iterator[Case]:
 
 
 def folders(seed: int, folder: Path) -> Iterator[Case]:
-    """model folders with one damage each, looked at before MindSpore is imported"""
+    """model folders with one damage each, checked before MindSpore is imported"""
     from mindone_tcd.files.model_folder import find_model
 
     turn = 0
@@ -198,7 +198,7 @@ def folders(seed: int, folder: Path) -> Iterator[Case]:
 
 
 def classes(seed: int, folder: Path) -> Iterator[Case]:
-    """model folders whose files name code, modules and files that no model may lead to"""
+    """model folders whose files name code, modules and files that no model may use"""
     from mindone_tcd.files.model_folder import find_model
 
     dice = random.Random(seed)
@@ -215,7 +215,7 @@ def classes(seed: int, folder: Path) -> Iterator[Case]:
             model_folders.copy(place)
             shutil.copyfile(folder / f"{_PAYLOAD}.py", place / f"{_PAYLOAD}.py")
             change(place)
-            opened.clear()  # of what the lines above have opened
+            opened.clear()  # the lines above opened files too
             find_model(str(place))
         finally:
             shutil.rmtree(place, ignore_errors=True)
@@ -233,7 +233,7 @@ def classes(seed: int, folder: Path) -> Iterator[Case]:
 
 
 def tensors(seed: int, folder: Path) -> Iterator[Case]:
-    """damaged safetensors files, read as an adapter's"""
+    """damaged safetensors files, read as adapter files"""
     from mindone_tcd.adapters.files import read_safetensors
 
     rng = np.random.default_rng(seed)
@@ -272,4 +272,4 @@ FAMILIES: dict[str, Callable[[int, Path], Iterator[Case]]] = {
     family.__name__: family for family in (requests, command, records, folders, classes, tensors, adapters)
 }
 SLOW = {"adapters"}
-"""Families that load a model: they get more time."""
+"""Families that load a model. They get more time."""

@@ -1,7 +1,7 @@
-"""Damaged copies of a model's folder, one damage each: what a crash, a bad download or an an attacker leaves behind.
+"""Damaged copies of a model folder, one damage each, as a crash, a bad download or an attacker leaves them.
 
-The list is the same for the same seed. Nothing here imports MindSpore. Weights are hard links to the model's own files
-where the file system allows it, so a copy takes a moment; each damage replaces a link and never writes through it.
+The list is the same for the same seed. Nothing here imports MindSpore. Weights are hard links to the files of the model
+if the file system allows it, so a copy is quick. Each damage replaces a link and never writes through it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WRONG: tuple[Any, ...] = (
     None, True, 0, -1, 3, 10**12, 10**400, 2.5, float("nan"), "", "nonsense", "é\n" * 50, [], [None], [1, "a"],
     ["x"] * 3, [-1, 0, 2], [10**9] * 4, [[[]]], {}, {"a": 1},
 )  # fmt: skip
-"""Values of every JSON type, and some of the right type that are far from any model's."""
+"""Values of every JSON type, and some of the right type that no model has."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Damage:
     """One damage.
 
     Attributes:
-        name: the file, and what happens to it; no two are the same.
-        file: the file or folder, relative to the model's.
-        apply: damages a copy of the model, given its folder.
-        sure: whether the folder cannot be used afterwards, so that loading it has to be refused.
+        name: the file and its damage; unique.
+        file: the file or folder, relative to the model folder.
+        apply: a function that damages the copy of the model in a folder.
+        sure: whether the damaged folder is unusable, so that loading must refuse it.
     """
 
     name: str
@@ -42,11 +42,11 @@ class Damage:
 
 
 def copy(folder: Path, source: Path = SHAPES_FOLDER) -> Path:
-    """A copy of a model's folder, without its LoRAs, whose weights are links.
+    """A copy of a model folder without its LoRAs, with links to the weights.
 
     Args:
-        folder: where; it must not be there.
-        source: the model.
+        folder: the new folder; it must not exist.
+        source: the folder of the model.
     """
     for path in sorted(source.rglob("*")):
         if not path.is_file() or path.parent.name.endswith("_lora"):
@@ -64,12 +64,12 @@ def copy(folder: Path, source: Path = SHAPES_FOLDER) -> Path:
 
 
 def damages(seed: int = 0, values: int | None = 4, source: Path = SHAPES_FOLDER) -> list[Damage]:
-    """The damages of a model's folder.
+    """The damages of a model folder.
 
     Args:
-        seed: of the choice among :data:`WRONG`.
-        values: how many wrong values each field gets; None for all.
-        source: the model, whose files and fields are gone through.
+        seed: the seed of the choice among :data:`WRONG`.
+        values: the number of wrong values for each field; None for all.
+        source: the folder of the model whose files and fields are damaged.
     """
     dice = random.Random(seed)
     files = sorted(
@@ -214,7 +214,7 @@ def _folder(file: str) -> Callable[[Path], None]:
 
 def _forbidden(file: str) -> Callable[[Path], None]:
     def apply(folder: Path) -> None:
-        content = (folder / file).read_bytes()  # the mode of a hard link is that of the model's own file
+        content = (folder / file).read_bytes()  # a hard link shares its mode with the file of the model
         _replaced(file, content)(folder)
         (folder / file).chmod(0)
 

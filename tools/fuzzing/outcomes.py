@@ -1,4 +1,4 @@
-"""What comes of one input: an answer in time, a refusal in one line, or a fault."""
+"""The outcome of one input: accepted in time, refused in one line, or a fault."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def outcome(
     """Give an input to the package.
 
     Args:
-        run: does so.
-        seconds: until the input counts as one that hangs.
-        named: the word for an exception that is a fault of its own.
+        run: the function that does so.
+        seconds: the time after which the input counts as a hang.
+        named: the outcomes of exceptions that are separate kinds of faults.
 
     Returns:
-        "taken", "refused", "hang", "traceback" or a word of ``named``; and the message.
+        "taken", "refused", "hang", "traceback" or an outcome of ``named``; and the message.
     """
 
     def late(*_: object) -> None:

@@ -1,9 +1,9 @@
-"""Make the stored references of the adapter tests: outputs of tiny models with adapters, by diffusers on torch.
+"""Generate the stored references of the adapter tests: outputs of tiny models with adapters, from diffusers on torch.
 
     python tools/reference/adapters.py
 
-The weights of the models and of the adapters are drawn from seeds (tests/adapters/tiny.py, layouts.py), so only the
-outputs are stored.
+The weights of the models and adapters come from seeds (tests/adapters/tiny.py, layouts.py), so only the outputs are
+stored.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def make(names: list[str] | None = None) -> dict[str, np.ndarray]:
 
 
 def make_ip(names: list[str] | None = None) -> dict[str, np.ndarray]:
-    """The same for the cases of IP-Adapters, and their image encoder."""
+    """The outputs for the cases of IP-Adapters and their image encoder."""
     import torch
 
     found = {}

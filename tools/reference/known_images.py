@@ -1,8 +1,8 @@
-"""Make the known images of the selftest and the tests: the shipped model's, by diffusers on torch.
+"""Generate the known images of the selftest and the tests with the shipped model, in diffusers on torch.
 
     python tools/reference/known_images.py
 
-float32, noise replayed from PCG64; the cases are those of `mindone_tcd/selftest/cases.py`.
+The images are in float32, with noise from PCG64. The cases are those of `mindone_tcd/selftest/cases.py`.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def make(folder: Path = SHAPES_FOLDER) -> dict[str, np.ndarray]:
                 loaded = wanted
             generators = streams()
             latents = replayed((2, 4, 16, 16), generators)
-            pictures = pipe(latents=latents, generator=generators, **arguments(case)).images
-            out[name] = np.ascontiguousarray(stored_pixels(pictures))
+            images = pipe(latents=latents, generator=generators, **arguments(case)).images
+            out[name] = np.ascontiguousarray(stored_pixels(images))
         return out
 
 

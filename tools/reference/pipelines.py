@@ -1,10 +1,10 @@
-"""The comparison cases of the pipelines by diffusers on torch.
+"""Run the comparison cases of the pipelines in diffusers on torch.
 
     python tools/reference/pipelines.py            # stores every case in tests/parity/references.npz
-    python tools/reference/pipelines.py NAME ...   # these only, the others stay as they are
+    python tools/reference/pipelines.py NAME ...   # stores only these cases
     python tools/reference/pipelines.py --measure [NAME ...]   # the table of docs/pipelines.md, both sides live
 
-float32; the noise is replayed from the PCG64 streams that mindone draws from, in the same order.
+The images are in float32. The noise comes from the PCG64 generators that mindone uses, in the same order.
 """
 
 from __future__ import annotations
@@ -47,22 +47,22 @@ class Torch:
         return tensor if isinstance(tensor, np.ndarray) else tensor.detach().numpy()
 
     def noise(self) -> contextlib.AbstractContextManager:
-        """Every draw of diffusers comes from our streams."""
+        """A context in which all noise of diffusers comes from the NumPy generators."""
         return numpy_streams()
 
 
 def runner(folders: parity_case.Folders) -> parity_case.Runner:
     """Runs cases with diffusers."""
-    # diffusers and peft tell at length of each adapter that leaves some modules alone.
+    # diffusers and peft print a long warning for each adapter that does not change every module.
     warnings.filterwarnings("ignore", "While injecting the PEFT adapters", RuntimeWarning)
     diffusers.utils.logging.set_verbosity_error()
     diffusers.utils.logging.disable_progress_bar()
-    torch.set_num_threads(1)  # the models are tiny: threads would only wait for each other
+    torch.set_num_threads(1)  # several threads slow down models of this size
     return parity_case.Runner(Torch(), folders)
 
 
 def store(names: list[str], folders: parity_case.Folders) -> None:
-    """Run these cases and put what is kept of them among the stored references."""
+    """Run these cases and add their results to the stored references."""
     kept, theirs = dict(np.load(REFERENCES)) if REFERENCES.exists() else {}, runner(folders)
     for name in names:
         kept[name] = parity_case.kept(CASES[name], theirs(CASES[name]))

@@ -1,4 +1,4 @@
-"""diffusers with the noise of NumPy's PCG64 streams, drawn in the order that mindone draws it in."""
+"""diffusers with the noise of NumPy's PCG64 generators, in the order in which mindone generates it."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def replayed(
     dtype: torch.dtype | None = None,
     layout: Any = None,
 ) -> torch.Tensor:
-    """Stands in for diffusers' randn_tensor: the numbers come from one NumPy generator, or from one for each image."""
+    """Replaces diffusers' randn_tensor: the numbers come from one NumPy generator, or from one for each image."""
     return torch.from_numpy(np.asarray(standard_normal(shape, generator))).to(dtype or torch.float32)
 
 
 @contextlib.contextmanager
 def numpy_streams() -> Iterator[None]:
-    """Within it, every module of diffusers that took randn_tensor by name draws from our streams."""
+    """A context in which every module of diffusers that imported randn_tensor uses the NumPy generators."""
     with contextlib.ExitStack() as stack:
         for name, module in list(sys.modules.items()):
             if name.startswith("diffusers.") and "randn_tensor" in vars(module):

@@ -1,6 +1,6 @@
-"""Runs the schedulers' comparison cases with diffusers on torch and stores the results for the plain test suite.
+"""Run the comparison cases of the schedulers in diffusers on torch, and store the results for the plain test suite.
 
-python tools/reference/schedulers.py        (needs torch and diffusers; writes tests/schedulers/references.npz)
+python tools/reference/schedulers.py  # needs torch and diffusers; writes tests/schedulers/references.npz
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def run(case: tr.Case, dtype: torch.dtype = torch.float32) -> np.ndarray:
 
 
 def half_cases() -> list[tr.Case]:
-    """Runs in half precision: larger samples, so that an average error means something."""
+    """Cases in half precision, with larger samples, so that an average error is meaningful."""
     options = [("TCD", {"eta": eta}) for eta in tr.ETAS] + [("LCM", {})]
     return [
         tr.Case(name, {"prediction_type": kind}, {"num_inference_steps": steps}, shape=HALF_SHAPE, **extra)
@@ -53,7 +53,7 @@ def half_cases() -> list[tr.Case]:
 
 
 def published_noise() -> np.ndarray:
-    """The noise that torch's generator, seeded with 0, gives the upstream suite's LCM loop of 10 steps."""
+    """The noise of torch's generator with seed 0 for the LCM loop of 10 steps of the upstream suite."""
     generator = torch.manual_seed(0)
     return np.stack([torch.randn((4, 3, 8, 8), generator=generator).numpy() for _ in range(9)])
 

@@ -1,4 +1,4 @@
-"""The tiny models that the tiny random models are recorded from: real topologies, small widths."""
+"""Models from which the layouts of the tiny random models are recorded: real topologies, small widths."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def text_encoder(width: int = TEXT, layers: int = 2, act: str = "quick_gelu", pr
 
 
 def safety_checker():
-    """As CompVis/stable-diffusion-safety-checker: CLIP's vision tower, and embeddings to compare with."""
+    """Like CompVis/stable-diffusion-safety-checker: CLIP's vision tower, and embeddings to compare with."""
     from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
 
     tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -192,7 +192,8 @@ def motion_adapter(folder: Path) -> None:
 
 
 def motion_lora(folder: Path) -> None:
-    """As animatediff-motion-lora-zoom-in: the attentions of the motion modules, in the old processors' names."""
+    """Like animatediff-motion-lora-zoom-in: the attentions of the motion modules, in the names of the old
+    processors."""
     import torch
 
     adapter = diffusers.MotionAdapter(**MOTION)
@@ -258,7 +259,7 @@ def _ip_adapter_file(path: Path, unet: diffusers.UNet2DConditionModel, embed: in
 
 
 def ip_adapter(folder: Path) -> None:
-    """As in h94/IP-Adapter: the plain SDXL file goes with the encoder beside it, the others with the models' one."""
+    """Like h94/IP-Adapter: the plain SDXL file uses the encoder beside it, the others that of the folder models."""
     big, small = image_encoder(40, 24), image_encoder(32, 16)
     big.save_pretrained(folder / "sdxl_models" / "image_encoder")
     small.save_pretrained(folder / "models" / "image_encoder")
@@ -292,7 +293,7 @@ def dpt(folder: Path) -> None:
 
 
 def dpt_hybrid(folder: Path) -> None:
-    """As dpt-hybrid-midas: patches are the features of a BiT of three stages, whose first two feed the neck too."""
+    """Like dpt-hybrid-midas: patches are the features of a BiT of three stages; the first two also feed the neck."""
     backbone = {
         "model_type": "bit",
         "embedding_size": 16,
@@ -344,4 +345,4 @@ BUILDERS = {
         lora_sdxl, lora_sd15, lora_sd21,
     )
 }  # fmt: skip
-"""What saves each tiny random model in an empty folder, by its name."""
+"""The function that saves each tiny random model in an empty folder, by name."""

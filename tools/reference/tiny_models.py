@@ -2,8 +2,8 @@
 
     python tools/reference/tiny_models.py [NAME ...]
 
-Each kind is built with diffusers and transformers on torch (tiny_model_builders.py) and saved by them. The result, but
-for the values of the weights, goes to mindone_tcd/tiny_models/layouts/NAME.json.gz.
+diffusers and transformers build and save each kind on torch (tiny_model_builders.py). The result, without the values of
+the weights, is stored in mindone_tcd/tiny_models/layouts/NAME.json.gz.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Put the trained parts together as the folder that ships: SDXL's layout, fp16 safetensors.
+"""Assemble the shipped folder from the trained parts: SDXL's layout, fp16 safetensors.
 
 python tools/shapes/assemble.py --vae work/vae2 --teacher work/teacher --lora tcd=work/tcd_lora --lora lcm=work/lcm_lora
 """

@@ -1,8 +1,8 @@
-"""Draw the training images once and keep their latents.
+"""Draw the training images once and store their latents.
 
     python tools/shapes/cache_latents.py --vae work/vae --out work/latents --chunks 16
 
-A chunk holds 4,096 images; its scenes follow from its number, so that captions need no file.
+A chunk has 4,096 images. Its number determines its scenes, so the captions need no file.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def main() -> None:
     parser.add_argument("--vae", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--chunks", type=int, default=16)
-    parser.add_argument("--worker", type=int, default=0, help="this process's number")
-    parser.add_argument("--workers", type=int, default=1, help="how many processes share the chunks")
+    parser.add_argument("--worker", type=int, default=0, help="the number of this process")
+    parser.add_argument("--workers", type=int, default=1, help="the number of processes that share the chunks")
     args = parser.parse_args()
     torch.set_num_threads(1)
     vae = AutoencoderKL.from_pretrained(args.vae).eval().to(memory_format=torch.channels_last)

@@ -1,15 +1,16 @@
-"""Distil the shapes model into a TCD-LoRA or an LCM-LoRA.
+"""Distill the shapes model into a TCD-LoRA or an LCM-LoRA.
 
     python tools/shapes/distill.py tcd --teacher work/teacher --latents work/latents --out work/tcd_lora
     python tools/shapes/distill.py lcm --teacher work/teacher --latents work/latents --out work/lcm_lora \\
         --init work/tcd_lora --rate 1e-4 --steps 300
 
-Both follow one recipe. An image is noised to a timestep t of a grid of 50; the teacher, guided, takes one DDIM step
-down to t'; and the student's answer at t must agree with its own answer at t'. For LCM (arXiv 2310.04378, LCM-LoRA:
-2311.05556) the answer is the clean image, through the boundary scalings; for TCD (arXiv 2402.19159) it is the point
-at a random s below t', as the scheduler's own deterministic part computes it. LCM alone has an anchor only at t' = 0,
-fifty steps away from the noise, and falls apart in a short run; so it starts from the TCD-LoRA, whose answer at s = 0
-is nearly that of LCM, and a share of its rows keeps to TCD's loss, which has one at every s.
+Both methods have the same structure. An image is noised to a timestep t of a grid of 50. The teacher, with guidance,
+computes one DDIM step down to t'. The student's prediction at t must agree with its own prediction at t'. For LCM
+(arXiv 2310.04378, LCM-LoRA: 2311.05556), the prediction is the clean image, with the boundary scalings. For TCD (arXiv
+2402.19159), it is the point at a random s below t', from the deterministic part of the scheduler step. The loss of LCM
+has a fixed target only at t' = 0, fifty steps away from the noise, so a short training diverges. Therefore the LCM-LoRA
+starts from the TCD-LoRA, whose prediction at s = 0 is nearly that of LCM. A share of its rows uses TCD's loss, which
+has a fixed target at every s.
 """
 
 from __future__ import annotations
@@ -55,14 +56,15 @@ def pseudo_huber(a: torch.Tensor, b: torch.Tensor, c: float = 0.001) -> torch.Te
     return ((a - b).square() + c * c).sqrt().sub(c).mean()
 
 
-def to_the_picture(v: torch.Tensor, x: torch.Tensor, a: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-    """LCM's answer: the clean image, with the boundary scalings of timestep t."""
+def to_the_image(v: torch.Tensor, x: torch.Tensor, a: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    """LCM's prediction: the clean image, with the boundary scalings of timestep t."""
     skip, out = boundary(t)
     return skip * x + out * clean(v, x, a)
 
 
 def along_the_trajectory(v, x, a, v_earlier, x_earlier, a_earlier, place, rng, alphas):
-    """TCD's answer and target: the point at a random s, from t and from t'; where s is t' that is the teacher's own."""
+    """TCD's prediction and target: the point at a random s, from t and from t'. If s is t', the target is the
+    teacher's."""
     m = torch.from_numpy(np.floor(rng.random(len(place)) * (place.cpu().numpy() + 1)).astype(np.int64)) - 1
     m = m.to(place.device)
     a_s = wide(torch.where(m < 0, alphas[0], alphas[GRID.to(m.device)[m.clamp(min=0)]]))
@@ -119,7 +121,7 @@ def main() -> None:
     latents, drawn = load(args.latents)
     latents, alphas, grid = latents.to(device), alphas_cumprod().to(device), GRID.to(device)
     time_ids = TIME_IDS.to(device)
-    # A DDIM step from the grid's first timestep lands on the schedule's own beginning.
+    # A DDIM step from the first timestep of the grid ends at the start of the schedule.
     below = torch.cat([alphas[:1], alphas[grid[:-1]]])
 
     def save() -> None:
@@ -159,7 +161,7 @@ def main() -> None:
         answer, target = along_the_trajectory(v, x, a, v_earlier, x_earlier, a_earlier, place, rng, alphas)
         if along < 1:
             chosen = wide(torch.from_numpy(rng.random(args.batch) < along).to(device))
-            answer_x0, target_x0 = to_the_picture(v, x, a, t), to_the_picture(v_earlier, x_earlier, a_earlier, earlier)
+            answer_x0, target_x0 = to_the_image(v, x, a, t), to_the_image(v_earlier, x_earlier, a_earlier, earlier)
             answer, target = torch.where(chosen, answer, answer_x0), torch.where(chosen, target, target_x0)
         loss = pseudo_huber(answer, target)
         optimizer.zero_grad()

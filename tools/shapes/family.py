@@ -15,7 +15,7 @@ from mindone_tcd.shapes.grammar import VOCABULARY
 
 MAX_TOKENS = 32
 TEXT_WIDTH = 64
-PICTURE = 128
+IMAGE_SIZE = 128
 
 SCHEDULE = {
     "num_train_timesteps": 1000,
@@ -29,12 +29,12 @@ SCHEDULE = {
     "steps_offset": 1,
 }
 
-TIME_IDS = torch.tensor([[PICTURE, PICTURE, 0, 0, PICTURE, PICTURE]], dtype=torch.float32)
-"""SDXL's size conditioning for an uncropped picture: original size, crop corner, target size."""
+TIME_IDS = torch.tensor([[IMAGE_SIZE, IMAGE_SIZE, 0, 0, IMAGE_SIZE, IMAGE_SIZE]], dtype=torch.float32)
+"""SDXL's size conditioning for an uncropped image: original size, crop corner, target size."""
 
 
 def byte_symbols() -> list[str]:
-    """The 256 printable characters in place of the bytes that CLIP's byte-pair vocabulary begins with, in its order."""
+    """The 256 printable characters for bytes at the start of CLIP's byte-pair vocabulary, in its order."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     rest = [b for b in range(256) if b not in plain]
     return [chr(b) for b in plain] + [chr(256 + k) for k in range(len(rest))]
@@ -88,17 +88,17 @@ def new_text_encoder(tokenizer: CLIPTokenizer, projected: bool) -> CLIPTextModel
         pad_token_id=end,
     )
     encoder = (CLIPTextModelWithProjection if projected else CLIPTextModel)(config)
-    # CLIP's own deviation of 0.02 leaves so small a vocabulary nearly indistinguishable at the start.
+    # With CLIP's own deviation of 0.02, the embeddings of so small a vocabulary are nearly equal at the start.
     encoder.text_model.embeddings.token_embedding.weight.data.normal_(0, 0.7)
     encoder.text_model.embeddings.position_embedding.weight.data.normal_(0, 0.3)
     return encoder
 
 
 def new_unet(layers_per_block: int | tuple[int, ...] = (2, 1, 1)) -> UNet2DConditionModel:
-    """A UNet with random weights; two residual layers where outlines are decided, at 16×16, and one below."""
+    """A UNet with random weights: two residual layers at 16×16, which determines the outlines, and one below."""
     channels = (64, 96, 128)
     return UNet2DConditionModel(
-        sample_size=PICTURE // 8,
+        sample_size=IMAGE_SIZE // 8,
         block_out_channels=channels,
         layers_per_block=layers_per_block,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
@@ -115,20 +115,21 @@ def new_unet(layers_per_block: int | tuple[int, ...] = (2, 1, 1)) -> UNet2DCondi
 
 
 def deepen(unet: UNet2DConditionModel) -> UNet2DConditionModel:
-    """A UNet of one layer per block as one of two layers at 16×16 that computes the same.
+    """Add a second layer at 16×16 to a UNet of one layer per block, without a change of its output.
 
-    The new layers start as identities: their last convolution is zero, and where the decoder's new layer also takes a
-    skip connection, its shortcut passes the hidden state alone.
+    The new layers start as identities: their last convolution is zero. If the new layer of the decoder also reads a
+    skip connection, its shortcut passes only the hidden state.
 
     Args:
-        unet: with ``layers_per_block`` 1.
+        unet: a UNet with ``layers_per_block`` 1.
 
     Returns:
-        A new UNet, as :func:`new_unet` makes it by default.
+        A new UNet with the default structure of :func:`new_unet`.
     """
     deep = new_unet()
     up = len(deep.up_blocks) - 1
-    # The decoder's second layer is the new one: the first takes the new skip connection, which at first equals the old.
+    # The decoder's second layer is new. The first layer reads the new skip connection, which initially equals the old
+    # one.
     moved = {f"up_blocks.{up}.resnets.1.": f"up_blocks.{up}.resnets.2."}
     weights = deep.state_dict()
     for name, value in unet.state_dict().items():
@@ -148,7 +149,7 @@ def deepen(unet: UNet2DConditionModel) -> UNet2DConditionModel:
 def encode_prompts(
     first: CLIPTextModel, second: CLIPTextModelWithProjection, ids: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """What SDXL's pipeline makes of token ids: (N, tokens, 2·width) of the last but one layers, and (N, width)."""
+    """The prompt embeddings of SDXL's pipeline: (N, tokens, 2·width) of the second-to-last layers, and (N, width)."""
     a = first(ids, output_hidden_states=True)
     b = second(ids, output_hidden_states=True)
     return torch.cat([a.hidden_states[-2], b.hidden_states[-2]], -1), b.text_embeds

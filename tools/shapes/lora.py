@@ -26,12 +26,12 @@ def rank_of(layers: dict[str, Tensor]) -> int:
 
 
 def add_lora(unet: UNet2DConditionModel, rank: int) -> None:
-    """Add a LoRA with random weights, which alone is trained then."""
+    """Add a LoRA with random weights, and freeze all other parameters."""
     unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=TARGETS))
 
 
 def fill_lora(unet: UNet2DConditionModel, layers: dict[str, Tensor], folder: Path) -> None:
-    """Give the LoRA of a UNet the weights of another one.
+    """Copy the weights of a LoRA into the LoRA of a UNet.
 
     Raises:
         SystemExit: naming ``folder``, if a tensor has no match in the UNet.

@@ -1,8 +1,8 @@
-"""Make the images of the README and the quickstart with the shipped model, on MindSpore.
+"""Generate the images of the README and the quickstart with the shipped model, on MindSpore.
 
     python tools/shapes/readme_images.py
 
-- ``red-circle.png``: what the README's command writes, with the default seed.
+- ``red-circle.png``: the image of the README's command, with the default seed.
 - ``steps.png``: one prompt with 1, 2, 4 and 8 TCD steps, and with the teacher's 50 guided DDIM steps.
 - ``prompts.png``: eight prompts with 4 TCD steps.
 """

@@ -1,16 +1,16 @@
-"""Train a model on its own images, towards drawings of what they show: the teacher's UNet, a TCD-LoRA or an LCM-LoRA.
+"""Train a model on its own images, with exact drawings of their scenes as targets: teacher, TCD-LoRA or LCM-LoRA.
 
     python tools/shapes/sharpen.py teacher --teacher work/teacher --vae work/vae --latents work/latents --out work/sharp
     python tools/shapes/sharpen.py tcd --teacher work/sharp --vae work/vae --init work/tcd_lora --out work/tcd_sharp
 
-What goes wrong is coherent: a slightly bent outline, which the autoencoder decodes faithfully, on samples that the
-forward process never makes. So the script collects trajectories of the sampler itself. ``located`` of the judge finds
-where the things of an image are. The drawing of the same scene, with its things in these places, is encoded, and the
-model learns to predict these latents at the timesteps of its own trajectory. Images with a wrong number of things are
-left out. Only places and sizes come from the judge.
+The typical fault is a slightly bent outline, which the autoencoder decodes faithfully, on samples that the forward
+process never generates. Therefore the script collects trajectories of the sampler. ``located`` of the judge finds the
+objects of an image. The script draws the same scene with its objects at these positions, and encodes the drawing. The
+model learns to predict these latents at the timesteps of its own trajectory. Images with a wrong number of objects are
+omitted. Only positions and sizes come from the judge.
 
-The teacher learns this through the guided prediction, at timesteps below 700, and half of each batch has the loss that
-it was trained with.
+The teacher learns this through the guided prediction, at timesteps below 700. Half of each batch has the loss of its
+first training.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ from mindone_tcd.shapes.judge import located
 
 SCHEDULERS = {"teacher": DDIMScheduler, "tcd": TCDScheduler, "lcm": LCMScheduler}
 STEPS = {"teacher": (10, 15, 20), "tcd": (1, 2, 4, 4, 8), "lcm": (1, 2, 4, 4, 8)}
-"""How many steps a trajectory has: one of these by chance."""
+"""The possible numbers of steps of a trajectory; the script selects one at random."""
 LATEST = {"teacher": 700, "tcd": 1000, "lcm": 1000}
-"""Training takes the timesteps below this one."""
+"""Training uses the timesteps below this one."""
 
 
 class Denoiser:
@@ -78,7 +78,7 @@ class Denoiser:
         return self.unet(x.contiguous(memory_format=torch.channels_last), t, e, added_cond_kwargs=extra).sample
 
     def guided_v(self, x: torch.Tensor, t: torch.Tensor, ids: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-        """What the sampler uses; gradients flow through the conditional prediction alone."""
+        """The prediction of the sampler. Gradients flow only through the conditional prediction."""
         conditional = self.v(x, t, ids)
         if not self.guided:
             return conditional
@@ -159,9 +159,9 @@ def main() -> None:
     parser.add_argument("--latents", type=Path, help="teacher: the cached latents")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--guidance", type=float, nargs=2, default=(2.0, 4.0), help="teacher: range of the scale")
-    parser.add_argument("--rounds", type=int, default=2, help="how often trajectories are collected")
-    parser.add_argument("--images", type=int, default=2048, help="trajectories of a round")
-    parser.add_argument("--steps", type=int, default=300, help="training steps of a round")
+    parser.add_argument("--rounds", type=int, default=2, help="the number of collections of trajectories")
+    parser.add_argument("--images", type=int, default=2048, help="the number of trajectories per round")
+    parser.add_argument("--steps", type=int, default=300, help="the number of training steps per round")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=3e-4)
     parser.add_argument("--average", type=float, default=0.99, help="decay of the averaged weights")
@@ -189,7 +189,7 @@ def main() -> None:
         average.swap()
         if denoiser.guided:
             denoiser.unet.save_pretrained(args.out / "unet")
-            for part in ("tokenizer", "text_encoder", "text_encoder_2"):  # as they are: the folder is a teacher, too
+            for part in ("tokenizer", "text_encoder", "text_encoder_2"):  # unchanged, for a complete folder
                 shutil.copytree(args.teacher / part, args.out / part, dirs_exist_ok=True)
         else:
             save_lora(denoiser.unet, args.out)

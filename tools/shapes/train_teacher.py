@@ -1,9 +1,9 @@
-"""Train the shapes model itself: the UNet and both text encoders, from scratch, by v-prediction on cached latents.
+"""Train the shapes model: the UNet and both text encoders, from scratch, by v-prediction on cached latents.
 
     python tools/shapes/train_teacher.py --latents work/latents --out work/teacher
 
-Offset noise (a random constant a channel, deviation 0.3) makes the background follow the prompt: without it the network
-reads the mean colour from what is left of the image at the noisiest step, and has nothing to read when it samples.
+Offset noise (a random constant for each channel, deviation 0.3) makes the background follow the prompt. Without it, the
+network reads the mean color from the rest of the image in the noisiest sample, which does not exist when it samples.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ SAY_PICTURE, LEAVE_BACKGROUND_OUT = 0.06, 0.04
 def word(scene: Scene, rng: np.random.Generator) -> str:
     """A caption in one of many wordings, so that the words around a caption are learned too.
 
-    A few leave the background out: such a prompt then gets a plain background of any color.
+    A few captions omit the background, so that such a prompt gets a plain background of any color.
     """
     text = caption(scene, rng, say_size=rng.random() < 0.5, say_position=rng.random() < 0.5)
     if rng.random() < LEAVE_BACKGROUND_OUT:
         text = text[: re.search(r"(?:,| on) (?:a )?\w+(?: background)?$", text).start()]
     if rng.random() < SAY_PICTURE:
-        text = f"{('an image of', 'an image of', 'image of', 'the image of')[rng.integers(4)]} {text}"
+        text = f"{('a picture of', 'an image of', 'picture of', 'the image of')[rng.integers(4)]} {text}"
     return text
 
 
@@ -112,7 +112,7 @@ def main() -> None:
         ids = tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids.to(device)
         keep = torch.from_numpy((drop < 1 - DROP_ZEROS).astype(np.float32)).to(device)
         t = rng.integers(0, 1000, args.batch)
-        # Colours are learned at the noisiest steps and first; outlines in the middle, and they take longest.
+        # The model learns colors first, at the noisiest steps. It learns outlines last, at the middle steps.
         low, high = (400, 1000) if step < args.steps // 3 and not args.init else (200, 850)
         t = torch.from_numpy(np.where(rng.random(args.batch) < 0.5, t, rng.integers(low, high, args.batch))).to(device)
         a = alphas[t][:, None, None, None]

@@ -1,9 +1,9 @@
 """Train the autoencoder of the shapes model: 128×128 images to 16×16×4 latents and back.
 
     python tools/shapes/train_vae.py --out work/vae                       # encoder and decoder, on crops at edges
-    python tools/shapes/train_vae.py --out work/vae2 --decoder-of work/vae  # the decoder alone, on whole images
+    python tools/shapes/train_vae.py --out work/vae2 --decoder-of work/vae  # only the decoder, on whole images
 
-The latent's log-variance is a constant -5: learned ones trained more slowly and gained nothing.
+The log-variance of the latents is a constant -5. A learned log-variance trains more slowly and has no advantage.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def new_vae() -> AutoencoderKL:
 
 @torch.no_grad()
 def scale_latents(vae: AutoencoderKL, x: torch.Tensor) -> None:
-    """Bring fresh latents to mean 0 and deviation 1 a channel; smaller ones drown in their noise and never recover."""
+    """Scale new latents to mean 0 and deviation 1 for each channel, because training does not scale up small
+    latents."""
     z = vae.encode(x).latent_dist.mean
     mean, std = z.mean((0, 2, 3)), z.std((0, 2, 3))
     vae.quant_conv.bias[:4] = (vae.quant_conv.bias[:4] - mean) / std
@@ -54,7 +55,7 @@ def scale_latents(vae: AutoencoderKL, x: torch.Tensor) -> None:
 
 
 def crops(x: torch.Tensor, what: list, rng: np.random.Generator, size: int = 64) -> torch.Tensor:
-    """One window of each image, its centre near the rim of an object, where the detail is."""
+    """One window of each image, with its center near the edge of an object."""
     full = x.shape[-1]
     out = []
     for image, scene in zip(x, what, strict=True):
@@ -83,7 +84,7 @@ def decibels(y: torch.Tensor, x: torch.Tensor) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", required=True)
-    parser.add_argument("--decoder-of", help="freeze this autoencoder's encoder and go on with its decoder")
+    parser.add_argument("--decoder-of", help="freeze this autoencoder's encoder and train only its decoder")
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=1e-3)

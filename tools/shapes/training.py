@@ -1,4 +1,4 @@
-"""What the training scripts of the shapes model share: batches of pictures, learning rates, averages, checkpoints."""
+"""Shared functions of the training scripts: batches of images, learning rates, averages, checkpoints."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mindone_tcd.shapes.drawing import draw
 from mindone_tcd.shapes.grammar import Scene, random_scene
 
 
-def pictures(scenes: list[Scene], rng: np.random.Generator, size: int = 128) -> torch.Tensor:
+def images(scenes: list[Scene], rng: np.random.Generator, size: int = 128) -> torch.Tensor:
     """Draw scenes as a float32 tensor (N, 3, size, size) in [-1, 1]."""
     drawn = np.stack([draw(scene, size, rng) for scene in scenes])
     return torch.from_numpy(drawn).permute(0, 3, 1, 2) * 2 - 1
 
 
 SHAPE_WEIGHTS = {"star": 3.0, "moon": 2.0, "ring": 2.0, "cross": 2.0}
-"""How much more often training draws the shapes with thin parts, which are learned last; 1 for the others."""
+"""The relative frequency of shapes with thin parts, which the model learns last; 1 for the others."""
 
 
 def scenes(count: int, rng: np.random.Generator, two: float = 0.2) -> list[Scene]:
@@ -41,7 +41,7 @@ def cosine(step: int, steps: int, peak: float, warm: int = 100, flat: float = 0.
 
 
 class Average:
-    """Exponential moving average of parameters, in float32; with decay 1 it stays as it began."""
+    """Exponential moving average of parameters, in float32. With decay 1 it never changes."""
 
     def __init__(self, parameters: list[torch.nn.Parameter], decay: float) -> None:
         self.parameters = parameters
@@ -57,7 +57,7 @@ class Average:
 
     @torch.no_grad()
     def swap(self) -> None:
-        """Exchange the averages with the live parameters; call again to return."""
+        """Exchange the averages with the parameters. Call it again to undo this."""
         for value, parameter in zip(self.values, self.parameters, strict=True):
             held = value.clone()
             value.copy_(parameter)
@@ -65,7 +65,7 @@ class Average:
 
 
 class Run:
-    """The bookkeeping of one training run: a log line now and then, and a checkpoint to go on from."""
+    """The log and the checkpoints of one training run, which resumes from the last checkpoint."""
 
     def __init__(self, folder: str | Path, state: dict, every: int = 500) -> None:
         self.path = Path(folder) / "resume.pt"

@@ -1,4 +1,4 @@
-"""mindone's DPTImageProcessor against the one of transformers."""
+"""mindone's DPTImageProcessor equals that of transformers."""
 
 import numpy as np
 import PIL.Image
@@ -8,7 +8,7 @@ from mindone.transformers.models.dpt.image_processing_dpt import DPTImageProcess
 
 from mindone_tcd import UsageError
 
-PICTURE = PIL.Image.fromarray(np.random.default_rng(0).integers(0, 256, (37, 53, 3)).astype(np.uint8))
+IMAGE = PIL.Image.fromarray(np.random.default_rng(0).integers(0, 256, (37, 53, 3)).astype(np.uint8))
 
 
 @pytest.mark.parametrize(
@@ -19,16 +19,16 @@ PICTURE = PIL.Image.fromarray(np.random.default_rng(0).integers(0, 256, (37, 53,
         {"do_resize": False, "do_pad": True, "size_divisor": 16},
         {"do_normalize": False, "do_rescale": False},
     ],
-    ids=["as it is", "aspect", "padded", "plain"],
+    ids=["defaults", "aspect", "padded", "plain"],
 )
 def test_equals_transformers(options, tmp_path):
     theirs = transformers.DPTImageProcessor(**{"size": {"height": 32, "width": 32}, **options})
     theirs.save_pretrained(tmp_path)
     ours = DPTImageProcessor.from_pretrained(tmp_path)
-    expected = theirs(images=[PICTURE, PICTURE], return_tensors="np").pixel_values
-    np.testing.assert_array_equal(ours(images=[PICTURE, PICTURE], return_tensors="np").pixel_values, expected)
+    expected = theirs(images=[IMAGE, IMAGE], return_tensors="np").pixel_values
+    np.testing.assert_array_equal(ours(images=[IMAGE, IMAGE], return_tensors="np").pixel_values, expected)
 
 
-def test_padding_needs_its_divisor():
+def test_padding_needs_a_divisor():
     with pytest.raises(UsageError, match="size_divisor"):
-        DPTImageProcessor(do_pad=True)(images=PICTURE, return_tensors="np")
+        DPTImageProcessor(do_pad=True)(images=IMAGE, return_tensors="np")

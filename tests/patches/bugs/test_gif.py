@@ -35,7 +35,7 @@ def test_every_kind_of_frames(frames, tmp_path):
     np.testing.assert_array_equal(list(read(path)), BYTES)
 
 
-def test_rounding_is_the_pipelines(tmp_path):
+def test_rounding_equals_that_of_pipelines(tmp_path):
     level = np.full((2, 8, 8, 3), 100.6 / 255)
     level[1] = 0
     first = next(iter(read(export_to_gif(level, str(tmp_path / "a.gif")))))
@@ -54,7 +54,7 @@ def test_rounding_is_the_pipelines(tmp_path):
         (list(BYTES.astype(np.int64)), "int64"),
     ],
 )
-def test_what_is_no_frame_is_refused(frames, message, tmp_path):
+def test_invalid_frames_are_refused(frames, message, tmp_path):
     with pytest.raises(UsageError, match=message):
         export_to_gif(frames, str(tmp_path / "a.gif"))
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Given images of image-to-image and inpainting, encoded with a generator for each."""
+"""Input images of image-to-image and inpainting, each encoded with its own generator."""
 
 import importlib
 from types import SimpleNamespace
@@ -27,7 +27,7 @@ def method(name):
 
 
 def one_of(names):
-    """Return the cases: plain pytest runs the first; the others, which the same patch fixes, are slow."""
+    """Return the cases. Plain pytest runs the first. The same patch fixes the others, which are marked slow."""
     return [names[0], *(pytest.param(name, marks=pytest.mark.slow) for name in names[1:])]
 
 
@@ -37,7 +37,7 @@ def class_name(name):
 
 @pytest.fixture(scope="module")
 def pipe():
-    """What the methods under test take from a pipeline."""
+    """An object with the attributes of a pipeline that the tested methods use."""
     from mindone.diffusers import AutoencoderKL
 
     return SimpleNamespace(vae=models.refill(AutoencoderKL(**models.VAE), 1), scheduler=TCDScheduler())
@@ -55,13 +55,13 @@ def prepare(name, pipe, image, streams, prompts=1):
 
 
 def alone(name, pipe, image, seed):
-    """The same for each given image by itself: place k of the batch has the seed `seed + k`."""
+    """The same for each input image alone: position k of the batch has the seed `seed + k`."""
     made = [prepare(name, pipe, image[k : k + 1], generators(seed + k, 1)) for k in range(image.shape[0])]
     return np.concatenate(made)
 
 
 @pytest.mark.parametrize("name", PREPARING, ids=class_name)
-def test_each_image_is_the_one_it_is_alone(name, pipe):
+def test_each_image_equals_the_image_generated_alone(name, pipe):
     image = photos(2)
     found = prepare(name, pipe, image, generators(5, 2), prompts=2)
     np.testing.assert_allclose(found, alone(name, pipe, image, 5), rtol=0, atol=1e-5)
@@ -76,7 +76,7 @@ def test_one_image_is_repeated_before_it_is_encoded(name, pipe):
 
 
 @pytest.mark.parametrize("name", ENCODING, ids=class_name)
-def test_inpainting_encodes_each_image_as_alone(name, pipe):
+def test_inpainting_encodes_each_image_as_if_alone(name, pipe):
     image, encode = photos(2), method(name)
     found = encode(pipe, image, generators(5, 2)).asnumpy()
     for k in range(2):
@@ -85,21 +85,21 @@ def test_inpainting_encodes_each_image_as_alone(name, pipe):
 
 
 @pytest.mark.parametrize("name", one_of(ENCODING), ids=class_name)
-def test_inpainting_of_one_image_draws_from_the_first(name, pipe):
+def test_inpainting_of_one_image_uses_the_first_generator(name, pipe):
     image, encode, streams = photos(1), method(name), generators(5, 2)
     found = encode(pipe, image, streams).asnumpy()
     np.testing.assert_array_equal(found, encode(pipe, image, generators(5, 1)[0]).asnumpy())
     assert streams[1].standard_normal() == generators(6, 1)[0].standard_normal()
 
 
-def test_two_images_for_several_images_take_turns(pipe):
+def test_two_input_images_alternate_in_a_larger_batch(pipe):
     image = photos(2)
     found = prepare(PREPARING[0], pipe, image, generators(5, 4), prompts=2)
     turns = ms.Tensor(np.concatenate([image.asnumpy()] * 2))
     np.testing.assert_allclose(found, alone(PREPARING[0], pipe, turns, 5), rtol=0, atol=1e-5)
 
 
-def test_given_latents_are_not_encoded(pipe):
+def test_latents_as_input_are_not_encoded(pipe):
     latents = ms.Tensor(models.normal(1, 4, 8, 8))
     found = prepare(PREPARING[0], pipe, latents, generators(5, 2))
     repeated = ms.Tensor(np.repeat(latents.asnumpy(), 2, 0))
@@ -111,7 +111,7 @@ def test_images_that_do_not_divide_the_batch_are_refused(pipe):
         prepare(PREPARING[0], pipe, photos(2), generators(5, 3))
 
 
-def test_what_is_right_already_does_not_match():
+def test_the_rewrite_does_not_match_correct_code():
     def prepare_latents(self, image, generator):
         return [self.encode(image[i : i + 1], generator=generator[i]) for i in range(2)]
 

@@ -1,4 +1,4 @@
-"""A UNet that had an IP-Adapter: as before, saved as before, and read again by mindone and by diffusers."""
+"""A UNet whose IP-Adapter was unloaded is unchanged, and mindone and diffusers can load it after saving."""
 
 import json
 
@@ -23,7 +23,7 @@ def unloaded(tmp_path_factory):
     return before, pipe, after, folder
 
 
-def test_the_unet_is_as_before(unloaded):
+def test_the_unet_is_unchanged(unloaded):
     (output, config), pipe, after, _ = unloaded
     np.testing.assert_array_equal(models.run_unet(pipe.unet), output)
     assert after == config
@@ -31,19 +31,19 @@ def test_the_unet_is_as_before(unloaded):
     assert pipe.unet.encoder_hid_dim_type is None
 
 
-def test_saved_without_it(unloaded):
+def test_the_saved_folder_has_no_ip_adapter(unloaded):
     *_, folder = unloaded
     assert json.loads((folder / "unet" / "config.json").read_text())["encoder_hid_dim_type"] is None
 
 
-def test_read_again(unloaded):
+def test_mindone_loads_the_saved_folder(unloaded):
     (output, _), pipe, _, folder = unloaded
     again = type(pipe).from_pretrained(folder)
     np.testing.assert_array_equal(models.run_unet(again.unet), output)
 
 
 @pytest.mark.parity
-def test_read_by_diffusers(unloaded):
+def test_diffusers_loads_the_saved_folder(unloaded):
     import torch
     from diffusers import UNet2DConditionModel
 
@@ -52,5 +52,5 @@ def test_read_by_diffusers(unloaded):
     x, text, pooled, sizes = map(torch.from_numpy, models.unet_inputs())
     with torch.no_grad():
         found = unet(x, 999, text, added_cond_kwargs={"text_embeds": pooled, "time_ids": sizes}).sample.numpy()
-    # Two frameworks order float32 sums differently: some 30 layers of 6e-8.
+    # Two frameworks sum float32 in different orders: about 30 layers of 6e-8.
     np.testing.assert_allclose(found, output, atol=1e-5)

@@ -1,4 +1,4 @@
-"""A LoRA's folder without weight_name, offline."""
+"""A local LoRA folder without weight_name, offline."""
 
 import pytest
 from mindone.diffusers import StableDiffusionXLPipeline
@@ -28,7 +28,7 @@ def test_file_is_found(names, tmp_path):
     assert found.asnumpy().tolist() == normal(2, 4).tolist()
 
 
-def test_the_file_itself(tmp_path):
+def test_the_path_of_a_file(tmp_path):
     save(tmp_path, "style.safetensors")
     assert len(StableDiffusionXLPipeline.lora_state_dict(str(tmp_path / "style.safetensors"))[0]) == 1
 

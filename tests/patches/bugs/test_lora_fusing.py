@@ -1,4 +1,4 @@
-"""Fused and taken out again, with scales, twice, on top of each other; UNet and both text encoders."""
+"""Fuse and unfuse LoRAs: with scales, twice, several at once; in the UNet and both text encoders."""
 
 import warnings
 
@@ -14,7 +14,7 @@ from .. import models
 pytestmark = pytest.mark.slow
 
 PARTS = ("unet", "text_encoder", "text_encoder_2")
-# A weight of about 1 is fused and taken out in float32: two roundings of 6e-8, carried through some 30 layers.
+# A weight of about 1 is fused and unfused in float32: two roundings of 6e-8, carried through about 30 layers.
 TOLERANCE = 2e-5
 
 
@@ -25,7 +25,7 @@ def pipe():
 
 @pytest.fixture(scope="module")
 def folders(pipe, tmp_path_factory):
-    """Two LoRAs on disk, each for all three models."""
+    """Two LoRA folders, each for all three models."""
     made = {}
     for seed, name in enumerate(("first", "second")):
         arrays = {}
@@ -47,7 +47,7 @@ def weights(pipe):
 
 @pytest.fixture(autouse=True)
 def base_weights(pipe, weights):
-    """Every test begins with the same weights to the bit, whatever rounding the one before has left."""
+    """Every test starts with exactly the same weights, without rounding errors of the previous test."""
     yield
     pipe.unload_lora_weights()
     for part in PARTS:
@@ -82,7 +82,7 @@ def base(pipe):
     return outputs(pipe)
 
 
-def test_unfusing_is_as_before_fusing(loaded, base):
+def test_unfusing_restores_the_weights(loaded, base):
     before = outputs(loaded)
     assert_different(before, base)
     loaded.fuse_lora()
@@ -106,12 +106,12 @@ def test_fusing_with_a_scale(loaded, times):
     assert_same(outputs(loaded), before)
 
 
-def test_unfusing_after_the_weights_were_changed(loaded, base):
+def test_unfusing_after_set_adapters_changed_the_scale(loaded, base):
     loaded.set_adapters(["first", "second"], [0.5, 2.0])
     both = outputs(loaded)
     loaded.fuse_lora()
     assert_same(outputs(loaded), both)
-    loaded.set_adapters(["first", "second"], [0.0, 0.0])  # acts once they are unfused
+    loaded.set_adapters(["first", "second"], [0.0, 0.0])  # has an effect after unfusing
     assert_same(outputs(loaded), both)
     loaded.unfuse_lora()
     assert_same(outputs(loaded), base)
@@ -128,10 +128,10 @@ def test_an_adapter_beside_a_fused_one(loaded):
     assert_same(outputs(loaded), both)
 
 
-def test_a_scale_for_an_adapter_that_is_not_active(loaded):
+def test_lora_scale_applies_to_an_inactive_adapter(loaded):
     loaded.set_adapters(["first", "second"], [1.0, 0.5])
     both = outputs(loaded)
-    loaded.set_adapters(["first", "second"])  # a weight stays, active or not
+    loaded.set_adapters(["first", "second"])  # an adapter keeps its weight when it is inactive
     loaded.set_adapters("first")
     loaded.fuse_lora(adapter_names=["second"], lora_scale=0.5)
     assert_same(outputs(loaded), both)
@@ -150,7 +150,7 @@ def test_another_scale_is_refused(loaded):
     assert_same(outputs(loaded), half, 0)
 
 
-def test_a_refusal_leaves_every_model_alone(loaded):
+def test_a_refusal_changes_no_model(loaded):
     before = outputs(loaded)
     loaded.fuse_lora(components=["text_encoder_2"], lora_scale=0.5)
     with pytest.raises(UsageError, match="unfuse_lora"):
@@ -184,15 +184,15 @@ def test_names_that_are_not_loaded(loaded, call, names):
     assert_same(outputs(loaded), before, 0)
 
 
-def test_one_name_is_a_name(loaded):
+def test_one_name_as_a_string(loaded):
     before = outputs(loaded)
     loaded.fuse_lora(adapter_names="first")
     assert loaded.unet.mid_block.attentions[0].proj_in.merged_adapters == ["first"]
     assert_same(outputs(loaded), before)
 
 
-def test_loading_on_top_of_a_fused_lora_takes_it_out(pipe, folders, base):
-    """As in diffusers: one adapter is active after loading, the new one. A warning says so."""
+def test_loading_another_lora_removes_a_fused_one(pipe, folders, base):
+    """As in diffusers, only the new adapter is active after loading. A warning says so."""
     load(pipe, folders, "second")
     alone = outputs(pipe)
     load(pipe, folders, "first")
@@ -205,7 +205,7 @@ def test_loading_on_top_of_a_fused_lora_takes_it_out(pipe, folders, base):
         warnings.simplefilter("always", UserWarning)
         load(pipe, folders, "second")
     said = [str(warning.message) for warning in caught if "fused LoRA" in str(warning.message)]
-    # One for the pipeline, if a test before has put our own loader in the place of mindone's; else one for each model.
+    # One warning for the pipeline if our loader is installed; otherwise one for each model.
     assert len(said) in (1, 3)
     assert "'first' was unfused" in said[0]
     assert "set_adapters(['first', 'second'])" in said[0]
@@ -217,7 +217,7 @@ def test_loading_on_top_of_a_fused_lora_takes_it_out(pipe, folders, base):
     assert_same(outputs(pipe), base)
 
 
-def test_disabling_takes_out(loaded, base):
+def test_disabling_removes_a_fused_lora(loaded, base):
     before = outputs(loaded)
     loaded.fuse_lora(lora_scale=0.5)
     loaded.disable_lora()
@@ -226,25 +226,25 @@ def test_disabling_takes_out(loaded, base):
     assert_same(outputs(loaded), before)
 
 
-def test_deleting_takes_out(loaded, base):
+def test_deleting_removes_a_fused_lora(loaded, base):
     loaded.fuse_lora(lora_scale=0.5)
     loaded.delete_adapters(["first", "second"])
     assert_same(outputs(loaded), base)
 
 
-def test_unloading_gives_the_base_to_the_bit(loaded, base):
+def test_unloading_restores_exactly_the_base_weights(loaded, base):
     loaded.unload_lora_weights()
     assert_same(outputs(loaded), base, 0)
 
 
-def test_unloading_keeps_what_is_fused(loaded):
+def test_unloading_keeps_fused_weights(loaded):
     before = outputs(loaded)
     loaded.fuse_lora()
     loaded.unload_lora_weights()
     assert_same(outputs(loaded), before)
 
 
-def test_broken_adapter_is_not_half_fused(loaded):
+def test_a_broken_adapter_is_not_partly_fused(loaded):
     before = outputs(loaded)
     weight = loaded.unet.up_blocks[-1].resnets[-1].conv1.lora_B["first"].weight
     good = weight.asnumpy().copy()
@@ -255,7 +255,7 @@ def test_broken_adapter_is_not_half_fused(loaded):
     assert_same(outputs(loaded), before)
 
 
-def test_compiled_beside_a_fused_one(loaded):
+def test_an_adapter_beside_a_fused_one_compiled(loaded):
     loaded.set_adapters(["first", "second"])
     loaded.fuse_lora(adapter_names=["first"])
     layer = loaded.unet.mid_block.attentions[0].transformer_blocks[0].attn1.to_q
@@ -270,7 +270,7 @@ def test_compiled_beside_a_fused_one(loaded):
 
 
 def load_biased(unet, layer):
-    """A LoRA with biases, which `load_lora_weights` refuses, put into layers of this name by the UNet's loader."""
+    """Load a LoRA with biases into layers of this name, with the UNet's loader (`load_lora_weights` refuses biases)."""
     arrays = {name: array for name, array in models.lora(unet, "unet", 5).items() if f".{layer}." in name}
     biases = {
         name.replace("lora_B.weight", "lora_B.bias"): array[:, 0].copy()
@@ -281,7 +281,7 @@ def load_biased(unet, layer):
     unet.load_lora_adapter(tensors, prefix="unet", adapter_name="biased")
 
 
-def test_bias_is_fused_and_unfused(pipe, base):
+def test_a_bias_is_fused_and_unfused(pipe, base):
     load_biased(pipe.unet, "to_out.0")
     before = models.run_unet(pipe.unet)
     assert np.abs(before - base[0]).max() > 1e-2
@@ -292,7 +292,7 @@ def test_bias_is_fused_and_unfused(pipe, base):
     assert_same(outputs(pipe), base)
 
 
-def test_bias_without_a_place_is_refused(pipe, base):
+def test_a_bias_for_a_layer_without_bias_is_refused(pipe, base):
     load_biased(pipe.unet, "attn1.to_q")
     with pytest.raises(UsageError, match="whose layer has no bias"):
         pipe.fuse_lora(components=["unet"])

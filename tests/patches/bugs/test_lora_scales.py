@@ -36,6 +36,6 @@ def test_weights_by_block_are_refused_where_blocks_differ(expand):
         expand()(unet([3, 1]), [{"down": 0.5}])
 
 
-def test_other_models_keep_their_function():
+def test_the_functions_of_other_models_do_not_change():
     mapping = peft._SET_ADAPTER_SCALE_FN_MAPPING
     assert mapping["SD3Transformer2DModel"]("model", [0.5]) == [0.5]

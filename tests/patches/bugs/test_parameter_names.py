@@ -1,4 +1,4 @@
-"""Names of parameters after a forward pass, after a LoRA, and what hangs on them."""
+"""Names of parameters after a forward pass and after unloading a LoRA, and functions that depend on them."""
 
 import mindspore as ms
 import numpy as np
@@ -33,12 +33,12 @@ def misnamed(model):
     return [name for name, parameter in model.parameters_and_names() if parameter.name != name]
 
 
-def test_forward_pass_renames_nothing(unet):
+def test_a_forward_pass_renames_nothing(unet):
     models.run_unet(unet)
     assert misnamed(unet) == []
 
 
-def test_forward_pass_with_a_simple_mid_block_renames_nothing():
+def test_a_forward_pass_with_a_simple_mid_block_renames_nothing():
     from mindone.diffusers import UNet2DConditionModel
 
     simple = {**models.UNET, "mid_block_type": "UNetMidBlock2DSimpleCrossAttn"}
@@ -78,7 +78,7 @@ def test_compiled_after_unloading(unet, tmp_path):
         return unet(x, ms.Tensor(999), text, added_cond_kwargs=conditions, return_dict=False)[0]
 
     found = ms.jit(run)(*map(ms.Tensor, models.unet_inputs())).asnumpy()
-    # Graph mode orders float32 sums in its own way: 30 layers of 6e-8.
+    # Graph mode sums float32 in another order: 30 layers of 6e-8.
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -88,7 +88,7 @@ def make_motion(unet):
     return UNetMotionModel.from_unet2d(unet, models.refill(MotionAdapter(**MOTION), 5)).set_train(False)
 
 
-def test_motion_unet_takes_all_of_a_unet_that_has_run():
+def test_a_motion_unet_gets_all_weights_of_a_unet_that_has_run():
     from mindone.diffusers import UNet2DConditionModel
 
     unet = models.refill(UNet2DConditionModel(**UNET), 4)
@@ -98,7 +98,7 @@ def test_motion_unet_takes_all_of_a_unet_that_has_run():
         np.testing.assert_array_equal(motion[name].asnumpy(), parameter.asnumpy(), err_msg=name)
 
 
-def test_motion_unet_keeps_its_names_too():
+def test_a_forward_pass_of_a_motion_unet_renames_nothing():
     from mindone.diffusers import UNet2DConditionModel
 
     motion = make_motion(models.refill(UNet2DConditionModel(**UNET), 4))
@@ -123,7 +123,7 @@ def ip_adapter(unet):
     }
 
 
-def test_motion_unet_of_a_unet_with_an_ip_adapter():
+def test_a_motion_unet_from_a_unet_with_an_ip_adapter():
     from mindone.diffusers import UNet2DConditionModel
 
     unet = models.refill(UNet2DConditionModel(**UNET), 4)

@@ -1,4 +1,4 @@
-"""Pipelines saved by mindone, as libraries on torch read them."""
+"""Libraries on torch can load pipelines that mindone saves."""
 
 import json
 
@@ -17,19 +17,19 @@ def saved(tmp_path_factory):
 
 
 @pytest.mark.parametrize("part", ["text_encoder", "text_encoder_2"])
-def test_format_is_one_that_torch_reads(saved, part):
+def test_torch_libraries_accept_the_format(saved, part):
     with safe_open(saved[1] / part / "model.safetensors", "np") as file:
         assert file.metadata() == {"format": "pt"}
 
 
-def test_index_names_no_library_of_mindspore(saved):
+def test_the_index_names_no_library_of_mindspore(saved):
     index = json.loads((saved[1] / "model_index.json").read_text())
     libraries = {entry[0] for entry in index.values() if isinstance(entry, list)}
     assert libraries == {"diffusers", "transformers"} | ({None} if [None, None] in index.values() else set())
     assert index["scheduler"] == ["diffusers", "TCDScheduler"]
 
 
-def test_mindone_reads_it_again(saved):
+def test_mindone_loads_it_again(saved):
     from mindone.diffusers import StableDiffusionXLPipeline
 
     pipe, folder = saved
@@ -48,7 +48,7 @@ def torchs_name(name):
 
 
 @pytest.mark.parametrize("part", ["text_encoder", "text_encoder_2"])
-def test_names_are_those_of_torch(saved, part):
+def test_the_names_are_those_of_torch(saved, part):
     with safe_open(saved[1] / part / "model.safetensors", "np") as file:
         names = set(file.keys())
         table = file.get_tensor("text_model.embeddings.token_embedding.weight")
@@ -58,7 +58,7 @@ def test_names_are_those_of_torch(saved, part):
 
 
 @pytest.mark.parity
-def test_diffusers_reads_it(saved):
+def test_diffusers_loads_it(saved):
     import diffusers
 
     pipe, folder = saved

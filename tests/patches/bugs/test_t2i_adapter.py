@@ -24,7 +24,7 @@ def pipe():
 
 
 def run(pipe, factor, monkeypatch):
-    """The final latents, and for each step whether the UNet was given the adapter's states."""
+    """The final latents, and for each step whether the UNet got the residuals of the adapter."""
     given, construct = [], type(pipe.unet).construct
 
     def note(self, *args, **kwargs):
@@ -47,8 +47,8 @@ def run(pipe, factor, monkeypatch):
     return latents.asnumpy(), given
 
 
-@pytest.mark.slow  # plain pytest compares a case of it with diffusers: t2i-adapter-part-of-the-steps
-def test_the_last_steps_go_without(pipe, monkeypatch):
+@pytest.mark.slow  # plain pytest compares such a case with diffusers: t2i-adapter-part-of-the-steps
+def test_the_last_steps_run_without_the_adapter(pipe, monkeypatch):
     whole, given = run(pipe, 1.0, monkeypatch)
     assert given == [True, True]
     half, given = run(pipe, 0.5, monkeypatch)

@@ -1,4 +1,4 @@
-"""Weights are read one after the other, in the dtype asked for."""
+"""Weights are read one after the other, in the requested dtype."""
 
 import json
 
@@ -36,7 +36,7 @@ def test_no_weight_passes_through_another_dtype(halves, dtype, monkeypatch):
     assert {parameter.dtype for parameter in model.get_parameters()} == {dtype}
 
 
-def test_the_values_are_the_files(halves):
+def test_the_values_are_those_of_the_file(halves):
     model = UNet2DConditionModel.from_pretrained(
         str(halves), subfolder="unet", variant="fp16", mindspore_dtype=ms.float16
     )
@@ -94,14 +94,14 @@ def test_bfloat16_stays_bfloat16(tmp_path):
     np.testing.assert_array_equal(found.float().asnumpy(), [1.5, -2.5])
 
 
-def relabelled(raw):
+def relabeled(raw):
     """The same bytes as 16-bit integers."""
     length = int.from_bytes(raw[:8], "little")
     return raw[:8] + raw[8 : 8 + length].replace(b'"F16"', b'"I16"') + raw[8 + length :]
 
 
 def shifted(raw):
-    """The first two weights' bytes, each one number later."""
+    """The same file with the bytes of the first two weights shifted by one number."""
     length = int.from_bytes(raw[:8], "little")
     header = json.loads(raw[8 : 8 + length])
     entry = min((value for key, value in header.items() if key != "__metadata__"), key=lambda v: v["data_offsets"])
@@ -117,12 +117,12 @@ def not_finite(raw):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (relabelled, "has the dtype I16; expected float32, float16 or bfloat16"),
+        (relabeled, "has the dtype I16; expected float32, float16 or bfloat16"),
         (shifted, "leaves a gap after the header|overlaps"),
         (not_finite, "holds a NaN or an infinity"),
     ],
 )
-def test_weights_that_would_draw_another_image_are_refused(halves, tmp_path, subfolder, damage, message):
+def test_weights_that_would_change_the_image_are_refused(halves, tmp_path, subfolder, damage, message):
     from mindone.diffusers.models.model_loading_utils import load_state_dict as of_diffusers
     from mindone.transformers.modeling_utils import load_state_dict as of_transformers
 
@@ -135,7 +135,7 @@ def test_weights_that_would_draw_another_image_are_refused(halves, tmp_path, sub
             load_state_dict(str(bad))
 
 
-def test_it_is_the_one_that_pipelines_use():
+def test_pipelines_use_the_patched_functions():
     from mindone.diffusers.models import model_loading_utils
 
     assert model_loading_utils.safe_load_file is reader.load_file

@@ -1,4 +1,4 @@
-"""Libraries that are imported when they are used."""
+"""Libraries are imported when they are first used."""
 
 import ast
 
@@ -36,19 +36,19 @@ print(beta.ppf(0.5, 1, 1))
 
 @pytest.fixture(scope="module")
 def printed():
-    """Its last six lines: the first use of scipy comes after the first of them."""
+    """The last six lines of output. scipy is first used after the first of them."""
     return fresh.run(PROGRAM)[-6:]
 
 
-def test_scipy_waits_and_is_whole_once_it_is_used(printed):
+def test_scipy_is_imported_completely_at_its_first_use(printed):
     assert (printed[0], *printed[4:]) == ("[]", "0.5 True True", "0.5")
 
 
-def test_a_scheduler_uses_it(printed):
+def test_a_scheduler_uses_scipy(printed):
     assert printed[1] == "4"
 
 
-def test_a_moved_name_can_be_taken_from_its_module(printed):
+def test_a_moved_name_can_be_imported_from_its_module(printed):
     expected = "module 'mindone.transformers.loss.loss_for_object_detection' has no attribute 'unknown'"
     assert printed[2:4] == ["True", expected]
 
@@ -68,16 +68,16 @@ def test_an_import_moves_into_the_functions_that_use_it():
     assert (values["f"](), values["g"](), values["f"].__doc__, "dumps" in values) == ("1", 2, "doc", False)
 
 
-def test_it_keeps_its_condition():
+def test_a_moved_import_keeps_its_condition():
     text, _ = moved("if ready():\n    import json\nclass A:\n    def f(self):\n        return json")
     assert "if ready():\n            import json" in text
 
 
-def test_a_name_that_is_needed_at_once_stays():
+def test_an_import_that_is_needed_at_once_does_not_move():
     source = "from json import dumps\nvalue = dumps(1)\n\ndef f():\n    return dumps(2)"
     assert moved(source) == (source, set())
 
 
-def test_other_imports_stay():
+def test_other_imports_do_not_move():
     source = "import os\nfrom json.decoder import JSONDecoder\n\ndef f():\n    return (os, JSONDecoder)"
     assert moved(source) == (source, set())

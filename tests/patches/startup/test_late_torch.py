@@ -1,4 +1,4 @@
-"""transformers without torch until torch is used; only where torch is installed is there anything to wait for."""
+"""transformers does not import torch until a program uses torch. These tests need an installed torch."""
 
 import pytest
 
@@ -29,7 +29,7 @@ print(type(tree.tree_unflatten(leaves, shape)).__name__, tuple(leaves[0].shape))
 
 
 @pytest.mark.parity
-def test_torch_that_comes_later_finds_all_it_needs():
+def test_torch_can_be_imported_later():
     assert fresh.run(USED + LATER)[-3:] == [
         "True True True",
         "True False torch.float16",
@@ -38,5 +38,5 @@ def test_torch_that_comes_later_finds_all_it_needs():
 
 
 @pytest.mark.parity
-def test_torch_that_is_there_first_is_as_ever():
+def test_torch_can_be_imported_first():
     assert fresh.run("import torch\n" + USED + LATER)[-3] == "True True True"

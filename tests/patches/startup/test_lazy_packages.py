@@ -1,4 +1,4 @@
-"""Packages of mindone that import what is asked for: the same names and classes as without."""
+"""Lazy packages of mindone have the same names and classes as the original packages."""
 
 import json
 import subprocess
@@ -40,15 +40,15 @@ def expected():
     return fresh.run(LITTLE, patched=False)[-7:]  # mindone prints while it imports all models
 
 
-def test_the_models_package_imports_nothing_by_itself(printed):
+def test_the_models_package_alone_imports_no_model(printed):
     assert printed[0] == "[]"
 
 
-def test_a_text_encoder_imports_its_model_alone(printed):
+def test_a_text_encoder_imports_only_its_model(printed):
     assert printed[1] == "['clip']"
 
 
-def test_peft_leaves_the_models_for_text_alone(printed):
+def test_peft_imports_no_language_models(printed):
     assert printed[2] == "False"
 
 
@@ -57,14 +57,14 @@ def test_an_unknown_name_is_the_same_error(printed, expected):
     assert printed[3:6] == expected[3:6]
 
 
-def test_import_star_brings_the_same_names(printed, expected):
+def test_import_star_imports_the_same_names(printed, expected):
     assert len(expected[6].split()) > 50
     assert printed[6] == expected[6]
 
 
-TOLD = """
+DESCRIBED = """
 import importlib, json, types
-def told(value):
+def described(value):
     if isinstance(value, types.ModuleType):
         return value.__name__
     return [getattr(value, "__module__", None), getattr(value, "__qualname__", None) or type(value).__name__]
@@ -76,7 +76,7 @@ for package in ("mindone", "mindone.peft", "mindone.transformers", "mindone.tran
                 "mindone.transformers.models", "mindone.transformers.models.auto",
                 "mindone.diffusers.models.transformers"):
     names = vars(importlib.import_module(package))
-    found[package] = {name: told(value) for name, value in names.items() if not name.startswith("_")}
+    found[package] = {name: described(value) for name, value in names.items() if not name.startswith("_")}
 print(json.dumps(found))
 """
 
@@ -85,7 +85,7 @@ found = {}
 for package, names in WANTED.items():
     module = importlib.import_module(package)
     listed = dir(module)
-    found[package] = {name: told(getattr(module, name)) for name in sorted(names, reverse=True)}
+    found[package] = {name: described(getattr(module, name)) for name in sorted(names, reverse=True)}
     unlisted = [name for name in set(names) - set(listed) if not isinstance(getattr(module, name), types.ModuleType)]
     if unlisted:
         found[package]["not in dir"] = sorted(unlisted)
@@ -93,11 +93,11 @@ print(json.dumps(found))
 """
 
 
-def test_every_name_is_there_and_is_the_same_in_another_order():
-    eager = json.loads(fresh.run(TOLD + EAGER, patched=False)[-1])
+def test_every_name_exists_and_does_not_depend_on_the_order():
+    eager = json.loads(fresh.run(DESCRIBED + EAGER, patched=False)[-1])
     assert sum(map(len, eager.values())) > 2000
     wanted = {package: list(names) for package, names in eager.items()}
-    assert json.loads(fresh.run(TOLD + LAZY.replace("WANTED", repr(wanted)))[-1]) == eager
+    assert json.loads(fresh.run(DESCRIBED + LAZY.replace("WANTED", repr(wanted)))[-1]) == eager
 
 
 @pytest.mark.parametrize("module", ["mindone.transformers.models.clip.modeling_clip", "mindone.peft.mapping"])
@@ -105,7 +105,7 @@ def test_a_submodule_can_be_imported_first(module):
     assert fresh.run(f"import {module}\nprint({module}.__name__)")[-1] == module
 
 
-def test_what_was_imported_before_stays():
+def test_earlier_imports_do_not_change():
     code = """
 import mindone.transformers
 before = mindone.transformers.CLIPTextModel
@@ -118,7 +118,7 @@ print(CLIPTextModel is before, "__getattr__" in vars(package))
     assert fresh.run(code, patched=False)[-1] == "True False"
 
 
-def test_nothing_is_printed_that_was_not_printed_before():
+def test_nothing_more_is_printed_than_before():
     code = "import sys, mindone_tcd; from mindone.transformers import CLIPModel"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert ran.stdout == ""

@@ -1,4 +1,4 @@
-"""transformers' table of its names: the same, read once."""
+"""The table of names of transformers is the same, and its files are read once."""
 
 import json
 
@@ -23,7 +23,7 @@ print(json.dumps([twice, names, sorted(transformers.models._class_to_module)]))
 """
 
 
-def test_it_is_the_same_and_read_once():
+def test_the_table_is_the_same_and_is_read_once():
     twice, *table = json.loads(fresh.run(TABLE)[-1])
     _, *expected = json.loads(fresh.run(TABLE, patched=False)[-1])
     assert table == expected
@@ -31,6 +31,6 @@ def test_it_is_the_same_and_read_once():
     assert twice == 0
 
 
-def test_a_fast_image_processor_needs_nothing_imported_before():
+def test_a_fast_image_processor_can_be_imported_first():
     code = "from mindone.transformers import Kosmos2_5ImageProcessorFast as found\nprint(found.__name__)"
     assert fresh.run(code)[-1] == "Kosmos2_5ImageProcessorFast"
