@@ -10,7 +10,7 @@ import argparse
 import numpy as np
 
 from mindone_tcd import AnimateDiffPipeline, MotionAdapter, TCDScheduler, export_to_gif
-from mindone_tcd.tiny_models import on_the_spot
+from mindone_tcd.tiny_models import make_temporary
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--model", help="a folder or a hub id, Stable Diffusion 1.5 (default: a tiny random model)")
@@ -21,11 +21,11 @@ parser.add_argument("--prompt", default="waves on a pebble beach, evening light"
 parser.add_argument("--frames", type=int, default=8)
 args = parser.parse_args()
 
-adapter = MotionAdapter.from_pretrained(args.motion or on_the_spot("motion-adapter"))
-pipe = AnimateDiffPipeline.from_pretrained(args.model or on_the_spot("sd15"), motion_adapter=adapter)
+adapter = MotionAdapter.from_pretrained(args.motion or make_temporary("motion-adapter"))
+pipe = AnimateDiffPipeline.from_pretrained(args.model or make_temporary("sd15"), motion_adapter=adapter)
 pipe.scheduler = TCDScheduler.from_config(pipe.scheduler.config)
-pipe.load_lora_weights(args.lora or on_the_spot("lora-sd15"), adapter_name="tcd")
-pipe.load_lora_weights(args.motion_lora or on_the_spot("motion-lora"), adapter_name="motion")
+pipe.load_lora_weights(args.lora or make_temporary("lora-sd15"), adapter_name="tcd")
+pipe.load_lora_weights(args.motion_lora or make_temporary("motion-lora"), adapter_name="motion")
 pipe.set_adapters(["tcd", "motion"], adapter_weights=[1.0, 1.2])
 
 frames = pipe(

@@ -16,7 +16,7 @@ from PIL import Image
 from mindone_tcd import ControlNetModel, StableDiffusionXLControlNetPipeline, TCDScheduler, load_image, make_image_grid
 from mindone_tcd.shapes.drawing import draw
 from mindone_tcd.shapes.grammar import parse
-from mindone_tcd.tiny_models import on_the_spot
+from mindone_tcd.tiny_models import make_temporary
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--model", help="a folder or a hub id (default: a tiny random model)")
@@ -34,12 +34,12 @@ else:
 edges = cv2.Canny(np.array(source), 100, 200)
 edges = Image.fromarray(np.stack([edges] * 3, axis=-1))
 
-controlnets = [ControlNetModel.from_pretrained(name) for name in args.controlnet or [on_the_spot("controlnet-sdxl")]]
+controlnets = [ControlNetModel.from_pretrained(name) for name in args.controlnet or [make_temporary("controlnet-sdxl")]]
 pipe = StableDiffusionXLControlNetPipeline.from_pretrained(
-    args.model or on_the_spot("sdxl"), controlnet=controlnets if len(controlnets) > 1 else controlnets[0]
+    args.model or make_temporary("sdxl"), controlnet=controlnets if len(controlnets) > 1 else controlnets[0]
 )
 pipe.scheduler = TCDScheduler.from_config(pipe.scheduler.config)
-pipe.load_lora_weights(args.lora or on_the_spot("lora-sdxl"))
+pipe.load_lora_weights(args.lora or make_temporary("lora-sdxl"))
 
 several = len(controlnets) > 1
 image = pipe(

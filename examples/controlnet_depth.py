@@ -22,7 +22,7 @@ from mindone_tcd import (
 )
 from mindone_tcd.shapes.drawing import draw
 from mindone_tcd.shapes.grammar import parse
-from mindone_tcd.tiny_models import on_the_spot
+from mindone_tcd.tiny_models import make_temporary
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--model", help="a folder or a hub id (default: a tiny random model)")
@@ -39,18 +39,18 @@ else:
     drawing = draw(parse("a white star on a blue background"), 64, np.random.default_rng(0))
     source = Image.fromarray((drawing * 255).astype(np.uint8))
 
-dpt = args.dpt or on_the_spot("dpt-hybrid")
+dpt = args.dpt or make_temporary("dpt-hybrid")
 pixels = DPTImageProcessor.from_pretrained(dpt)(images=source, return_tensors="np")["pixel_values"]
 depth = DPTForDepthEstimation.from_pretrained(dpt)(ms.Tensor(pixels))[0].asnumpy()[0]
 depth = (depth - depth.min()) / max(float(np.ptp(depth)), 1e-6)
 depth = Image.fromarray((depth * 255).astype(np.uint8)).resize(source.size, Image.Resampling.BICUBIC).convert("RGB")
 
 pipe = StableDiffusionXLControlNetPipeline.from_pretrained(
-    args.model or on_the_spot("sdxl"),
-    controlnet=ControlNetModel.from_pretrained(args.controlnet or on_the_spot("controlnet-sdxl")),
+    args.model or make_temporary("sdxl"),
+    controlnet=ControlNetModel.from_pretrained(args.controlnet or make_temporary("controlnet-sdxl")),
 )
 pipe.scheduler = TCDScheduler.from_config(pipe.scheduler.config)
-pipe.load_lora_weights(args.lora or on_the_spot("lora-sdxl"))
+pipe.load_lora_weights(args.lora or make_temporary("lora-sdxl"))
 
 image = pipe(
     args.prompt,

@@ -22,7 +22,7 @@ from mindone_tcd import (
 )
 from mindone_tcd.shapes.drawing import draw
 from mindone_tcd.shapes.grammar import parse
-from mindone_tcd.tiny_models import on_the_spot
+from mindone_tcd.tiny_models import make_temporary
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--model", help="a folder or a hub id (default: a tiny random model)")
@@ -39,7 +39,7 @@ else:
     drawing = draw(parse("a white star on a blue background"), 64, np.random.default_rng(0))
     source = Image.fromarray((drawing * 255).astype(np.uint8))
 
-dpt = args.dpt or on_the_spot("dpt-hybrid")
+dpt = args.dpt or make_temporary("dpt-hybrid")
 pixels = DPTImageProcessor.from_pretrained(dpt)(images=source, return_tensors="np")["pixel_values"]
 near = DPTForDepthEstimation.from_pretrained(dpt)(ms.Tensor(pixels))[0].asnumpy()[0]
 near = (near - near.min()) / max(float(np.ptp(near)), 1e-6)
@@ -52,11 +52,11 @@ normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
 normals = Image.fromarray(((normals + 1) * 127.5).astype(np.uint8))
 
 pipe = StableDiffusionControlNetPipeline.from_pretrained(
-    args.model or on_the_spot("sd15"),
-    controlnet=ControlNetModel.from_pretrained(args.controlnet or on_the_spot("controlnet-sd15")),
+    args.model or make_temporary("sd15"),
+    controlnet=ControlNetModel.from_pretrained(args.controlnet or make_temporary("controlnet-sd15")),
 )
 pipe.scheduler = TCDScheduler.from_config(pipe.scheduler.config)
-pipe.load_lora_weights(args.lora or on_the_spot("lora-sd15"))
+pipe.load_lora_weights(args.lora or make_temporary("lora-sd15"))
 
 image = pipe(
     args.prompt,

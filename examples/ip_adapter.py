@@ -13,7 +13,7 @@ from PIL import Image
 from mindone_tcd import StableDiffusionXLPipeline, TCDScheduler, load_image, make_image_grid
 from mindone_tcd.shapes.drawing import draw
 from mindone_tcd.shapes.grammar import parse
-from mindone_tcd.tiny_models import on_the_spot
+from mindone_tcd.tiny_models import make_temporary
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--model", help="a folder or a hub id (default: a tiny random model)")
@@ -31,10 +31,10 @@ else:
     drawing = draw(parse("a white star on a blue background"), 64, np.random.default_rng(0))
     source = Image.fromarray((drawing * 255).astype(np.uint8))
 
-pipe = StableDiffusionXLPipeline.from_pretrained(args.model or on_the_spot("sdxl"))
+pipe = StableDiffusionXLPipeline.from_pretrained(args.model or make_temporary("sdxl"))
 pipe.scheduler = TCDScheduler.from_config(pipe.scheduler.config)
-pipe.load_lora_weights(args.lora or on_the_spot("lora-sdxl"))
-pipe.load_ip_adapter(args.ip_adapter or on_the_spot("ip-adapter"), subfolder="sdxl_models", weight_name=args.file)
+pipe.load_lora_weights(args.lora or make_temporary("lora-sdxl"))
+pipe.load_ip_adapter(args.ip_adapter or make_temporary("ip-adapter"), subfolder="sdxl_models", weight_name=args.file)
 pipe.set_ip_adapter_scale(args.scale)
 
 image = pipe(

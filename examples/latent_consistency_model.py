@@ -11,14 +11,14 @@ import argparse
 import numpy as np
 
 from mindone_tcd import AutoPipelineForImage2Image, LatentConsistencyModelPipeline, LCMScheduler
-from mindone_tcd.tiny_models import on_the_spot
+from mindone_tcd.tiny_models import make_temporary
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--model", help="a folder or a hub id (default: a tiny random model)")
 parser.add_argument("--prompt", default="a paper boat on a puddle, macro photo")
 args = parser.parse_args()
 
-pipe = LatentConsistencyModelPipeline.from_pretrained(args.model or on_the_spot("lcm-sd15"))
+pipe = LatentConsistencyModelPipeline.from_pretrained(args.model or make_temporary("lcm-sd15"))
 pipe.scheduler = LCMScheduler.from_config(pipe.scheduler.config)
 first = pipe(args.prompt, num_inference_steps=4, guidance_scale=8.0, generator=np.random.Generator(np.random.PCG64(0)))
 first[0][0].save("latent_consistency_model.png")

@@ -10,7 +10,7 @@ import argparse
 import numpy as np
 
 from mindone_tcd import LCMScheduler, StableDiffusionPipeline, TCDScheduler
-from mindone_tcd.tiny_models import on_the_spot
+from mindone_tcd.tiny_models import make_temporary
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--method", choices=("lcm", "tcd"), default="lcm")
@@ -19,10 +19,10 @@ parser.add_argument("--lora", help="a folder or a hub id (default: a tiny random
 parser.add_argument("--prompt", default="an old lighthouse keeper, oil on canvas")
 args = parser.parse_args()
 
-pipe = StableDiffusionPipeline.from_pretrained(args.model or on_the_spot("sd15"))
+pipe = StableDiffusionPipeline.from_pretrained(args.model or make_temporary("sd15"))
 scheduler = LCMScheduler if args.method == "lcm" else TCDScheduler
 pipe.scheduler = scheduler.from_config(pipe.scheduler.config)
-pipe.load_lora_weights(args.lora or on_the_spot("lora-sd15"))
+pipe.load_lora_weights(args.lora or make_temporary("lora-sd15"))
 
 image = pipe(
     prompt=args.prompt,

@@ -10,7 +10,7 @@ import argparse
 import numpy as np
 
 from mindone_tcd import StableDiffusionXLPipeline, TCDScheduler, make_image_grid
-from mindone_tcd.tiny_models import on_the_spot
+from mindone_tcd.tiny_models import make_temporary
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--model", help="a folder or a hub id (default: a tiny random model)")
@@ -19,10 +19,10 @@ parser.add_argument("--style", help="the style LoRA: a folder or a hub id (defau
 parser.add_argument("--prompt", default="papercut of a fox in a forest")
 args = parser.parse_args()
 
-pipe = StableDiffusionXLPipeline.from_pretrained(args.model or on_the_spot("sdxl"))
+pipe = StableDiffusionXLPipeline.from_pretrained(args.model or make_temporary("sdxl"))
 pipe.scheduler = TCDScheduler.from_config(pipe.scheduler.config)
-pipe.load_lora_weights(args.lora or on_the_spot("lora-sdxl", seed=1), adapter_name="tcd")
-pipe.load_lora_weights(args.style or on_the_spot("lora-sdxl", seed=2), adapter_name="style")
+pipe.load_lora_weights(args.lora or make_temporary("lora-sdxl", seed=1), adapter_name="tcd")
+pipe.load_lora_weights(args.style or make_temporary("lora-sdxl", seed=2), adapter_name="style")
 
 
 def image():

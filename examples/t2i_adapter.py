@@ -14,7 +14,7 @@ from PIL import Image
 from mindone_tcd import LCMScheduler, StableDiffusionXLAdapterPipeline, T2IAdapter, load_image, make_image_grid
 from mindone_tcd.shapes.drawing import draw
 from mindone_tcd.shapes.grammar import parse
-from mindone_tcd.tiny_models import on_the_spot
+from mindone_tcd.tiny_models import make_temporary
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--model", help="a folder or a hub id (default: a tiny random model)")
@@ -31,10 +31,10 @@ else:
     source = Image.fromarray((drawing * 255).astype(np.uint8))
 edges = Image.fromarray(np.stack([cv2.Canny(np.array(source), 100, 200)] * 3, axis=-1))
 
-adapter = T2IAdapter.from_pretrained(args.adapter or on_the_spot("t2i-adapter-sdxl"))
-pipe = StableDiffusionXLAdapterPipeline.from_pretrained(args.model or on_the_spot("sdxl"), adapter=adapter)
+adapter = T2IAdapter.from_pretrained(args.adapter or make_temporary("t2i-adapter-sdxl"))
+pipe = StableDiffusionXLAdapterPipeline.from_pretrained(args.model or make_temporary("sdxl"), adapter=adapter)
 pipe.scheduler = LCMScheduler.from_config(pipe.scheduler.config)
-pipe.load_lora_weights(args.lora or on_the_spot("lora-sdxl"))
+pipe.load_lora_weights(args.lora or make_temporary("lora-sdxl"))
 
 image = pipe(
     prompt=args.prompt,

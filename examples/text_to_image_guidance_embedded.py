@@ -12,7 +12,7 @@ import argparse
 import numpy as np
 
 from mindone_tcd import LCMScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
-from mindone_tcd.tiny_models import on_the_spot
+from mindone_tcd.tiny_models import make_temporary
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--model", help="a folder or a hub id (default: a tiny random model)")
@@ -20,8 +20,8 @@ parser.add_argument("--unet", help="a folder or a hub id (default: a tiny random
 parser.add_argument("--prompt", default="an old tin robot on a shelf, studio light")
 args = parser.parse_args()
 
-unet = UNet2DConditionModel.from_pretrained(args.unet or on_the_spot("lcm-sdxl"))
-pipe = StableDiffusionXLPipeline.from_pretrained(args.model or on_the_spot("sdxl"), unet=unet)
+unet = UNet2DConditionModel.from_pretrained(args.unet or make_temporary("lcm-sdxl"))
+pipe = StableDiffusionXLPipeline.from_pretrained(args.model or make_temporary("sdxl"), unet=unet)
 pipe.scheduler = LCMScheduler.from_config(pipe.scheduler.config)
 
 image = pipe(

@@ -45,7 +45,7 @@ def check(script, options, folder, monkeypatch, capfd):
         with Image.open(folder / name) as image:
             low, high = image.convert("L").getextrema()
             assert high > low, f"{name} is one flat color"
-    if "on_the_spot" in script.read_text(encoding="utf-8"):
+    if "make_temporary" in script.read_text(encoding="utf-8"):
         assert any("tiny random model" in line for line in said[:-1])
 
 

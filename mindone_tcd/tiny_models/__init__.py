@@ -8,6 +8,6 @@ Every folder, file, key and configuration entry is what diffusers writes for the
     >>> folder = make("sdxl", "work/sdxl")
 """
 
-from .folder import LAYOUTS, NAMES, make, on_the_spot
+from .folder import LAYOUTS, NAMES, make, make_temporary
 
-__all__ = ["LAYOUTS", "NAMES", "make", "on_the_spot"]
+__all__ = ["LAYOUTS", "NAMES", "make", "make_temporary"]

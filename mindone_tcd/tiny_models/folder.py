@@ -83,7 +83,7 @@ def make(name: str, folder: str | Path, *, seed: int = 0, variant: str | None = 
     return folder
 
 
-def on_the_spot(name: str, *, seed: int = 0) -> str:
+def make_temporary(name: str, *, seed: int = 0) -> str:
     """Write a tiny random model to a temporary folder, which exists until the process ends, and print a notice.
 
     Returns:
