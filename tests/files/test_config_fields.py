@@ -45,9 +45,8 @@ def test_values_of_a_kind(kind, monkeypatch):
     for value in good:
         check_fields({"field": value}, "Probe", "config.json")
     for value in bad:
-        with pytest.raises(UsageError, match="^config.json: field is "):
+        with pytest.raises(UsageError, match=r"^config\.json: field is "):
             check_fields({"field": value}, "Probe", "config.json")
-            pytest.fail(f"{value!r} passes as {kind}")
 
 
 def test_the_message_has_every_choice():

@@ -76,9 +76,9 @@ def test_the_message_names_the_file_and_the_fault(folder, files, file, fault):
 def test_merges_that_cannot_be_read(folder):
     (folder.path / "vocab.json").write_text(json.dumps(VOCAB))
     (folder.path / "merges.txt").write_bytes(b"#version\n\xff \xfe\n")
-    with pytest.raises(UsageError, match="merges.txt is not a tokenizer file: it cannot be read: 'utf-8' codec"):
+    with pytest.raises(UsageError, match=r"merges\.txt is not a tokenizer file: it cannot be read: 'utf-8' codec"):
         check_tokenizer(folder.path)
     (folder.path / "merges.txt").unlink()
     (folder.path / "merges.txt").mkdir()
-    with pytest.raises(UsageError, match="merges.txt is not a tokenizer file: it is not a file"):
+    with pytest.raises(UsageError, match=r"merges\.txt is not a tokenizer file: it is not a file"):
         check_tokenizer(folder.path)
