@@ -13,7 +13,7 @@ from mindone_tcd.shapes.drawing import draw
 from mindone_tcd.shapes.grammar import Scene, random_scene
 
 
-def pictures(scenes: list[Scene], rng: np.random.Generator, size: int = 128) -> torch.Tensor:
+def images(scenes: list[Scene], rng: np.random.Generator, size: int = 128) -> torch.Tensor:
     """Draw scenes as a float32 tensor (N, 3, size, size) in [-1, 1]."""
     drawn = np.stack([draw(scene, size, rng) for scene in scenes])
     return torch.from_numpy(drawn).permute(0, 3, 1, 2) * 2 - 1
