@@ -70,6 +70,14 @@ def test_a_model_of_a_subfolder_and_of_the_top(fetched, repository):
         modelscope_hub.fetch_folder(NAME, "vae", False, {})
 
 
+def test_files_of_a_variant_or_without_one():
+    plain, half = "a/model.safetensors", "a/model.fp16.safetensors"
+    files = ["a/config.json", plain, half, "a/b/config.json", "b/config.json", "a/model.bin"]
+    assert modelscope_hub.needed(files, "a/", "fp16") == ["a/config.json", half]
+    for variant in (None, "bf16"):
+        assert modelscope_hub.needed(files, "a/", variant) == ["a/config.json", plain]
+
+
 def test_options_are_handed_on_as_text(fetched, tmp_path):
     cache = tmp_path / "other"
     found = modelscope_hub.fetch_file(NAME, "image.png", "image", {"cache_dir": cache, "revision": None, "token": None})
