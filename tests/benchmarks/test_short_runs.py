@@ -104,7 +104,7 @@ NUMBER = r"\d+\.\d+"
         ),
         case(
             "benchmarks/kernels.py",
-            "--model shipped --only silu --kinds stock --rounds 1",
+            "--model shapes --only silu --kinds stock --rounds 1",
             rf"\nsilu[^\n]* {NUMBER} +{NUMBER} \( *{NUMBER}\)",
             parity,
         ),
