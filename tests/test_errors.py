@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from mindone_tcd.errors import UsageWarning, first_line, shown, some, warn_user
+from mindone_tcd.errors import UsageError, UsageWarning, first_line, shown, some, warn_user
 
 
 def in_module(name, source, **names):
@@ -66,16 +66,6 @@ def test_the_same_line_warns_once_by_default():
     assert len(found) == 1
 
 
-def test_first_line():
-    assert first_line(ValueError("\n a\nb")) == "a"
-    assert first_line(ValueError()) == "ValueError"
-
-
-def test_some():
-    assert some(["a", "b", "c"]) == "a, b, c"
-    assert some(["a", "b", "c", "d"]) == "a, b, c, …"
-
-
 @pytest.mark.parametrize(
     ("value", "text"),
     [
@@ -90,3 +80,40 @@ def test_some():
 )
 def test_shown(value, text):
     assert shown(value, 10) == text
+
+
+def test_wrong_input_is_a_value_error():
+    assert issubclass(UsageError, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("one"), "one"),
+        (ValueError("\n\n one\ntwo"), "one"),
+        (ValueError("one\r\ntwo"), "one"),
+        (ValueError(), "ValueError"),
+        (OSError(" \n "), "OSError"),
+        (KeyError("a"), "'a'"),
+    ],
+)
+def test_the_first_line_of_an_error(error, line):
+    assert first_line(error) == line
+
+
+@pytest.mark.parametrize(
+    ("items", "examples", "text"),
+    [
+        ([], 3, ""),
+        (["a"], 3, "a"),
+        (["a", "b", "c"], 3, "a, b, c"),
+        (["a", "b", "c", "d"], 3, "a, b, c, …"),
+        (("a", "b"), 1, "a, …"),
+    ],
+)
+def test_a_few_of_a_list(items, examples, text):
+    assert some(items, examples) == text
+
+
+def test_three_examples_by_default():
+    assert some(list("abcd")) == "a, b, c, …"

@@ -2,12 +2,13 @@
 
     python tools/shapes/cache_latents.py --vae work/vae --out work/latents --chunks 16
 
-A chunk has 4,096 images. Its number determines its scenes, so the captions need no file.
+A chunk has 4,096 images (`--images`). Its number determines its scenes, so the captions need no file.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from pathlib import Path
 
@@ -22,15 +23,17 @@ from mindone_tcd.shapes.grammar import Scene
 CHUNK = 4096
 
 
-def chunk_scenes(number: int) -> list[Scene]:
-    return scenes(CHUNK, np.random.default_rng([1, number]))
+def chunk_scenes(number: int, count: int = CHUNK) -> list[Scene]:
+    return scenes(count, np.random.default_rng([1, number]))
 
 
 def load(folder: str | Path) -> tuple[torch.Tensor, list[Scene]]:
     """All latents (N, 4, 16, 16) in float32, already scaled, and their scenes."""
     paths = sorted(Path(folder).glob("*.npy"))
-    latents = torch.from_numpy(np.concatenate([np.load(p) for p in paths])).float()
-    return latents, [scene for p in paths for scene in chunk_scenes(int(p.stem))]
+    chunks = [np.load(p) for p in paths]
+    latents = torch.from_numpy(np.concatenate(chunks)).float()
+    drawn = [chunk_scenes(int(p.stem), len(chunk)) for p, chunk in zip(paths, chunks, strict=True)]
+    return latents, list(itertools.chain.from_iterable(drawn))
 
 
 def main() -> None:
@@ -40,6 +43,7 @@ def main() -> None:
     parser.add_argument("--vae", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--chunks", type=int, default=16)
+    parser.add_argument("--images", type=int, default=CHUNK, help="images of a chunk")
     parser.add_argument("--worker", type=int, default=0, help="the number of this process")
     parser.add_argument("--workers", type=int, default=1, help="the number of processes that share the chunks")
     args = parser.parse_args()
@@ -52,8 +56,8 @@ def main() -> None:
         if path.exists():
             continue
         rng = np.random.default_rng([2, number])
-        drawn, parts = chunk_scenes(number), []
-        for k in range(0, CHUNK, 64):
+        drawn, parts = chunk_scenes(number, args.images), []
+        for k in range(0, args.images, 64):
             x = images(drawn[k : k + 64], rng).contiguous(memory_format=torch.channels_last)
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
                 parts.append(vae.encode(x).latent_dist.mean.float() * vae.config.scaling_factor)
