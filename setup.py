@@ -33,6 +33,7 @@ setup(
     python_requires=">=3.10,<3.12",
     packages=find_packages(include=["mindone_tcd", "mindone_tcd.*"]),
     package_data={
+        "mindone_tcd": ["py.typed"],
         "mindone_tcd.cpu.native": ["kernels.cpp"],
         "mindone_tcd.selftest": ["images.npz"],
         "mindone_tcd.shapes": ["weights/*.json", "weights/*/*"],

@@ -1,10 +1,13 @@
 """Every name of the guides can be had from mindone_tcd, and is mindone's own."""
 
+import ast
 import importlib
+from pathlib import Path
 
 import pytest
 
 import mindone_tcd
+from mindone_tcd import schedulers, utils
 from mindone_tcd.exports import MODULES
 
 GUIDES = [
@@ -54,7 +57,42 @@ def test_helpers_are_where_diffusers_has_them():
 
 
 def test_the_schedulers_are_ours():
-    from mindone_tcd import schedulers
-
     assert mindone_tcd.TCDScheduler is schedulers.TCDScheduler
     assert mindone_tcd.LCMScheduler is schedulers.LCMScheduler
+
+
+def imported_for_type_checkers(package):
+    """The names that the module imports if TYPE_CHECKING, each with the object that the import gives."""
+    names = {}
+    for block in ast.parse(Path(package.__file__).read_text(encoding="utf-8")).body:
+        if not (isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"):
+            continue
+        for statement in block.body:
+            assert isinstance(statement, ast.ImportFrom), "the block holds imports only"
+            module = importlib.import_module("." * statement.level + statement.module, package.__package__)
+            for alias in statement.names:
+                assert alias.asname == alias.name, f"{alias.name} is private to type checkers without `as {alias.name}`"
+                assert alias.name not in names, f"{alias.name} is imported twice"
+                names[alias.name] = getattr(module, alias.name)
+    return names
+
+
+@pytest.mark.parametrize(
+    ("package", "public"),
+    [(mindone_tcd, mindone_tcd.__all__), (schedulers, schedulers.__all__), (utils, dir(utils))],
+    ids=["mindone_tcd", "schedulers", "utils"],
+)
+def test_type_checkers_see_the_public_names(package, public):
+    seen = imported_for_type_checkers(package)
+    assert sorted(seen) == sorted(public)
+    assert [name for name, value in seen.items() if getattr(package, name) is not value] == []
+
+
+@pytest.mark.parametrize("package", [mindone_tcd, schedulers, utils], ids=["mindone_tcd", "schedulers", "utils"])
+def test_type_checkers_do_not_see_the_lookup(package):
+    tree = ast.parse(Path(package.__file__).read_text(encoding="utf-8"))
+    assert not [part for part in tree.body if isinstance(part, ast.FunctionDef) and part.name == "__getattr__"]
+
+
+def test_the_package_says_that_it_has_types():
+    assert (Path(mindone_tcd.__file__).parent / "py.typed").is_file()
