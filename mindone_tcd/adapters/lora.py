@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import UsageError
 from ..lora_layers import models_of
 from . import files
+from . import hotswap as hotswapping
 from .lora_plan import Module, Plan, describe, make_plan
 from .records import LoadedLora, adapter_names, distillation, remember, telling_names
 
@@ -64,7 +65,7 @@ def load_lora_weights(
         raise UsageError("use_safetensors=False asks for a pickle; only safetensors are loaded: leave it out")
     if pipe.unet is None:
         raise UsageError(f"this {type(pipe).__name__} has no UNet to load a LoRA into; give it one (unet=…)")
-    adapter_name = hotswap.check_name(pipe, adapter_name) if hotswap else _free_name(pipe, adapter_name)
+    adapter_name = hotswapping.check_name(pipe, adapter_name) if hotswap else _free_name(pipe, adapter_name)
     if isinstance(source, Mapping):
         label, tensors, metadata = "a dict", files.as_arrays(dict(source)), {}
         names = [adapter_name]
@@ -78,8 +79,8 @@ def load_lora_weights(
     plan = make_plan(tensors, metadata, shapes, _layers_per_block(pipe.unet))
     _refuse_or_warn(plan, len(tensors), label, type(pipe).__name__, strict)
     if hotswap:
-        hotswap.check(models, plan, adapter_name)
-        swapped = hotswap.swap(pipe.unet, plan.modules["unet"], adapter_name)
+        hotswapping.check(models, plan, adapter_name)
+        swapped = hotswapping.swap(pipe.unet, plan.modules["unet"], adapter_name)
         for option, value in _settings(swapped).items():
             if option != "target_modules":
                 setattr(pipe.unet.peft_config[adapter_name], option, value)
