@@ -57,7 +57,7 @@ setup(
         "openvino": ["openvino>=2025"],
         "modelscope": ["modelscope>=1.20"],
         "docs": ["mkdocs-material>=9.5,<10", "mkdocstrings[python]>=0.26"],
-        "dev": ["ruff>=0.14,<0.16", "pre-commit>=4"],
+        "dev": ["ruff>=0.14,<0.16", "mypy>=2.4,<3", "pre-commit>=4"],
     },
     entry_points={"console_scripts": ["mindone-tcd=mindone_tcd.cli:main"]},
 )

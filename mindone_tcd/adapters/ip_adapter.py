@@ -83,7 +83,8 @@ def _as_lists(source: Any, subfolder: Any, weight_name: Any) -> tuple[list, list
             for name, values in zip(("sources", "subfolders", "weight names"), lists, strict=True)
         )
         raise UsageError(f"{sizes}: expected one of each per IP-Adapter, or one for all")
-    return tuple(values * count if len(values) == 1 else values for values in lists)
+    sources, subfolders, names = (values * count if len(values) == 1 else values for values in lists)
+    return sources, subfolders, names
 
 
 def _read(source: Any, subfolder: str | None, weight_name: str | None, hub: dict) -> tuple[str, Groups, list[str]]:
@@ -164,7 +165,7 @@ def _face_faults(unet: Any, tensors: dict[str, np.ndarray]) -> list[str]:
     names = list(unet.attn_processors)
     lora, faults = {}, []
     for key, value in tensors.items():
-        number, rest = FACE_LORA.fullmatch(key).groups()
+        number, _, rest = key.partition(".")
         if int(number) < len(names):
             lora[f"unet.{names[int(number)]}.{rest}"] = value
         else:

@@ -66,8 +66,9 @@ def load_lora_weights(
     if pipe.unet is None:
         raise UsageError(f"this {type(pipe).__name__} has no UNet to load a LoRA into; give it one (unet=…)")
     adapter_name = hotswapping.check_name(pipe, adapter_name) if hotswap else _free_name(pipe, adapter_name)
+    metadata: dict[str, str] = {}
     if isinstance(source, Mapping):
-        label, tensors, metadata = "a dict", files.as_arrays(dict(source)), {}
+        label, tensors = "a dict", files.as_arrays(dict(source))
         names = [adapter_name]
     else:
         path = files.find(source, weight_name, subfolder, "LoRA", **hub)

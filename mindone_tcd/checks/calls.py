@@ -24,7 +24,7 @@ from ..concurrency import one_at_a_time
 from ..errors import UsageError
 from ..schedulers.arguments import is_real
 from ..schedulers.base import FewStepScheduler
-from ..schedulers.methods import METHODS
+from ..schedulers.methods import METHODS, find_method
 from . import common_mistakes
 
 _DEPRECATED = {"callback", "callback_steps"}
@@ -217,11 +217,12 @@ def _guidance(pipe: Any, value: Callable[[str], Any]) -> None:
 def _lora(pipe: Any) -> None:
     own = {cls.__name__ for cls in type(pipe.scheduler).__mro__}
     for lora in acting_loras(pipe, {method.name for method in METHODS.values() if method.scheduler_name not in own}):
-        right = METHODS[lora.distillation].scheduler_name
+        method = find_method(lora.distillation)
+        right = method.scheduler_name
         _warn(
-            f"the LoRA {lora.name!r} was distilled for {lora.distillation.upper()}, but the scheduler is "
+            f"the LoRA {lora.name!r} was distilled for {method.name.upper()}, but the scheduler is "
             f"{type(pipe.scheduler).__name__}; use pipe.scheduler = {right}.from_config(pipe.scheduler.config), "
-            f"or load the pipeline with the method {lora.distillation}"
+            f"or load the pipeline with the method {method.name}"
         )
 
 

@@ -12,13 +12,16 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..files.allowed_classes import check_class, check_config, check_index
 from ..files.model_folder import INDEX, check_classes, check_configs
 from ..files.model_parts import check_model
 from ..files.safetensors import read_header
+
+if TYPE_CHECKING:
+    from mindone.diffusers.configuration_utils import ConfigMixin
 
 _loading: ContextVar[bool] = ContextVar("loading", default=False)
 """Whether a model is being loaded by a class that is checked: transformers runs no code of a folder meanwhile."""
@@ -93,10 +96,10 @@ def guarding(original: classmethod) -> classmethod:
     return classmethod(from_pretrained)
 
 
-def reading(original: Callable) -> classmethod:
+def reading(original: classmethod) -> classmethod:
     """Each configuration that mindone.diffusers reads, from a folder or the hub, comes this way."""
 
-    def _dict_from_json_file(cls: type, json_file: Any) -> Any:
+    def _dict_from_json_file(cls: type[ConfigMixin], json_file: Any) -> Any:
         config, path = original.__func__(cls, json_file), Path(json_file)
         if not isinstance(config, dict):
             raise UsageError(f"{path} should hold a JSON object, not a {type(config).__name__}; fetch or save it again")

@@ -30,11 +30,10 @@ _PER_STEP = (*CALLBACKS, "guidance_rescale", "denoising_end", "sigmas")
 
 def fits(pipe: Any, given: Mapping[str, Any]) -> bool:
     """Return whether a call with these arguments, by name, can run as one trajectory."""
-    scheduler = getattr(pipe, "scheduler", None)
     return (
         type(pipe).__name__ in PIPELINES
-        and method_of(scheduler) is not None
-        and scheduler.affine
+        and method_of(pipe.scheduler) is not None
+        and pipe.scheduler.affine
         and not asked_for(_PER_STEP, given)
         and pipe.unet.config.in_channels == pipe.unet.config.out_channels
     )
@@ -60,7 +59,7 @@ def in_one_call(pipe: Any, unet: Part, whole: bool) -> Iterator[None]:
     # setattr would write the wrapper's class into the pipeline's configuration.
     vars(pipe)["scheduler"] = steps
     vars(pipe)["progress_bar"] = lambda iterable=None, total=None: bar(iterable, 1 if iterable is None else None)
-    unet.capture = []
+    unet.capture = steps.calls
     try:
         yield
     finally:
@@ -71,11 +70,17 @@ def in_one_call(pipe: Any, unet: Part, whole: bool) -> Iterator[None]:
 
 
 class _Steps:
-    """A scheduler wrapper that exposes one timestep and runs all steps in it."""
+    """A scheduler wrapper that exposes one timestep and runs all steps in it.
+
+    Attributes:
+        count: the number of steps that were run.
+        calls: the arguments of the UNet's recorded call.
+    """
 
     def __init__(self, scheduler: Any, pipe: Any, unet: Part, whole: bool) -> None:
         self._scheduler, self._pipe, self._unet, self._whole = scheduler, pipe, unet, whole
         self.count = 0
+        self.calls: list[tuple[tuple, dict]] = []
 
         @functools.wraps(scheduler.step)  # the pipelines inspect its signature to find out whether it has an eta
         def step(*args: Any, **kwargs: Any) -> tuple[ms.Tensor, ms.Tensor]:
@@ -97,7 +102,7 @@ class _Steps:
         table = self._scheduler.coefficients(**eta)
         # A step without noise adds zeros. Otherwise it would need a graph of its own.
         noises = [standard_normal(sample.shape, generator) if c else np.zeros(sample.shape) for *_, c in table]
-        ((args, kwargs),) = self._unet.capture
+        ((args, kwargs),) = self.calls
         sample = self._denoise(sample, table, noises, args, kwargs)
         self.count = len(table)
         return sample, sample
@@ -120,11 +125,11 @@ class _Steps:
         common = [ms.Tensor(float(self._pipe.guidance_scale), sample.dtype), *conditions]
         names = ["x", "scale", *(f"x{k}" for k in range(len(conditions)))]
         if self._whole:
-            body = []
+            lines: list[str] = []
             for k in range(len(table)):
-                body += step(f"t[{k}]", f"(r[{k}, 0], r[{k}, 1], r[{k}, 2])", f"z[{k}]")
+                lines += step(f"t[{k}]", f"(r[{k}, 0], r[{k}, 1], r[{k}, 2])", f"z[{k}]")
             inputs = [sample, *common, ms.Tensor(timesteps), ms.Tensor(numbers), _float32(np.stack(noises))]
-            return self._unet.run([*names, "t", "r", "z"], _body(body), inputs)
+            return self._unet.run([*names, "t", "r", "z"], _body(lines), inputs)
         body = _body(step("t", "(r0, r1, r2)", "z"))
         for t, row, noise in zip(timesteps, numbers, noises, strict=True):
             inputs = [sample, *common, ms.Tensor(t), *(ms.Tensor(number) for number in row), _float32(noise)]

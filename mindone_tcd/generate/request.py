@@ -5,10 +5,10 @@ from __future__ import annotations
 import operator
 import warnings
 from dataclasses import asdict, dataclass
-from numbers import Real
 
 from ..errors import UsageError
 from ..files.model_folder import Model
+from ..schedulers.arguments import is_real
 from ..schedulers.methods import METHODS, find_method
 from ..shapes.grammar import COLOURS, POSITIONS, RELATIONS, SHAPES, SIZES
 from ..shapes.prompts import to_trained
@@ -73,7 +73,7 @@ def whole_number(value: object, name: str, least: int, most: int | None = None) 
 
 def _real(value: object, name: str, least: float, most: float) -> float:
     expected = f"a number from {least:g} to {most:g}"
-    if not isinstance(value, Real) or isinstance(value, bool) or not least <= value <= most:
+    if not is_real(value) or not least <= value <= most:
         raise UsageError(f"{name} is {_shown(value)}; expected {expected}")
     return float(value)
 
@@ -196,6 +196,7 @@ def make_request(
         )
         warnings.warn(f"the negative prompt has no effect {why}", stacklevel=3)
     if model.shipped:
-        _warn_of_unusual_size(width, height, model.sample_size)
+        if model.sample_size is not None:
+            _warn_of_unusual_size(width, height, model.sample_size)
         _warn_of_unusual_prompt(prompt, negative_prompt if heeded else None)
     return Request(prompt, negative_prompt, seeds, steps, guidance_scale, eta, width, height)

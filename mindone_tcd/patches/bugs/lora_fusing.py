@@ -148,10 +148,12 @@ def taking_out_when_deleted(original: Callable) -> Callable:
     return delete_adapter
 
 
-@property
-def unfused_adapters(self: Any) -> list[str]:
+def _unfused_adapters(self: Any) -> list[str]:
     """The active adapters of a layer that are not fused."""
     return [name for name in self.active_adapters if name in self.lora_A and name not in self.merged_adapters]
+
+
+unfused_adapters = property(_unfused_adapters)
 
 
 def with_unfused_adapters(original: Callable) -> Callable:

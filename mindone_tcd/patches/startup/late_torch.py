@@ -60,7 +60,7 @@ def _registers(statement: ast.stmt) -> bool:
     )
 
 
-def register_later(original: Callable) -> Any:
+def register_later(original: classmethod) -> classmethod:
     def __init_subclass__(cls: type) -> None:
         if expected():
             _waiting.append(lambda: original.__func__(cls))

@@ -1,10 +1,11 @@
 """Libraries that are imported when they are used."""
 
 import ast
+import types
 
 import pytest
 
-from mindone_tcd.patches.startup.late_imports import move_imports
+from mindone_tcd.patches.startup.late_imports import file_of, move_imports
 
 from .. import fresh
 
@@ -81,3 +82,8 @@ def test_a_name_that_is_needed_at_once_stays():
 def test_other_imports_stay():
     source = "import os\nfrom json.decoder import JSONDecoder\n\ndef f():\n    return (os, JSONDecoder)"
     assert moved(source) == (source, set())
+
+
+def test_a_module_without_a_file():
+    with pytest.raises(ImportError, match="nothing has no file to run"):
+        file_of(types.ModuleType("nothing"))
