@@ -6,7 +6,7 @@ import json
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -17,14 +17,21 @@ from .ip_adapter_keys import FACE_LORA, Kind, attention_shapes, compare, kind_of
 from .lora import lora_shapes
 from .lora_plan import describe, make_plan, shown
 
+if TYPE_CHECKING:
+    import mindspore as ms
+    from mindone.diffusers import DiffusionPipeline
+    from mindone.transformers import CLIPVisionModelWithProjection
+
+    Source: TypeAlias = str | Path | Mapping[str, Mapping[str, np.ndarray | ms.Tensor]]
+
 Groups = dict[str, dict[str, np.ndarray]]
 _GROUPS = ("image_proj", "ip_adapter")
 
 
 def load_ip_adapter(
     original: Callable,
-    pipe: Any,
-    source: Any,
+    pipe: DiffusionPipeline,
+    source: Source | list[Source],
     subfolder: str | list[str] | None = None,
     weight_name: str | list[str] | None = None,
     image_encoder_folder: str | None = "image_encoder",
@@ -87,7 +94,7 @@ def _as_lists(source: Any, subfolder: Any, weight_name: Any) -> tuple[list, list
     return sources, subfolders, names
 
 
-def _read(source: Any, subfolder: str | None, weight_name: str | None, hub: dict) -> tuple[str, Groups, list[str]]:
+def _read(source: Source, subfolder: str | None, weight_name: str | None, hub: dict) -> tuple[str, Groups, list[str]]:
     groups: Groups = {name: {} for name in _GROUPS}
     if isinstance(source, Mapping):
         extra = [key for key in source if key not in _GROUPS]
@@ -219,7 +226,7 @@ class _Encoder:
         except ValueError as error:
             raise UsageError(f"{where}/config.json cannot be read ({error}); fetch it again") from error
 
-    def load(self, dtype: Any) -> Any:
+    def load(self, dtype: ms.Type) -> CLIPVisionModelWithProjection:
         from mindone.transformers import CLIPVisionModelWithProjection
 
         options = {key: self.hub[key] for key in ("cache_dir", "local_files_only", "revision") if key in self.hub}

@@ -14,7 +14,7 @@ import inspect
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from ..schedulers.arguments import is_real
 from ..schedulers.base import FewStepScheduler
 from ..schedulers.methods import METHODS, find_method
 from . import common_mistakes
+
+if TYPE_CHECKING:
+    from mindone.diffusers import DiffusionPipeline
 
 _DEPRECATED = {"callback", "callback_steps"}
 """What mindone's pipelines still take beyond their signature; they drop any other name without a word."""
@@ -54,7 +57,9 @@ def checked(original: Callable) -> Callable:
     return __call__
 
 
-def check(pipe: Any, parameters: Mapping[str, inspect.Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
+def check(
+    pipe: DiffusionPipeline, parameters: Mapping[str, inspect.Parameter], given: Mapping[str, Any]
+) -> dict[str, Any]:
     """Look at a call before it starts.
 
     Args:

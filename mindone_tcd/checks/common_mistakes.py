@@ -8,10 +8,13 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..schedulers.arguments import is_real
+
+if TYPE_CHECKING:
+    from mindone.diffusers import DiffusionPipeline
 
 
 def checked_to(to: Callable) -> Callable:
@@ -35,7 +38,9 @@ def _of_torch(value: Any) -> bool:
     return type(value).__module__.partition(".")[0] == "torch"
 
 
-def check(pipe: Any, value: Callable[[str], Any], parameters: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+def check(
+    pipe: DiffusionPipeline, value: Callable[[str], Any], parameters: Mapping[str, Any], given: Mapping[str, Any]
+) -> None:
     """Look at a call before it starts.
 
     Args:
@@ -121,7 +126,7 @@ class Frames(Output):
     _first = "frames"
 
 
-def named(pipe: Any, result: Any) -> Any:
+def named(pipe: DiffusionPipeline, result: Any) -> Any:
     """The result of a call, with a name for its first entry if it is a plain tuple."""
     if type(result) is not tuple:
         return result

@@ -9,10 +9,13 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mindspore as ms
 import numpy as np
+
+if TYPE_CHECKING:
+    from mindone.diffusers import AutoencoderKL
 
 _OVERFLOWS = "_mindone_tcd_overflows_in_"
 
@@ -24,7 +27,7 @@ def decoding(original: Callable) -> Callable:
     """
 
     @functools.wraps(original)
-    def decode(self: Any, z: ms.Tensor, *args: Any, **kwargs: Any) -> Any:
+    def decode(self: AutoencoderKL, z: ms.Tensor, *args: Any, **kwargs: Any) -> Any:
         if not _finite(z):
             warnings.warn(
                 "the latents are not finite (NaN or infinite) before the autoencoder decodes them, so the image will "
@@ -42,7 +45,7 @@ def encoding(original: Callable) -> Callable:
     """``AutoencoderKL.encode`` that falls back to float32, with a warning the first time."""
 
     @functools.wraps(original)
-    def encode(self: Any, x: ms.Tensor, *args: Any, **kwargs: Any) -> Any:
+    def encode(self: AutoencoderKL, x: ms.Tensor, *args: Any, **kwargs: Any) -> Any:
         result = _or_upcast(self, original, x, args, kwargs)
         moments = result[0]
         if self.dtype != ms.float16 or moments.dtype == ms.float16:
@@ -54,7 +57,7 @@ def encoding(original: Callable) -> Callable:
     return encode
 
 
-def _or_upcast(vae: Any, method: Callable, values: ms.Tensor, args: tuple, kwargs: dict) -> Any:
+def _or_upcast(vae: AutoencoderKL, method: Callable, values: ms.Tensor, args: tuple, kwargs: dict) -> Any:
     """``method`` of a float16 autoencoder, in float32 once its result was not finite; of another one as it is."""
     if vae.dtype != ms.float16:
         return method(vae, values, *args, **kwargs)

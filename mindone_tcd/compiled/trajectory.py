@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mindspore as ms
 import numpy as np
@@ -18,6 +18,11 @@ import numpy as np
 from ..random import standard_normal
 from ..schedulers.methods import method_of
 from .graph import Part, call_text
+
+if TYPE_CHECKING:
+    from mindone.diffusers import DiffusionPipeline
+
+    from ..schedulers.base import FewStepScheduler
 
 PIPELINES = ("StableDiffusionPipeline", "StableDiffusionXLPipeline", "LatentConsistencyModelPipeline")
 """Between UNet calls, the loops of these pipelines only apply guidance and the scheduler step."""
@@ -28,7 +33,7 @@ _PER_STEP = (*CALLBACKS, "guidance_rescale", "denoising_end", "sigmas")
 """Call arguments that run code between two steps or shorten the loop."""
 
 
-def fits(pipe: Any, given: Mapping[str, Any]) -> bool:
+def fits(pipe: DiffusionPipeline, given: Mapping[str, Any]) -> bool:
     """Return whether a call with these arguments, by name, can run as one trajectory."""
     return (
         type(pipe).__name__ in PIPELINES
@@ -46,7 +51,7 @@ def asked_for(names: Sequence[str], given: Mapping[str, Any]) -> bool:
 
 
 @contextmanager
-def in_one_call(pipe: Any, unet: Part, whole: bool) -> Iterator[None]:
+def in_one_call(pipe: DiffusionPipeline, unet: Part, whole: bool) -> Iterator[None]:
     """Run all steps of the pipeline's loop at once within this context.
 
     Args:
@@ -77,7 +82,7 @@ class _Steps:
         calls: the arguments of the UNet's recorded call.
     """
 
-    def __init__(self, scheduler: Any, pipe: Any, unet: Part, whole: bool) -> None:
+    def __init__(self, scheduler: FewStepScheduler, pipe: DiffusionPipeline, unet: Part, whole: bool) -> None:
         self._scheduler, self._pipe, self._unet, self._whole = scheduler, pipe, unet, whole
         self.count = 0
         self.calls: list[tuple[tuple, dict]] = []
@@ -92,7 +97,7 @@ class _Steps:
         return getattr(self._scheduler, name)
 
     @property
-    def timesteps(self) -> Any:
+    def timesteps(self) -> ms.Tensor:
         return self._scheduler.timesteps[:1]
 
     def _all_steps(

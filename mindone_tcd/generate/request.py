@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import warnings
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from ..errors import UsageError
 from ..files.model_folder import Model
@@ -46,7 +47,7 @@ class Request:
     width: int
     height: int
 
-    def as_record(self) -> dict:
+    def as_record(self) -> dict[str, Any]:
         return {key: value for key, value in asdict(self).items() if key != "seeds"}
 
 
