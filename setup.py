@@ -33,6 +33,7 @@ setup(
     python_requires=">=3.10,<3.12",
     packages=find_packages(include=["mindone_tcd", "mindone_tcd.*"]),
     package_data={
+        "mindone_tcd": ["py.typed"],
         "mindone_tcd.cpu.native": ["kernels.cpp"],
         "mindone_tcd.selftest": ["images.npz"],
         "mindone_tcd.shapes": ["weights/*.json", "weights/*/*"],
@@ -56,7 +57,7 @@ setup(
         "openvino": ["openvino>=2025"],
         "modelscope": ["modelscope>=1.20"],
         "docs": ["mkdocs-material>=9.5,<10", "mkdocstrings[python]>=0.26"],
-        "dev": ["ruff>=0.14,<0.16", "pre-commit>=4"],
+        "dev": ["ruff>=0.14,<0.16", "mypy>=2.4,<3", "pre-commit>=4"],
     },
     entry_points={"console_scripts": ["mindone-tcd=mindone_tcd.cli:main"]},
 )

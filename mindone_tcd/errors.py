@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
+from types import FrameType
 from typing import Any
 
 
@@ -32,9 +33,11 @@ def warn_user(message: str | Warning, category: type[Warning] = UsageWarning) ->
         message: the text, or a warning, whose class is the category.
         category: the class of the warning.
     """
-    frame = caller = sys._getframe(1)
+    caller = sys._getframe(1)
+    frame: FrameType | None = caller
     while frame is not None and _module(frame.f_globals).partition(".")[0] in _NOT_THE_USER:
-        frame, caller = frame.f_back, frame
+        caller = frame
+        frame = frame.f_back
     found = frame or caller
     warnings.warn_explicit(
         message,

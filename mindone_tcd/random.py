@@ -8,14 +8,14 @@ on its batch. The streams equal those of mindone's `randn_tensor`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 if TYPE_CHECKING:
     import mindspore as ms
 
-Generators = np.random.Generator | Sequence[np.random.Generator] | None
+Generators: TypeAlias = np.random.Generator | list[np.random.Generator] | tuple[np.random.Generator, ...] | None
 
 
 def generator(seed: int) -> np.random.Generator:

@@ -13,9 +13,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .concurrency import one_at_a_time
+
+if TYPE_CHECKING:
+    import mindspore as ms
+    from mindone.diffusers import DiffusionPipeline
 
 _ATOMS = (type(None), bool, int, float, str, bytes)
 _CHILDREN = ("_cells", "_params", "_buffers", "_params_list")
@@ -23,7 +27,7 @@ _CHILDREN = ("_cells", "_params", "_buffers", "_params_list")
 
 
 @contextmanager
-def transaction(owner: Any) -> Iterator[None]:
+def transaction(owner: DiffusionPipeline | ms.nn.Cell) -> Iterator[None]:
     """Restore the owner's adapters if the body raises any exception, including KeyboardInterrupt.
 
     Other threads wait until the body ends. Within an open transaction on the same pipeline or model, this transaction
@@ -49,7 +53,7 @@ def transaction(owner: Any) -> Iterator[None]:
             _open.reset(token)
 
 
-def keep(parameter: Any) -> None:
+def keep(parameter: ms.Parameter) -> None:
     """Copy a parameter before its memory is overwritten, once in each open transaction that recorded it.
 
     Args:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from ..errors import UsageError, shown
 from ..files.hub import HUB_ID, fetch_file, list_files, repository_here
 from ..files.model_folder import local_path, lora_file
 from ..files.safetensors import check_finite, check_floats, read_header, read_tensors
+
+if TYPE_CHECKING:
+    import mindspore as ms
 
 HUB_OPTIONS = ("cache_dir", "force_download", "proxies", "local_files_only", "token", "revision")
 """Keyword arguments that are passed to huggingface_hub unchanged."""
@@ -35,7 +38,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]
     return dict(read_tensors(header)), header.metadata
 
 
-def as_arrays(tensors: dict[str, Any]) -> dict[str, np.ndarray]:
+def as_arrays(tensors: Mapping[str, np.ndarray | ms.Tensor]) -> dict[str, np.ndarray]:
     """Convert a state dict of MindSpore tensors or NumPy arrays to NumPy arrays; bfloat16 is widened to float32.
 
     Raises:
@@ -43,7 +46,7 @@ def as_arrays(tensors: dict[str, Any]) -> dict[str, np.ndarray]:
     """
     arrays = {}
     for name, value in tensors.items():
-        if hasattr(value, "asnumpy"):
+        if not isinstance(value, np.ndarray) and hasattr(value, "asnumpy"):
             value = (value.float() if "BFloat16" in str(value.dtype) else value).asnumpy()
         if not isinstance(value, np.ndarray):
             kind = type(value)
@@ -55,7 +58,7 @@ def as_arrays(tensors: dict[str, Any]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def find(name: Any, weight_name: str | None, subfolder: str | None, what: str, **hub: Any) -> Path:
+def find(name: str | Path, weight_name: str | None, subfolder: str | None, what: str, **hub: Any) -> Path:
     """Return the path of an adapter's safetensors file. A file that is only on the hub is downloaded.
 
     Args:

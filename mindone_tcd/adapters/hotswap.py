@@ -8,7 +8,7 @@ nearly all names), it detects a mismatch only after it has changed some weights,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,10 +17,15 @@ from ..patches.bugs import lora_fusing
 from .lora_plan import Module, Plan
 from .records import adapter_names
 
+if TYPE_CHECKING:
+    import mindspore as ms
+    from mindone.diffusers import DiffusionPipeline
+    from mindone.peft.tuners.lora import LoraLayer
+
 _INSTEAD = "delete_adapters() and load it again instead"
 
 
-def check_replaced_name(pipe: Any, name: str | None) -> str:
+def check_replaced_name(pipe: DiffusionPipeline, name: str | None) -> str:
     """Check that the pipeline has an adapter of this name that can be replaced, and return the name.
 
     Raises:
@@ -39,7 +44,7 @@ def check_replaced_name(pipe: Any, name: str | None) -> str:
     return str(name)
 
 
-def check_replaced_modules(models: Mapping[str, Any], plan: Plan, name: str) -> None:
+def check_replaced_modules(models: Mapping[str, ms.nn.Cell], plan: Plan, name: str) -> None:
     """Check that the new LoRA has exactly the modules and ranks of the adapter.
 
     Args:
@@ -84,7 +89,7 @@ def check_replaced_modules(models: Mapping[str, Any], plan: Plan, name: str) -> 
         )
 
 
-def swap(unet: Any, modules: Mapping[str, Module], name: str) -> dict[str, Module]:
+def swap(unet: ms.nn.Cell, modules: Mapping[str, Module], name: str) -> dict[str, Module]:
     """Assign the new weights and alphas, with adapter weight 1. The LoRA has been checked.
 
     Args:
@@ -124,12 +129,12 @@ def _padded(module: Module, rank: int) -> Module:
     return Module(down, up, module.alpha * rank / module.rank)
 
 
-def _layers(model: Any, name: str) -> dict[str, Any]:
+def _layers(model: ms.nn.Cell, name: str) -> dict[str, LoraLayer]:
     """Return the layers of a model that have the adapter, by module path."""
     from mindone.peft.tuners.lora import LoraLayer
 
     return {path: cell for path, cell in model.cells_and_names() if isinstance(cell, LoraLayer) and name in cell.lora_A}
 
 
-def _rank(layer: Any, name: str) -> int:
+def _rank(layer: LoraLayer, name: str) -> int:
     return layer.lora_A[name].weight.shape[0]

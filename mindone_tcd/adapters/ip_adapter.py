@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -16,14 +16,21 @@ from .ip_adapter_keys import FACE_LORA, Kind, attention_shapes, compare, kind_of
 from .lora import lora_shapes
 from .lora_plan import describe, make_plan
 
+if TYPE_CHECKING:
+    import mindspore as ms
+    from mindone.diffusers import DiffusionPipeline
+    from mindone.transformers import CLIPVisionModelWithProjection
+
+    Source: TypeAlias = str | Path | Mapping[str, Mapping[str, np.ndarray | ms.Tensor]]
+
 Groups = dict[str, dict[str, np.ndarray]]
 _GROUPS = ("image_proj", "ip_adapter")
 
 
 def load_ip_adapter(
     original: Callable,
-    pipe: Any,
-    source: Any,
+    pipe: DiffusionPipeline,
+    source: Source | list[Source],
     subfolder: str | list[str] | None = None,
     weight_name: str | list[str] | None = None,
     image_encoder_folder: str | None = "image_encoder",
@@ -82,10 +89,11 @@ def _as_lists(source: Any, subfolder: Any, weight_name: Any) -> tuple[list, list
             for name, values in zip(("sources", "subfolders", "weight names"), lists, strict=True)
         )
         raise UsageError(f"{sizes}: expected one of each per IP-Adapter, or one for all")
-    return tuple(values * count if len(values) == 1 else values for values in lists)
+    sources, subfolders, names = (values * count if len(values) == 1 else values for values in lists)
+    return sources, subfolders, names
 
 
-def _read(source: Any, subfolder: str | None, weight_name: str | None, hub: dict) -> tuple[str, Groups, list[str]]:
+def _read(source: Source, subfolder: str | None, weight_name: str | None, hub: dict) -> tuple[str, Groups, list[str]]:
     groups: Groups = {name: {} for name in _GROUPS}
     if isinstance(source, Mapping):
         extra = [key for key in source if key not in _GROUPS]
@@ -163,7 +171,7 @@ def _face_faults(unet: Any, tensors: dict[str, np.ndarray]) -> list[str]:
     names = list(unet.attn_processors)
     lora, faults = {}, []
     for key, value in tensors.items():
-        number, rest = FACE_LORA.fullmatch(key).groups()
+        number, _, rest = key.partition(".")
         if int(number) < len(names):
             lora[f"unet.{names[int(number)]}.{rest}"] = value
         else:
@@ -217,7 +225,7 @@ class _Encoder:
         except ValueError as error:
             raise UsageError(f"{where}/config.json cannot be read ({error}); fetch it again") from error
 
-    def load(self, dtype: Any) -> Any:
+    def load(self, dtype: ms.Type) -> CLIPVisionModelWithProjection:
         from mindone.transformers import CLIPVisionModelWithProjection
 
         options = {key: self.hub[key] for key in ("cache_dir", "local_files_only", "revision") if key in self.hub}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,12 +16,16 @@ from .hotswap import check_replaced_modules, check_replaced_name, swap
 from .lora_plan import Module, Plan, describe, make_plan
 from .records import LoadedLora, adapter_names, distillation, remember, telling_names
 
+if TYPE_CHECKING:
+    import mindspore as ms
+    from mindone.diffusers import DiffusionPipeline
+
 _TEXT_ENCODERS = ("text_encoder", "text_encoder_2")
 
 
 def load_lora_weights(
-    pipe: Any,
-    source: str | Path | Mapping[str, Any],
+    pipe: DiffusionPipeline,
+    source: str | Path | Mapping[str, np.ndarray | ms.Tensor],
     adapter_name: str | None = None,
     hotswap: bool = False,
     *,
@@ -65,8 +69,9 @@ def load_lora_weights(
     if pipe.unet is None:
         raise UsageError(f"this {type(pipe).__name__} has no UNet to load a LoRA into; give it one (unet=…)")
     adapter_name = check_replaced_name(pipe, adapter_name) if hotswap else _free_name(pipe, adapter_name)
+    metadata: dict[str, str] = {}
     if isinstance(source, Mapping):
-        label, tensors, metadata = "a dict", files.as_arrays(dict(source)), {}
+        label, tensors = "a dict", files.as_arrays(dict(source))
         names = [adapter_name]
     else:
         path = files.find(source, weight_name, subfolder, "LoRA", **hub)
@@ -90,7 +95,7 @@ def load_lora_weights(
     remember(pipe, LoadedLora(adapter_name, label, plan.layouts, distillation(metadata, names), counts, left_out))
 
 
-def lora_shapes(model: Any) -> dict[str, tuple[int, ...]]:
+def lora_shapes(model: ms.nn.Cell) -> dict[str, tuple[int, ...]]:
     """Return the weight shape of every module of a model that can have a LoRA, by module path.
 
     For a module that already has LoRAs, this is the shape of the base layer.
@@ -118,7 +123,7 @@ def _layers_per_block(unet: Any) -> int | None:
     return layers[0] if len(set(layers)) == 1 else None
 
 
-def _free_name(pipe: Any, name: str | None) -> str:
+def _free_name(pipe: DiffusionPipeline, name: str | None) -> str:
     used = adapter_names(pipe)
     if name is None:
         return next(free for k in range(len(used), 2 * len(used) + 1) if (free := f"default_{k}") not in used)
@@ -149,7 +154,7 @@ def _refuse_or_warn(plan: Plan, total: int, label: str, pipeline: str, strict: b
     warn_user(f"skipped {faults}")
 
 
-def _apply(pipe: Any, models: Mapping[str, Any], plan: Plan, adapter_name: str) -> None:
+def _apply(pipe: DiffusionPipeline, models: Mapping[str, ms.nn.Cell], plan: Plan, adapter_name: str) -> None:
     for component, modules in plan.modules.items():
         state = _state_dict(component, modules)
         settings = {f"{component}.{key}": value for key, value in _settings(modules).items()}
@@ -203,5 +208,5 @@ def _patterns(values: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     return usual, {f"^{_exactly(paths)}": value for value, paths in groups.items() if value != usual}
 
 
-def _exactly(paths: Any) -> str:
+def _exactly(paths: Iterable[str]) -> str:
     return f"(?:{'|'.join(map(re.escape, paths))})"

@@ -41,8 +41,8 @@ def sgm_name(path: str, layers_per_block: int, attention_blocks: Iterable[str]) 
         return _TOP[path]
     if match := _MIDDLE.fullmatch(path):
         kind, index, rest = match.groups()
-        position = "1" if kind == "attentions" else str(2 * int(index))
-        return f"middle_block.{position}.{_inner(kind, rest)}"
+        place = 1 if kind == "attentions" else 2 * int(index)
+        return f"middle_block.{place}.{_inner(kind, rest)}"
     if not (match := _BLOCK.fullmatch(path)):
         return None
     side, block, kind, layer, rest = match.groups()

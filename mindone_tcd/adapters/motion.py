@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from ..errors import UsageError
@@ -11,13 +10,13 @@ LEGACY = {"motion_activation_fn": "geglu", "motion_attention_bias": False, "moti
 """Options that MotionAdapter no longer has, and the values that it now always uses."""
 
 
-def extract_init_dict(original: Callable) -> classmethod:
+def extract_init_dict(original: classmethod) -> classmethod:
     """Return a replacement of ``MotionAdapter.extract_init_dict`` that accepts the legacy keys without a warning.
 
     The replacement raises a UsageError if a legacy key has a value that MotionAdapter no longer supports.
     """
 
-    def accept(cls: type, config_dict: dict[str, Any], **options: Any) -> Any:
+    def accept(cls: type, /, config_dict: dict[str, Any], **options: Any) -> Any:
         for key, value in LEGACY.items():
             if config_dict.get(key, value) != value:
                 raise UsageError(

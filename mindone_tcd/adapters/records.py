@@ -6,10 +6,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..lora_layers import layers_of
 from ..schedulers.methods import METHODS
+
+if TYPE_CHECKING:
+    import mindspore as ms
+    from mindone.diffusers import DiffusionPipeline
 
 _ATTRIBUTE = "_mindone_tcd_loras"
 _FUSED = "_mindone_tcd_fused_loras"
@@ -69,14 +73,14 @@ def telling_names(path: Path, source: str, adapter_name: str) -> list[str]:
     return [path.name, *((path.parent.name, Path(source).name) if generic else ()), adapter_name]
 
 
-def remember(pipe: Any, record: LoadedLora) -> None:
+def remember(pipe: DiffusionPipeline, record: LoadedLora) -> None:
     """Store a record on the pipeline's UNet, so that pipelines that share the UNet share the record."""
     records = dict(getattr(pipe.unet, _ATTRIBUTE, {}))
     records[record.name] = record
     object.__setattr__(pipe.unet, _ATTRIBUTE, records)
 
 
-def loaded_loras(pipe: Any) -> dict[str, LoadedLora]:
+def loaded_loras(pipe: DiffusionPipeline) -> dict[str, LoadedLora]:
     """Return the LoRAs that a pipeline has now, by adapter name. Deleted and unloaded LoRAs are not included.
 
     Args:
@@ -90,7 +94,7 @@ def loaded_loras(pipe: Any) -> dict[str, LoadedLora]:
     return {name: record for name, record in records.items() if name in present}
 
 
-def keep_fused(model: Any) -> None:
+def keep_fused(model: ms.nn.Cell) -> None:
     """Record which LoRAs are fused into a model's weights. Call it before unloading: fused weights stay in the model.
 
     Args:
@@ -102,7 +106,7 @@ def keep_fused(model: Any) -> None:
     object.__setattr__(model, _FUSED, (*getattr(model, _FUSED, ()), *fused_records))
 
 
-def acting_loras(pipe: Any, distillations: set[str]) -> list[LoadedLora]:
+def acting_loras(pipe: DiffusionPipeline, distillations: set[str]) -> list[LoadedLora]:
     """Return the LoRAs that affect a pipeline's UNet now: active with a nonzero weight, fused, or fused and unloaded.
 
     Args:
@@ -120,7 +124,7 @@ def acting_loras(pipe: Any, distillations: set[str]) -> list[LoadedLora]:
     return [*fused, *(record for name, record in loaded.items() if name in acting)]
 
 
-def adapter_names(pipe: Any) -> set[str]:
+def adapter_names(pipe: DiffusionPipeline) -> set[str]:
     """Return the names of all adapters in the UNet and the text encoders."""
     parts = (getattr(pipe, component, None) for component in ("unet", "text_encoder", "text_encoder_2"))
     return {name for part in parts for name in (getattr(part, "peft_config", None) or {})}

@@ -13,7 +13,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,8 +23,11 @@ from ..concurrency import one_at_a_time
 from ..errors import UsageError, warn_user
 from ..schedulers.arguments import is_real
 from ..schedulers.base import FewStepScheduler
-from ..schedulers.methods import METHODS
+from ..schedulers.methods import METHODS, find_method
 from . import common_mistakes
+
+if TYPE_CHECKING:
+    from mindone.diffusers import DiffusionPipeline
 
 _DEPRECATED = {"callback", "callback_steps"}
 """Arguments that mindone's pipelines accept in addition to their signature; they silently ignore other names."""
@@ -53,7 +56,9 @@ def checked(original: Callable) -> Callable:
     return __call__
 
 
-def check(pipe: Any, parameters: Mapping[str, inspect.Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
+def check(
+    pipe: DiffusionPipeline, parameters: Mapping[str, inspect.Parameter], given: Mapping[str, Any]
+) -> dict[str, Any]:
     """Check the arguments of a call before any work starts.
 
     Args:
@@ -222,11 +227,12 @@ def _guidance(pipe: Any, value: Callable[[str], Any]) -> None:
 def _lora(pipe: Any) -> None:
     own = {cls.__name__ for cls in type(pipe.scheduler).__mro__}
     for lora in acting_loras(pipe, {method.name for method in METHODS.values() if method.scheduler_name not in own}):
-        right = METHODS[lora.distillation].scheduler_name
+        method = find_method(lora.distillation)
+        right = method.scheduler_name
         warn_user(
-            f"the LoRA {lora.name!r} was distilled for {lora.distillation.upper()}, but the scheduler is "
+            f"the LoRA {lora.name!r} was distilled for {method.name.upper()}, but the scheduler is "
             f"{type(pipe.scheduler).__name__}; use pipe.scheduler = {right}.from_config(pipe.scheduler.config), "
-            f"or load the pipeline with the method {lora.distillation}"
+            f"or load the pipeline with the method {method.name}"
         )
 
 

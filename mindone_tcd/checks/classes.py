@@ -12,13 +12,16 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..files.allowed_classes import check_class, check_config, check_index
 from ..files.model_folder import INDEX, check_classes, check_configs
 from ..files.model_parts import check_model
 from ..files.safetensors import read_header
+
+if TYPE_CHECKING:
+    from mindone.diffusers.configuration_utils import ConfigMixin
 
 _loading: ContextVar[bool] = ContextVar("loading", default=False)
 """Whether a checked class is loading a model. While it is, transformers must not run code from a folder."""
@@ -93,13 +96,13 @@ def checking_from_pretrained(original: classmethod) -> classmethod:
     return classmethod(from_pretrained)
 
 
-def checking_configs(original: Callable) -> classmethod:
+def checking_configs(original: classmethod) -> classmethod:
     """Wrap the function that reads each configuration of mindone.diffusers, from a folder or the hub.
 
     The wrapper raises a UsageError if the file names a class that is not allowed, or if it is not a JSON object.
     """
 
-    def _dict_from_json_file(cls: type, json_file: Any) -> Any:
+    def _dict_from_json_file(cls: type[ConfigMixin], json_file: Any) -> Any:
         config, path = original.__func__(cls, json_file), Path(json_file)
         if not isinstance(config, dict):
             raise UsageError(

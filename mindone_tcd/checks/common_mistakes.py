@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError, warn_user
 from ..schedulers.arguments import is_real
+
+if TYPE_CHECKING:
+    from mindone.diffusers import DiffusionPipeline
 
 
 def checked_to(to: Callable) -> Callable:
@@ -35,7 +38,9 @@ def _of_torch(value: Any) -> bool:
     return type(value).__module__.partition(".")[0] == "torch"
 
 
-def check(pipe: Any, value: Callable[[str], Any], parameters: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+def check(
+    pipe: DiffusionPipeline, value: Callable[[str], Any], parameters: Mapping[str, Any], given: Mapping[str, Any]
+) -> None:
     """Check the arguments of a call before any work starts.
 
     Args:
@@ -120,7 +125,7 @@ class Frames(Output):
     _first = "frames"
 
 
-def named_output(pipe: Any, result: Any) -> Any:
+def named_output(pipe: DiffusionPipeline, result: Any) -> Any:
     """Convert the plain tuple that a pipeline returns to an :class:`Output`; return other results unchanged.
 
     Args:

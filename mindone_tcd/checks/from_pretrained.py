@@ -18,7 +18,7 @@ from typing import Any
 from ..concurrency import one_at_a_time
 from ..errors import UsageError, first_line
 from ..files import hub, modelscope_hub
-from ..files.model_folder import read_json
+from ..files.json_object import read_json
 from . import classes, known_options, matched_keys, missing_weights
 
 _SCHEDULER = "scheduler_config.json"
@@ -126,7 +126,7 @@ def _load_whole(original: Callable, cls: type, args: tuple, options: dict[str, A
     except RuntimeError as error:
         matched_keys.explain_shapes(error, where, cls.__name__)
         raise
-    allowed = {"mismatched_keys": []} if options.get("ignore_mismatched_sizes") else {}
+    allowed: dict[str, list] = {"mismatched_keys": []} if options.get("ignore_mismatched_sizes") else {}
     matched_keys.check(model, {**info, **allowed}, where, strict=_strict.get())
     return (model, info) if options.get("output_loading_info") else model
 

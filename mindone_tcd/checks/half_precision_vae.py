@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mindspore as ms
 import numpy as np
 
 from ..errors import warn_user
+
+if TYPE_CHECKING:
+    from mindone.diffusers import AutoencoderKL
 
 _OVERFLOWS = "_mindone_tcd_overflows_in_"
 
@@ -26,7 +29,7 @@ def decoding(original: Callable) -> Callable:
     """
 
     @functools.wraps(original)
-    def decode(self: Any, z: ms.Tensor, *args: Any, **kwargs: Any) -> Any:
+    def decode(self: AutoencoderKL, z: ms.Tensor, *args: Any, **kwargs: Any) -> Any:
         if not _finite(z):
             warn_user(
                 "the latents are not finite (NaN or infinite) before the autoencoder decodes them, so the image will "
@@ -46,7 +49,7 @@ def encoding(original: Callable) -> Callable:
     """
 
     @functools.wraps(original)
-    def encode(self: Any, x: ms.Tensor, *args: Any, **kwargs: Any) -> Any:
+    def encode(self: AutoencoderKL, x: ms.Tensor, *args: Any, **kwargs: Any) -> Any:
         result = _or_upcast(self, original, x, args, kwargs)
         moments = result[0]
         if self.dtype != ms.float16 or moments.dtype == ms.float16:
@@ -58,7 +61,7 @@ def encoding(original: Callable) -> Callable:
     return encode
 
 
-def _or_upcast(vae: Any, method: Callable, values: ms.Tensor, args: tuple, kwargs: dict) -> Any:
+def _or_upcast(vae: AutoencoderKL, method: Callable, values: ms.Tensor, args: tuple, kwargs: dict) -> Any:
     """Run ``method``, or, after its first result that is not finite, run it in float32 from then on.
 
     An autoencoder of another dtype than float16 runs unchanged.

@@ -12,16 +12,20 @@ import inspect
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
-from ..files.model_folder import read_json
+from ..files.json_object import read_json
+
+if TYPE_CHECKING:
+    from mindone.diffusers import DiffusionPipeline, ModelMixin
+    from mindone.transformers import PreTrainedModel
 
 _READ_OPTION = re.compile(r"""kwargs\.(?:pop|get)\(\s*["'](\w+)["']""")
 _INSTEAD = {"torch_dtype": "mindspore_dtype", "dtype": "mindspore_dtype"}
 
 
-def check_pipeline(cls: type, original: Callable, source: Any, options: Iterable[str]) -> None:
+def check_pipeline(cls: type[DiffusionPipeline], original: Callable, source: Any, options: Iterable[str]) -> None:
     """Reject the options that a pipeline would ignore. Component names are known options.
 
     Args:
@@ -50,7 +54,7 @@ def check_pipeline(cls: type, original: Callable, source: Any, options: Iterable
     _refuse_unknown(cls, options, own)
 
 
-def check_model(cls: type, original: Callable, source: Any, options: Iterable[str]) -> None:
+def check_model(cls: type[ModelMixin], original: Callable, source: Any, options: Iterable[str]) -> None:
     """Reject the options that a model of mindone.diffusers would ignore.
 
     Raises:
@@ -62,7 +66,9 @@ def check_model(cls: type, original: Callable, source: Any, options: Iterable[st
         _refuse_unknown(cls, options, own | _option_names(cls.load_config) | _arguments(cls) | deprecated)
 
 
-def check_transformers_model(cls: type, original: Callable, source: Any, options: Iterable[str]) -> None:
+def check_transformers_model(
+    cls: type[PreTrainedModel], original: Callable, source: Any, options: Iterable[str]
+) -> None:
     """Reject the options of a model of mindone.transformers that are meant for torch, or misspelled.
 
     An option that resembles no known option is passed on to the configuration and the model, which report unknown
@@ -106,5 +112,5 @@ def _option_names(function: Callable) -> set[str]:
     return set(_options_read_by(getattr(function, "__func__", function)))
 
 
-def _arguments(cls: type) -> set[str]:
+def _arguments(cls: type[Any]) -> set[str]:
     return set(inspect.signature(cls.__init__).parameters) - {"self", "args", "kwargs"}

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError, some, warn_user
+
+if TYPE_CHECKING:
+    from mindone.diffusers import ModelMixin
+    from mindone.transformers import PreTrainedModel
 
 _BUFFERS = re.compile(r"(?:^|\.)(?:position_ids|num_batches_tracked|pos_embed\.pe)$")
 """Keys that torch writes to the file, but whose values mindone's models compute."""
@@ -35,7 +39,7 @@ def without_positions(keys: list[str] | None) -> list[str]:
     return keys or [r"pos_embed\.pe$"]
 
 
-def check(model: Any, info: dict[str, list], where: str, strict: bool) -> None:
+def check(model: ModelMixin | PreTrainedModel, info: dict[str, list], where: str, strict: bool) -> None:
     """Check that a model has all its weights, and that no key was left over.
 
     A model of transformers may be one tower of the file's model. In that case, the keys of the other towers are

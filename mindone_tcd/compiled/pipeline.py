@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mindspore import nn
 
@@ -17,7 +17,12 @@ from . import trajectory
 from .forms import FORMS
 from .graph import Part
 
+if TYPE_CHECKING:
+    from mindone.diffusers import DiffusionPipeline
+
 LEVELS = ("O0", "O1", "O2")
+
+Pipeline = TypeVar("Pipeline", bound="DiffusionPipeline")
 
 _COMPILED = "_mindone_tcd_compiled"
 _EAGER = ("safety_checker",)
@@ -36,12 +41,12 @@ class Compiled:
         parts: the components that run as graphs, by name.
     """
 
-    def __init__(self, pipe: Any, form: str, jit_level: str) -> None:
+    def __init__(self, pipe: DiffusionPipeline, form: str, jit_level: str) -> None:
         self.form, self.jit_level = form, jit_level
         self.parts: dict[str, Part] = {}
         self.update(pipe)
 
-    def update(self, pipe: Any) -> None:
+    def update(self, pipe: DiffusionPipeline) -> None:
         """Install graphs for components that were added to the pipeline; remove the graphs of replaced components."""
         cells = dict(_cells(pipe))
         for name, part in list(self.parts.items()):
@@ -58,7 +63,7 @@ class Compiled:
 
 
 @one_at_a_time
-def compile_pipeline(pipe: Any, *, form: str = "step", jit_level: str = "O0") -> Any:
+def compile_pipeline(pipe: Pipeline, *, form: str = "step", jit_level: str = "O0") -> Pipeline:
     """Run the networks of a mindone pipeline as compiled graphs. Calls of the pipeline do not change.
 
     The UNet, ControlNets, adapters, text and image encoders, and the encoder and decoder of the VAE are compiled at
@@ -104,7 +109,7 @@ def compile_pipeline(pipe: Any, *, form: str = "step", jit_level: str = "O0") ->
 
 
 @one_at_a_time
-def uncompile_pipeline(pipe: Any) -> Any:
+def uncompile_pipeline(pipe: Pipeline) -> Pipeline:
     """Run a pipeline without graphs again; return the pipeline.
 
     The graphs are dropped, and the memory that MindSpore frees is returned to the system. MindSpore keeps a part of the
@@ -117,13 +122,13 @@ def uncompile_pipeline(pipe: Any) -> Any:
     return pipe
 
 
-def compiled_form(pipe: Any) -> Compiled | None:
+def compiled_form(pipe: DiffusionPipeline) -> Compiled | None:
     """Return the compilation state of a pipeline; None if it is not compiled."""
     return vars(pipe).get(_COMPILED)
 
 
 @contextmanager
-def running(pipe: Any, given: Mapping[str, Any]) -> Iterator[None]:
+def running(pipe: DiffusionPipeline, given: Mapping[str, Any]) -> Iterator[None]:
     """Prepare a call of a pipeline with these arguments, by name, whether the pipeline is compiled or not."""
     compiled = compiled_form(pipe)
     if compiled is None:
@@ -140,7 +145,7 @@ def running(pipe: Any, given: Mapping[str, Any]) -> Iterator[None]:
         yield
 
 
-def _cells(pipe: Any) -> Iterator[tuple[str, nn.Cell]]:
+def _cells(pipe: DiffusionPipeline) -> Iterator[tuple[str, nn.Cell]]:
     for name, component in pipe.components.items():
         if name in _EAGER:
             continue

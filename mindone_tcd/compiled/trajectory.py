@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mindspore as ms
 import numpy as np
@@ -18,6 +18,11 @@ import numpy as np
 from ..random import standard_normal
 from ..schedulers.methods import method_of
 from .graph import Part, call_text
+
+if TYPE_CHECKING:
+    from mindone.diffusers import DiffusionPipeline
+
+    from ..schedulers.base import FewStepScheduler
 
 PIPELINES = ("StableDiffusionPipeline", "StableDiffusionXLPipeline", "LatentConsistencyModelPipeline")
 """Between UNet calls, the loops of these pipelines only apply guidance and the scheduler step."""
@@ -28,13 +33,12 @@ _PER_STEP = (*CALLBACKS, "guidance_rescale", "denoising_end", "sigmas")
 """Call arguments that run code between two steps or shorten the loop."""
 
 
-def fits(pipe: Any, given: Mapping[str, Any]) -> bool:
+def fits(pipe: DiffusionPipeline, given: Mapping[str, Any]) -> bool:
     """Return whether a call with these arguments, by name, can run as one trajectory."""
-    scheduler = getattr(pipe, "scheduler", None)
     return (
         type(pipe).__name__ in PIPELINES
-        and method_of(scheduler) is not None
-        and scheduler.affine
+        and method_of(pipe.scheduler) is not None
+        and pipe.scheduler.affine
         and not asked_for(_PER_STEP, given)
         and pipe.unet.config.in_channels == pipe.unet.config.out_channels
     )
@@ -47,7 +51,7 @@ def asked_for(names: Sequence[str], given: Mapping[str, Any]) -> bool:
 
 
 @contextmanager
-def in_one_call(pipe: Any, unet: Part, whole: bool) -> Iterator[None]:
+def in_one_call(pipe: DiffusionPipeline, unet: Part, whole: bool) -> Iterator[None]:
     """Run all steps of the pipeline's loop at once within this context.
 
     Args:
@@ -60,7 +64,7 @@ def in_one_call(pipe: Any, unet: Part, whole: bool) -> Iterator[None]:
     # setattr would write the wrapper's class into the pipeline's configuration.
     vars(pipe)["scheduler"] = steps
     vars(pipe)["progress_bar"] = lambda iterable=None, total=None: bar(iterable, 1 if iterable is None else None)
-    unet.capture = []
+    unet.capture = steps.calls
     try:
         yield
     finally:
@@ -71,11 +75,17 @@ def in_one_call(pipe: Any, unet: Part, whole: bool) -> Iterator[None]:
 
 
 class _Steps:
-    """A scheduler wrapper that exposes one timestep and runs all steps in it."""
+    """A scheduler wrapper that exposes one timestep and runs all steps in it.
 
-    def __init__(self, scheduler: Any, pipe: Any, unet: Part, whole: bool) -> None:
+    Attributes:
+        count: the number of steps that were run.
+        calls: the arguments of the UNet's recorded call.
+    """
+
+    def __init__(self, scheduler: FewStepScheduler, pipe: DiffusionPipeline, unet: Part, whole: bool) -> None:
         self._scheduler, self._pipe, self._unet, self._whole = scheduler, pipe, unet, whole
         self.count = 0
+        self.calls: list[tuple[tuple, dict]] = []
 
         @functools.wraps(scheduler.step)  # the pipelines inspect its signature to find out whether it has an eta
         def step(*args: Any, **kwargs: Any) -> tuple[ms.Tensor, ms.Tensor]:
@@ -87,7 +97,7 @@ class _Steps:
         return getattr(self._scheduler, name)
 
     @property
-    def timesteps(self) -> Any:
+    def timesteps(self) -> ms.Tensor:
         return self._scheduler.timesteps[:1]
 
     def _all_steps(
@@ -97,7 +107,7 @@ class _Steps:
         table = self._scheduler.coefficients(**eta)
         # A step without noise adds zeros. Otherwise it would need another graph.
         noises = [standard_normal(sample.shape, generator) if c else np.zeros(sample.shape) for *_, c in table]
-        ((args, kwargs),) = self._unet.capture
+        ((args, kwargs),) = self.calls
         sample = self._denoise(sample, table, noises, args, kwargs)
         self.count = len(table)
         return sample, sample
@@ -120,11 +130,11 @@ class _Steps:
         common = [ms.Tensor(float(self._pipe.guidance_scale), sample.dtype), *conditions]
         names = ["x", "scale", *(f"x{k}" for k in range(len(conditions)))]
         if self._whole:
-            body = []
+            lines: list[str] = []
             for k in range(len(table)):
-                body += step(f"t[{k}]", f"(r[{k}, 0], r[{k}, 1], r[{k}, 2])", f"z[{k}]")
+                lines += step(f"t[{k}]", f"(r[{k}, 0], r[{k}, 1], r[{k}, 2])", f"z[{k}]")
             inputs = [sample, *common, ms.Tensor(timesteps), ms.Tensor(numbers), _float32(np.stack(noises))]
-            return self._unet.run([*names, "t", "r", "z"], _body(body), inputs)
+            return self._unet.run([*names, "t", "r", "z"], _body(lines), inputs)
         body = _body(step("t", "(r0, r1, r2)", "z"))
         for t, row, noise in zip(timesteps, numbers, noises, strict=True):
             inputs = [sample, *common, ms.Tensor(t), *(ms.Tensor(number) for number in row), _float32(noise)]

@@ -69,7 +69,7 @@ def math_attention_op(self, query, key, value, attn_mask=None):
     parts = _slices(query.shape[0], shape[-2], key.shape[-2])
     if len(parts) == 1:
         return _weighted_values(self, query, key, value, attn_mask).reshape(shape)
-    results = ()
+    results = ()  # type: tuple  # graph mode cannot read an annotation
     for first, length in parts:
         mask = attn_mask
         if attn_mask is not None and attn_mask.shape[-2] != 1:

@@ -1,11 +1,19 @@
 """Padding and interpolation."""
 
+from typing import Literal
+
 import mindspore as ms
 import numpy as np
 from mindspore import Tensor, mint, ops
 from mindspore.ops.primitive import _primexpr, constexpr
 
 from .arguments import one_of, only
+
+_NUMPY_MODES: dict[str, Literal["reflect", "edge", "wrap"]] = {
+    "reflect": "reflect",
+    "replicate": "edge",
+    "circular": "wrap",
+}
 
 STOCK_INTERPOLATE = mint.nn.functional.interpolate
 
@@ -39,8 +47,7 @@ def _with_side(shape, axis, side):
 
 @constexpr
 def _source_positions(length, before, after, mode):
-    names = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-    return Tensor(np.pad(np.arange(length), (before, after), mode=names[mode]), ms.int32)
+    return Tensor(np.pad(np.arange(length), (before, after), mode=_NUMPY_MODES[mode]), ms.int32)
 
 
 def pad(input, pad, mode="constant", value=None):

@@ -41,7 +41,7 @@ def split(tensor, split_size_or_sections, dim=0):
     sizes = _sections(tensor.shape[axis], split_size_or_sections)
     if len(sizes) > 1 and sizes.count(sizes[0]) == len(sizes):
         return _get_cache_prim(P.Split)(axis, len(sizes))(tensor)
-    pieces = ()
+    pieces = ()  # type: tuple  # graph mode cannot read an annotation
     start = 0
     for size in sizes:
         pieces = (*pieces, ops.narrow(tensor, axis, start, size))

@@ -46,7 +46,8 @@ def check_index(path: Path, index: Mapping[str, Any], *, any_pipeline: bool = Tr
     name = index.get("_class_name")
     if not isinstance(name, str):
         raise UsageError(f"{path}: _class_name is {_short(name)}; expected the name of a pipeline: {_REMEDY}")
-    known = _diffusers()["pipelines"] if any_pipeline and _package("mindone") else None
+    mindone = _package("mindone")
+    known = _diffusers(mindone)["pipelines"] if any_pipeline and mindone is not None else None
     if not CLASS_NAME.fullmatch(name) or (known is not None and name.removeprefix("Flax") not in known):
         raise UsageError(f"{path}: _class_name is {_short(name)}; expected a pipeline of mindone.diffusers: {_REMEDY}")
     found = index.get("_diffusers_version", "0")
@@ -67,7 +68,8 @@ def _check_part(path: Path, part: str, entry: Any) -> None:
             f'{path}: {part} is {_short(entry, json.dumps)}; expected two names, such as ["diffusers", "AutoencoderKL"]'
         )
     if entry[0] is not None:
-        check_class(*entry, f"{path}: {part}")
+        library, name = entry
+        check_class(library, name, f"{path}: {part}")
 
 
 def is_value(entry: Any) -> bool:
@@ -89,9 +91,10 @@ def check_class(library: Any, name: Any, where: str) -> None:
         UsageError: if it may not be loaded.
     """
     if isinstance(library, str) and isinstance(name, str) and CLASS_NAME.fullmatch(name):
-        if not _package("mindone") or not _package("transformers"):  # without them, nothing is imported later
+        mindone, transformers = _package("mindone"), _package("transformers")
+        if mindone is None or transformers is None:  # without them, nothing is imported later
             return
-        if name.removeprefix("Flax") in _classes(library):
+        if name.removeprefix("Flax") in _classes(library, mindone, transformers):
             return
     raise UsageError(
         f"{where} is {_short([library, name], json.dumps)}; expected a class of mindone's diffusers or transformers, "
@@ -101,7 +104,8 @@ def check_class(library: Any, name: Any, where: str) -> None:
 
 def is_own_package(library: Any) -> bool:
     """Return whether a library is a package of mindone's pipelines with its own classes, such as ``kolors``."""
-    return isinstance(library, str) and library in _packages()
+    mindone = _package("mindone")
+    return mindone is not None and isinstance(library, str) and library in _packages(mindone)
 
 
 def check_config(path: Path, config: Mapping[str, Any], library: str | None = None) -> None:
@@ -171,32 +175,28 @@ def _package(name: str) -> Path | None:
     return Path(spec.origin).parent if spec is not None and spec.origin else None
 
 
-def _classes(library: str) -> frozenset[str]:
+def _classes(library: str, mindone: Path, transformers: Path) -> frozenset[str]:
     library = _LIBRARIES.get(library, library)
     if library == "diffusers":
-        return frozenset().union(*_diffusers().values(), (method.scheduler_name for method in METHODS.values()))
+        return frozenset().union(*_diffusers(mindone).values(), (method.scheduler_name for method in METHODS.values()))
     if library == "transformers":
-        return _transformers()
-    return (
-        _exported(_package("mindone") / "diffusers" / "pipelines" / library) if library in _packages() else frozenset()
-    )
+        return _transformers(mindone, transformers)
+    return _exported(mindone / "diffusers" / "pipelines" / library) if library in _packages(mindone) else frozenset()
 
 
 @functools.cache
-def _diffusers() -> dict[str, frozenset[str]]:
+def _diffusers(mindone: Path) -> dict[str, frozenset[str]]:
     """Return the classes of mindone.diffusers, by kind."""
-    table = _structure(_package("mindone") / "diffusers" / "__init__.py")
+    table = _structure(mindone / "diffusers" / "__init__.py")
     return {
         kind: frozenset(filter(CLASS_NAME.fullmatch, table[kind])) for kind in ("models", "pipelines", "schedulers")
     }
 
 
 @functools.cache
-def _packages() -> frozenset[str]:
+def _packages(mindone: Path) -> frozenset[str]:
     """Return the packages of mindone's pipelines that an index may name."""
-    if not _package("mindone"):
-        return frozenset()
-    pipelines = _package("mindone") / "diffusers" / "pipelines"
+    pipelines = mindone / "diffusers" / "pipelines"
     named = _structure(pipelines / "__init__.py")
     return frozenset(name for name in named if (pipelines / name / "__init__.py").is_file())
 
@@ -217,21 +217,22 @@ def _exported(package: Path) -> frozenset[str]:
         if isinstance(node, ast.ImportFrom) and node.level == 1:
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.Assign | ast.Call) and ast.unparse(node).startswith("_import_structure"):
-            names.update(each.value for each in ast.walk(node) if isinstance(each, ast.Constant))
-    return frozenset(name for name in names if isinstance(name, str) and CLASS_NAME.fullmatch(name))
+            constants = (each.value for each in ast.walk(node) if isinstance(each, ast.Constant))
+            names.update(value for value in constants if isinstance(value, str))
+    return frozenset(filter(CLASS_NAME.fullmatch, names))
 
 
 @functools.cache
-def _transformers() -> frozenset[str]:
+def _transformers(mindone: Path, transformers: Path) -> frozenset[str]:
     """Return the models, tokenizers and processors of mindone.transformers, and those of transformers except models."""
-    models = _parsed(_package("mindone") / "transformers" / "__init__.py")
+    models = _parsed(mindone / "transformers" / "__init__.py")
     names = {
         alias.name
         for node in ast.walk(models)
         if isinstance(node, ast.ImportFrom) and node.level == 1 and (node.module or "").startswith("models")
         for alias in node.names
     }
-    auto = _package("transformers") / "models" / "auto"
+    auto = transformers / "models" / "auto"
     for kind in ("tokenization", "image_processing", "feature_extraction", "processing"):
         names.update(_LISTED.findall((auto / f"{kind}_auto.py").read_text(encoding="utf-8")))
     return frozenset(name for name in names if CLASS_NAME.fullmatch(name) and not name.isupper())

@@ -201,8 +201,8 @@ def check_same_weights(record: dict[str, Any], sources: dict[str, Any]) -> list[
         UsageError: if the weights differ, or only one of the two has a LoRA.
     """
     if (record["lora"] is None) != (sources["lora"] is None):
-        then, now = (repr(fields["lora"]) if fields["lora"] is not None else "none" for fields in (record, sources))
-        raise UsageError(f"the record's LoRA is {then}, but here it is {now}; pass the same LoRA with --lora")
+        old, new = (repr(fields["lora"]) if fields["lora"] is not None else "none" for fields in (record, sources))
+        raise UsageError(f"the record's LoRA is {old}, but here it is {new}; pass the same LoRA with --lora")
     remarks = []
     for what, title in (("model", "model"), ("lora", "LoRA")):
         then, now = record.get(f"{what}_sha256"), sources[f"{what}_sha256"]

@@ -7,6 +7,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, PngImagePlugin
 
@@ -36,7 +37,7 @@ class GeneratedImage:
     """
 
     image: Image.Image
-    record: dict
+    record: dict[str, Any]
 
     def save(self, path: str | Path, overwrite: bool = True) -> Path:
         """Write a PNG that contains the record. The file is written atomically.

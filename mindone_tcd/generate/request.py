@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import operator
 from dataclasses import asdict, dataclass
-from numbers import Real
+from typing import Any
 
 from ..errors import UsageError, shown, warn_user
 from ..files.model_folder import Model
+from ..schedulers.arguments import is_real
 from ..schedulers.methods import METHODS, find_method
 from ..shapes.grammar import COLOURS, POSITIONS, RELATIONS, SHAPES, SIZES
 from ..shapes.prompts import to_trained
@@ -45,7 +46,7 @@ class Request:
     width: int
     height: int
 
-    def as_record(self) -> dict:
+    def as_record(self) -> dict[str, Any]:
         return {key: value for key, value in asdict(self).items() if key != "seeds"}
 
 
@@ -67,7 +68,7 @@ def whole_number(value: object, name: str, least: int, most: int | None = None) 
 
 def _real(value: object, name: str, least: float, most: float) -> float:
     expected = f"a number from {least:g} to {most:g}"
-    if not isinstance(value, Real) or isinstance(value, bool) or not least <= value <= most:
+    if not is_real(value) or not least <= value <= most:
         raise UsageError(f"{name} is {shown(value)}; expected {expected}")
     return float(value)
 
@@ -186,6 +187,7 @@ def make_request(
         )
         warn_user(f"the negative prompt has no effect {why}")
     if model.shipped:
-        _warn_of_unusual_size(width, height, model.sample_size)
+        if model.sample_size is not None:
+            _warn_of_unusual_size(width, height, model.sample_size)
         _warn_of_unusual_prompt(prompt, negative_prompt if heeded else None)
     return Request(prompt, negative_prompt, seeds, steps, guidance_scale, eta, width, height)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..concurrency import one_at_a_time
 from ..environment import versions
@@ -15,6 +15,9 @@ from .recipes import Recipe
 from .request import Request, heeds_negative_prompt, make_request, text_for, whole_number
 from .sources import lora_fields, model_fields
 from .weights import weights_of_lora, weights_of_model
+
+if TYPE_CHECKING:
+    from mindone.diffusers import DiffusionPipeline
 
 
 class TextToImage:
@@ -30,7 +33,7 @@ class TextToImage:
 
     def __init__(
         self,
-        pipeline: Any,
+        pipeline: DiffusionPipeline,
         model: Model,
         recipe: Recipe,
         dtype: str,
@@ -116,7 +119,7 @@ class TextToImage:
         )[0]
         return [GeneratedImage(image, self._record(request, seeds, k)) for k, image in enumerate(images)]
 
-    def _record(self, request: Request, seeds: tuple[int, ...], index: int) -> dict:
+    def _record(self, request: Request, seeds: tuple[int, ...], index: int) -> dict[str, Any]:
         from .. import cpu
         from ..compiled.pipeline import compiled_form
 

@@ -219,12 +219,18 @@ class Engine:
             owner: the class or module.
             attribute: the name of its attribute.
             name: the name of the row, which must define ``later``.
+
+        Raises:
+            PatchError: if the row has no ``later``.
         """
         row = self._rows[name]
         site = self._sites.get((id(owner), attribute))
         if (site is not None and row in site.makers) or not self._active(row):
             return
-        make = maker(self.patches[row].later)
+        later = self.patches[row].later
+        if later is None:
+            raise PatchError(f"the patch {name!r} has no `later`, so it cannot act on more attributes")
+        make = maker(later)
         with self._lock:
             site = self._site(owner, attribute)
             site.makers[row] = make
@@ -256,7 +262,7 @@ class Engine:
                 self._running.discard(name)
             self._apply([name])
 
-        loader.exec_module = run_and_apply
+        vars(loader)["exec_module"] = run_and_apply
         return spec
 
     def invalidate_caches(self) -> None:

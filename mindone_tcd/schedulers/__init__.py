@@ -23,16 +23,17 @@ _HOMES |= {method.scheduler_name: method.scheduler.partition(":")[0] for method 
 
 __all__ = sorted(_HOMES)
 
+if not TYPE_CHECKING:  # hidden from type checkers, so that they report misspelled names
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from ..environment import require_mindspore
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from ..environment import require_mindspore
 
-    require_mindspore()
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+        require_mindspore()
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import TypeGuard
 
 
 def integer(value: object, name: str, least: int | None = None) -> int:
@@ -11,13 +12,12 @@ def integer(value: object, name: str, least: int | None = None) -> int:
     Raises:
         ValueError: if it is not an integer, or is below `least`. The message names the argument.
     """
-    number = isinstance(value, Integral) and not isinstance(value, bool)
-    if not number or (least is not None and value < least):
+    if not isinstance(value, Integral) or isinstance(value, bool) or (least is not None and value < least):
         raise ValueError(f"{name} is {value!r}; expected an integer" + (f" of at least {least}" if least else ""))
     return int(value)
 
 
-def is_real(value: object) -> bool:
+def is_real(value: object) -> TypeGuard[float]:
     """Whether `value` is a real number. True and False do not count as numbers."""
     return isinstance(value, Real) and not isinstance(value, bool)
 

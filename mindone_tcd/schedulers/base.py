@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import mindspore as ms
 import numpy as np
-from mindone.diffusers.configuration_utils import ConfigMixin, register_to_config
+from mindone.diffusers.configuration_utils import ConfigMixin
 from mindone.diffusers.schedulers.scheduling_utils import SchedulerMixin, SchedulerOutput
 from mindone.diffusers.utils import BaseOutput
 
@@ -21,6 +22,17 @@ from .methods import METHODS
 from .noise_schedule import NoiseSchedule, make_betas
 from .timesteps import custom, host_values, origin_grid, pick, tagged
 from .trajectory import Trajectory
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    _Init = TypeVar("_Init", bound=Callable[..., None])
+
+    def register_to_config(init: _Init) -> _Init:
+        """mindone's decorator, which has no types, and would hide the arguments of the samplers."""
+        return init
+else:
+    from mindone.diffusers.configuration_utils import register_to_config
 
 logger = logging.getLogger(__name__)
 
@@ -100,8 +112,22 @@ class FewStepScheduler(SchedulerMixin, ConfigMixin):
         self.__module__ = "mindone.diffusers"
         self._follow(np.arange(count, dtype=np.int64)[::-1])
 
+    @overload
     @classmethod
-    def from_config(cls, config: dict | None = None, return_unused_kwargs: bool = False, **kwargs):
+    def from_config(
+        cls, config: dict[str, Any] | None = None, return_unused_kwargs: Literal[False] = False, **kwargs: Any
+    ) -> Self: ...
+
+    @overload
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any] | None = None, *, return_unused_kwargs: Literal[True], **kwargs: Any
+    ) -> tuple[Self, dict[str, Any]]: ...
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any] | None = None, return_unused_kwargs: bool = False, **kwargs: Any
+    ) -> Self | tuple[Self, dict[str, Any]]:
         """Make the scheduler from the configuration of any diffusers or mindone scheduler, as `ConfigMixin` does.
 
         Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import mindspore as ms
 import numpy as np
@@ -12,7 +13,7 @@ from .affine import blend, cast, working_dtype
 from .arguments import integer
 from .timesteps import host_values
 
-AnyTimesteps = int | Sequence[int] | np.ndarray | ms.Tensor
+AnyTimesteps: TypeAlias = int | Sequence[int] | np.ndarray | ms.Tensor
 
 
 def per_sample(tables: tuple[ms.Tensor, ms.Tensor], timesteps: AnyTimesteps, samples: ms.Tensor) -> list[ms.Tensor]:
@@ -30,17 +31,18 @@ def per_sample(tables: tuple[ms.Tensor, ms.Tensor], timesteps: AnyTimesteps, sam
         ValueError: if the number of timesteps is neither 1 nor `batch`, or if the host knows a timestep that is out of
             range.
     """
+    on_device: ms.Tensor = timesteps
     known = host_values(timesteps)
     if known is not None:
         last = len(tables[0]) - 1
         known = np.asarray([integer(value, "a timestep") for value in known.tolist()])
         if known.size and not 0 <= known.min() <= known.max() <= last:
             raise ValueError(f"timesteps are {known.tolist()}; expected values from 0 to {last}")
-        timesteps = ms.Tensor(known, ms.int64)
-    count, batch = timesteps.size, samples.shape[0]
+        on_device = ms.Tensor(known, ms.int64)
+    count, batch = on_device.size, samples.shape[0]
     if count not in (1, batch):
         raise ValueError(f"{count} timesteps for a batch of {batch}; expected 1 or {batch}")
-    flat = timesteps.reshape((-1,))
+    flat = on_device.reshape((-1,))
     shape = (count, *(1 for _ in samples.shape[1:]))
     return [ops.gather(table, flat, 0).reshape(shape) for table in tables]
 

@@ -94,6 +94,7 @@ def make_betas(
     Raises:
         ValueError: for an unknown schedule, betas outside [0, 1], or a wrong number of betas.
     """
+    betas: np.ndarray
     if trained_betas is not None:
         betas = np.asarray(trained_betas, dtype=np.float32)
         if betas.shape != (num_train_timesteps,):
@@ -102,11 +103,11 @@ def make_betas(
                 f"num_train_timesteps={num_train_timesteps} timesteps"
             )
     elif beta_schedule in ("linear", "scaled_linear"):
-        ends = fraction(beta_start, "beta_start", zero=True), fraction(beta_end, "beta_end", zero=True)
+        first, last = fraction(beta_start, "beta_start", zero=True), fraction(beta_end, "beta_end", zero=True)
         if beta_schedule == "linear":
-            betas = _linspace(*ends, num_train_timesteps)
+            betas = _linspace(first, last, num_train_timesteps)
         else:
-            betas = _linspace(*(end**0.5 for end in ends), num_train_timesteps) ** 2
+            betas = _linspace(first**0.5, last**0.5, num_train_timesteps) ** 2
     elif beta_schedule == "squaredcos_cap_v2":
         time = np.arange(num_train_timesteps + 1) / num_train_timesteps
         alphas_cumprod = np.cos((time + 0.008) / 1.008 * np.pi / 2) ** 2
@@ -145,9 +146,9 @@ def rescale_zero_terminal_snr(betas: np.ndarray) -> np.ndarray:
 
 def _linspace(start: float, end: float, count: int) -> np.ndarray:
     """Evenly spaced values in float32 arithmetic. Each half counts from its own end, so that both ends are exact."""
-    start, end = np.float32(start), np.float32(end)
+    first, last = np.float32(start), np.float32(end)
     place = np.arange(count, dtype=np.float32)
-    stride = (end - start) / np.float32(max(count - 1, 1))
-    return np.where(np.arange(count) < count // 2, start + stride * place, end - stride * (count - 1 - place)).astype(
+    stride = (last - first) / np.float32(max(count - 1, 1))
+    return np.where(np.arange(count) < count // 2, first + stride * place, last - stride * (count - 1 - place)).astype(
         np.float32
     )

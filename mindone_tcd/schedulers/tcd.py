@@ -15,7 +15,7 @@ from .coefficients import StepCoefficients, rows
 from .methods import METHODS
 from .noise_schedule import NoiseSchedule
 
-DEFAULT_ETA = METHODS["tcd"].eta
+DEFAULT_ETA = fraction(METHODS["tcd"].eta, "eta", zero=True)
 
 
 def tcd_coefficients(schedule: NoiseSchedule, timesteps: Sequence[int], eta: float) -> list[StepCoefficients]:
@@ -142,7 +142,7 @@ class TCDScheduler(FewStepScheduler):
         """
         return self._affine_rows(self._table_for(eta))
 
-    def step(
+    def step(  # type: ignore[override]  # diffusers and mindone have eta in this place
         self,
         model_output: ms.Tensor,
         timestep: int | ms.Tensor,

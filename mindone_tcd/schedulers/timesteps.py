@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from numbers import Integral
+from typing import Any
 
 import mindspore as ms
 import numpy as np
@@ -84,7 +85,7 @@ class Timesteps(ms.Tensor):
         super().__init__(values)
         self.host_values: tuple[int, ...] = tuple(values.tolist())
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> ms.Tensor:
         if isinstance(key, slice) and self.host_values[key]:
             return Timesteps(self.host_values[key])
         if isinstance(key, Integral) and not isinstance(key, bool):
@@ -97,7 +98,7 @@ class Timesteps(ms.Tensor):
     def __deepcopy__(self, memo: dict) -> Timesteps:
         return Timesteps(self.host_values)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type[Timesteps], tuple[tuple[int, ...]]]:
         return Timesteps, (self.host_values,)
 
 

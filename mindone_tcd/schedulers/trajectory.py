@@ -51,13 +51,13 @@ class Trajectory:
         """
         known = host_values(timestep)
         if known is None and self.begin_index is not None:
-            index = self.begin_index if self.step_index is None else self.step_index
-            if index >= len(self.values):
+            following = self.begin_index if self.step_index is None else self.step_index
+            if following >= len(self.values):
                 raise ValueError(f"all {len(self.values)} steps are done: call set_timesteps again")
-            return index
-        if known is None:
+            return following
+        if isinstance(timestep, ms.Tensor) and known is None:
             known = timestep.asnumpy().reshape(-1)
-        index = self._index_of.get(known.item()) if known.size == 1 else None
+        index = self._index_of.get(known.item()) if known is not None and known.size == 1 else None
         if index is None:
             raise ValueError(f"timestep is {timestep}; expected one of scheduler.timesteps: {self.values}")
         return index

@@ -184,8 +184,13 @@ _DIRECTIONS = ((1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -
 """The steps that a fit tries for x, y and the radius."""
 
 
-def _moved(place: tuple[float, ...], direction: tuple[int, ...], step: float) -> tuple[float, ...]:
-    return tuple(a + step * b for a, b in zip(place, direction, strict=True))
+Place = tuple[float, float, float]
+"""x, y and the radius of a shape."""
+
+
+def _moved(place: Place, direction: tuple[int, int, int], step: float) -> Place:
+    (x, y, radius), (right, down, wider) = place, direction
+    return x + step * right, y + step * down, radius + step * wider
 
 
 def _fit(mask: np.ndarray, shape: str) -> tuple[float, float, float, float]:
@@ -196,7 +201,7 @@ def _fit(mask: np.ndarray, shape: str) -> tuple[float, float, float, float]:
     radius = float(np.sqrt(len(rows) * (2 / size) ** 2 / area))
     x = (columns.mean() + 0.5) / size * 2 - 1 - cx * radius
     y = (rows.mean() + 0.5) / size * 2 - 1 - cy * radius
-    best = (_overlap(mask, shape, x, y, radius), x, y, radius)
+    best: tuple[float, float, float, float] = (_overlap(mask, shape, x, y, radius), x, y, radius)
     if best[0] < 0.5:
         return best
     step = 2 / size
@@ -350,19 +355,27 @@ def _read(image: np.ndarray) -> tuple[Reading, np.ndarray, list[np.ndarray]]:
         fits = [_fit(cut.mask, shape) for shape in SHAPES]
         overlaps = tuple(fit[0] for fit in fits)
         best = int(np.argmax(overlaps))
+        _, x, y, radius = fits[best]
         things.append(
             Found(
                 SHAPES[best] if overlaps[best] >= MIN_OVERLAP else None,
                 _colour_name(rgb),
-                *map(float, fits[best][1:]),
+                float(x),
+                float(y),
+                float(radius),
                 overlaps,
-                tuple(map(float, rgb)),
+                _rgb(rgb),
                 _is_two_tone(image, cut.region),
                 _roundness(away, cut),
             )
         )
-    reading = Reading(_colour_name(ground), tuple(things), tuple(map(float, ground)), _ghosts(away, cut_outs))
+    reading = Reading(_colour_name(ground), tuple(things), _rgb(ground), _ghosts(away, cut_outs))
     return reading, ground, [cut.mask for cut in cut_outs]
+
+
+def _rgb(colour: np.ndarray) -> tuple[float, float, float]:
+    red, green, blue = map(float, colour)
+    return red, green, blue
 
 
 def _size_name(radius: float) -> str:
@@ -451,25 +464,22 @@ def located(image: np.ndarray, scene: Scene) -> Scene | None:
         overlap, x, y, radius = _fit(cut.mask, thing.shape)
         if overlap < 0.5:
             return None
-        x, y, radius = _refined(image - ground, cut, thing.shape, x, y, radius)
+        x, y, radius = _refined(image - ground, cut, thing.shape, (x, y, radius))
         things.append(replace(thing, x=x, y=y, radius=radius))
     return replace(scene, things=tuple(things))
 
 
-def _refined(
-    away: np.ndarray, cut: _CutOut, shape: str, x: float, y: float, radius: float
-) -> tuple[float, float, float]:
-    """Return (x, y, radius) of the rendered shape that fits the thing's coverage of the pixels by least squares."""
+def _refined(away: np.ndarray, cut: _CutOut, shape: str, place: Place) -> Place:
+    """Return the place of the rendered shape that fits the thing's coverage of the pixels by least squares."""
     size = len(away)
     fill = np.median(away[cut.mask], axis=0)
     covered = np.where(ndimage.binary_dilation(cut.region, iterations=2), away @ fill / float(fill @ fill), 0).clip(
         0, 1
     )
 
-    def error(place: tuple[float, ...]) -> float:
+    def error(place: Place) -> float:
         return float(np.square(coverage(shape, *place, size) - covered).sum())
 
-    place = (x, y, radius)
     least = error(place)
     for step in (1 / size, 0.5 / size):  # half a pixel, a quarter
         improved = True

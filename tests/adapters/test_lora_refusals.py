@@ -180,6 +180,11 @@ def test_files(refused, lora, tmp_path):
     refused({"a": "b"}, r"'a' is a builtins\.str; expected a MindSpore tensor")
 
 
+def test_hotswap_without_the_adapter(refused, lora):
+    message = r"^hotswap replaces a loaded adapter, but 'a' is not loaded \(loaded: none\); name one$"
+    refused(lay.kohya(lora), message, adapter_name="a", hotswap=True)
+
+
 @pytest.mark.parametrize("metadata", [[], "text", 3, {"format": 1}, {"format": None}], ids=repr)
 def test_metadata_that_is_not_a_dict_of_strings(refused, lora, tmp_path, metadata):
     file = tmp_path / "odd.safetensors"

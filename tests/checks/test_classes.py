@@ -164,9 +164,7 @@ def test_the_class_of_a_name_is_checked():
 def test_functions_that_would_run_code_do_nothing():
     assert classes.without_custom_pipelines(print)("folder", {}, "None.py") == (None, None)
     assert classes.without_inpainting_warning(lambda *args: 1 / 0)("any", option=1) is None
-    with pytest.raises(
-        UsageError, match=r"^code\.Model, owner/name is code that comes with a model"
-    ):
+    with pytest.raises(UsageError, match=r"^code\.Model, owner/name is code that comes with a model"):
         classes.refusing_code(print)("code.Model", "owner/name", "third")
 
 

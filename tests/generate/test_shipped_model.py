@@ -20,7 +20,7 @@ TOLERANCE = 1e-4
 
 
 def _reference_script():
-    spec = importlib.util.spec_from_file_location("reference_images", ROOT / "tools" / "reference" / "images.py")
+    spec = importlib.util.spec_from_file_location("reference_images", ROOT / "tools" / "reference" / "known_images.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)

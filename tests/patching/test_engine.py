@@ -295,6 +295,15 @@ def test_later_targets_follow_the_order_of_the_table(world):
     assert raw(child, "own") is original
 
 
+def test_a_row_without_later_acts_on_no_more_targets(world):
+    engine = world.engine(row("a", "patched_package.things:Child.own", adding(" a")))
+    child = world.load().Child
+    engine.install(["one"])
+    with pytest.raises(PatchError, match="the patch 'a' has no `later`"):
+        engine.extend(child, "built", "a")
+    assert child.built() == "Child"
+
+
 def test_installing_again_wraps_the_current_originals(world):
     engine = world.engine(row("a", "patched_package.things:function", adding(" a")))
     things = world.load()

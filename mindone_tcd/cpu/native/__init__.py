@@ -13,6 +13,7 @@ import os
 import zlib
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from typing import Any
 
 import mindspore as ms
 import numpy as np
@@ -176,7 +177,14 @@ def _three(x, *others):
     return x, x, x
 
 
-gelu = silu = geglu = group_norm = layer_norm = attention = add_with_bias = None
+# The operators: None before `prepare`.
+gelu: Any = None
+silu: Any = None
+geglu: Any = None
+group_norm: Any = None
+layer_norm: Any = None
+attention: Any = None
+add_with_bias: Any = None
 
 
 def prepare() -> None:

@@ -163,10 +163,12 @@ def unfusing_when_deleted(original: Callable) -> Callable:
     return delete_adapter
 
 
-@property
-def unfused_adapters(self: Any) -> list[str]:
-    """The names of the layer's active adapters that are not fused."""
+def _unfused_adapters(self: Any) -> list[str]:
+    """Return the names of a layer's active adapters that are not fused."""
     return [name for name in self.active_adapters if name in self.lora_A and name not in self.merged_adapters]
+
+
+unfused_adapters = property(_unfused_adapters)
 
 
 def with_unfused_adapters(original: Callable) -> Callable:

@@ -36,9 +36,21 @@ def late(*sources: str) -> Callable[[Run], Run]:
     return make
 
 
+def file_of(module: ModuleType) -> str:
+    """The source file of a module that is about to run.
+
+    Raises:
+        ImportError: if the module has no file.
+    """
+    file = getattr(module, "__file__", None)
+    if not isinstance(file, str):
+        raise ImportError(f"{module.__name__} has no file to run")
+    return file
+
+
 def parse(module: ModuleType) -> ast.Module:
     """Parse the source of a module that has not run yet."""
-    file = module.__spec__.origin
+    file = file_of(module)
     return ast.parse(Path(file).read_bytes(), file)
 
 
@@ -52,7 +64,7 @@ def run_tree(module: ModuleType, tree: ast.Module, moved: dict[str, ast.stmt]) -
 def run_in(module: ModuleType, statements: list[ast.stmt]) -> None:
     """Run statements of a module's source in the module's namespace."""
     tree = ast.fix_missing_locations(ast.Module(statements, type_ignores=[]))
-    exec(compile(tree, module.__spec__.origin, "exec", dont_inherit=True), vars(module))
+    exec(compile(tree, file_of(module), "exec", dont_inherit=True), vars(module))
 
 
 def move_imports(tree: ast.Module, sources: Collection[str]) -> dict[str, ast.stmt]:
@@ -97,10 +109,13 @@ def _without_imports(
 def _imported_names(statement: ast.stmt, sources: Collection[str]) -> list[str]:
     """Return the names that a statement imports from one of the sources."""
     if isinstance(statement, ast.ImportFrom):
-        found = "." * statement.level + (statement.module or "") in sources
+        modules = {"." * statement.level + (statement.module or "")}
+    elif isinstance(statement, ast.Import):
+        modules = {alias.name for alias in statement.names}
     else:
-        found = isinstance(statement, ast.Import) and {alias.name for alias in statement.names} <= set(sources)
-    return [(alias.asname or alias.name).partition(".")[0] for alias in statement.names] if found else []
+        return []
+    names = [(alias.asname or alias.name).partition(".")[0] for alias in statement.names]
+    return names if modules <= set(sources) else []
 
 
 def _functions(body: Iterable[ast.stmt]) -> Iterable[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -62,7 +62,7 @@ def _registers(statement: ast.stmt) -> bool:
     )
 
 
-def register_later(original: Callable) -> Any:
+def register_later(original: classmethod) -> classmethod:
     """Wrap `ModelOutput.__init_subclass__`, which registers a class with torch: postpone it until torch is imported."""
 
     def __init_subclass__(cls: type) -> None:

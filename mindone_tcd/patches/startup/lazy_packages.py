@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .late_imports import Run
+from .late_imports import Run, file_of
 
 _RECORD = "_record_import"
 _ALL = re.compile(r"^__all__ = (\[[^\]]*\])", re.MULTILINE)
@@ -54,7 +54,7 @@ class LazyPackage:
 
     def run(self) -> None:
         """Run the package's file and record its imports. The package then looks up their names."""
-        file, names = self.module.__file__, vars(self.module)
+        file, names = file_of(self.module), vars(self.module)
         tree = _RecordImports().visit(ast.parse(Path(file).read_bytes(), file))
         names.update({_RECORD: self.record, "__getattr__": self.find, "__dir__": self.names})
         try:

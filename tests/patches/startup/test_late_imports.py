@@ -1,10 +1,11 @@
 """Libraries are imported when they are first used."""
 
 import ast
+import types
 
 import pytest
 
-from mindone_tcd.patches.startup.late_imports import move_imports
+from mindone_tcd.patches.startup.late_imports import file_of, move_imports
 
 from .. import fresh
 
@@ -81,3 +82,8 @@ def test_an_import_that_is_needed_at_once_does_not_move():
 def test_other_imports_do_not_move():
     source = "import os\nfrom json.decoder import JSONDecoder\n\ndef f():\n    return (os, JSONDecoder)"
     assert moved(source) == (source, set())
+
+
+def test_a_module_without_a_file():
+    with pytest.raises(ImportError, match="nothing has no file to run"):
+        file_of(types.ModuleType("nothing"))
