@@ -52,7 +52,7 @@ setup(
     ],
     extras_require={
         "cpu": ["mindspore==2.7.1"],
-        "test": ["pytest>=8"],
+        "test": ["pytest>=8", "pytest-xdist>=3.6"],
         "parity": ["torch==2.13.0", "diffusers==0.35.2", "peft>=0.17"],
         "openvino": ["openvino>=2025"],
         "modelscope": ["modelscope>=1.20"],

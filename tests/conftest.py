@@ -12,6 +12,8 @@ from untouched import stop
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("GLOG_v", "3")
 os.environ.setdefault("MINDONE_TCD_CACHE", "off")
+if "PYTEST_XDIST_WORKER" in os.environ:  # a worker for each core: more threads would wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 REFERENCE = all(importlib.util.find_spec(name) for name in ("torch", "diffusers", "peft"))
 

@@ -87,6 +87,7 @@ def test_guidance_and_negative_prompt(eager, compiled):
     equal(image(compiled, **call), image(eager, **call))
 
 
+@pytest.mark.slow
 def test_options_that_need_every_step_work(eager, compiled):
     seen = []
 

@@ -18,7 +18,7 @@ def check(case, found, reference):
     np.testing.assert_allclose(found, reference, rtol=0, atol=tolerance)
 
 
-QUICK = set(list(CASES)[::12])
+QUICK = set(list(CASES)[::12]) - {"animatediff-ip-adapter"}
 """Cases that plain pytest runs. The others are marked slow."""
 
 

@@ -33,6 +33,7 @@ def test_a_callback_gets_every_step(run):
     assert seen == [(0, 999, (1, 4, 8, 8)), (1, 679, (1, 4, 8, 8)), (2, 339, (1, 4, 8, 8))]
 
 
+@pytest.mark.slow
 def test_a_gif_of_an_animation(run, tmp_path):
     from mindone_tcd import export_to_gif
 
@@ -57,9 +58,8 @@ def test_a_grid_of_loaded_images(tmp_path):
     assert [grid.getpixel((x, 0)) for x in (0, 8)] == [(0, 0, 0), (100, 0, 0)]
 
 
-@pytest.mark.parametrize(
-    "name", ["sd15-lcm-safety-checker", pytest.param("lcm-pipeline-safety-checker", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("name", ["sd15-lcm-safety-checker", "lcm-pipeline-safety-checker"])
+@pytest.mark.slow
 def test_a_flagged_image_is_black_and_reported(name, run, ours, stored):
     for images in (ours(name), stored[name]):
         assert images[0].max() == 0

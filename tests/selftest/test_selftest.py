@@ -82,6 +82,7 @@ def test_an_unsupported_dtype_is_refused_at_once():
         run.selftest("bfloat16", say=print)
 
 
+@pytest.mark.slow
 def test_the_selftest_generates_the_images(monkeypatch):
     monkeypatch.setattr(run, "CHECKED", ("tcd-2-eta-1",))
     lines = []
