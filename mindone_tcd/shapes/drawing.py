@@ -68,7 +68,8 @@ def coverage(shape: str, x: float, y: float, radius: float, size: int) -> np.nda
 
     Args:
         shape: a name in ``SHAPES``.
-        x, y: the shape's center, in half images from the image's center, y downward.
+        x: the shape's center to the right of the image's center, in half images.
+        y: the shape's center below the image's center, in half images.
         radius: the shape's radius in half images.
         size: the image's width and height in pixels.
 
