@@ -75,6 +75,7 @@ def main() -> None:
                 contestant.run("image")
                 times.setdefault(f"{form} image", []).append(contestant.run("image")[0])
             command = [sys.executable, "-m", "mindone_tcd.cli", "generate", PROMPT, "--out", f"{folder}/{turn}.png"]
+            command.append("--overwrite")  # each form writes the same file
             for form, options in FORMS.items():
                 times.setdefault(form, []).append(seconds([*command, *options], environment))
         for contestant in ready.values():

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 import transformers
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "pipelines" / "parity"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "parity"))
 sys.path.insert(0, str(Path(__file__).parent))
 import parity_case
 from parity_cases import CASES, REFERENCES
