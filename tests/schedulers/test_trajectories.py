@@ -121,6 +121,6 @@ def test_trajectory_equals_diffusers(case, diffusers_reference):
 
 @pytest.mark.parity
 def test_stored_references_are_diffusers_own(diffusers_reference, references):
-    # torch rounds float32 differently on another processor: by up to 2e-6 after all steps of a trajectory.
+    # torch rounds float32 differently on another processor: by 1.4e-6 after all steps of a trajectory of values near 1.
     for case in tr.CASES[:: len(tr.CASES) // 10]:
-        np.testing.assert_allclose(references[case.name], diffusers_reference.run(case), rtol=1e-5)
+        np.testing.assert_allclose(references[case.name], diffusers_reference.run(case), rtol=0, atol=5e-6)
