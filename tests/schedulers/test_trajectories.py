@@ -121,6 +121,7 @@ def test_trajectory_equals_diffusers(case, diffusers_reference):
 
 @pytest.mark.parity
 def test_stored_references_are_diffusers_own(diffusers_reference, references):
-    # torch rounds float32 differently on another processor: by 1.4e-6 after all steps of a trajectory of values near 1.
+    # torch rounds float32 differently on another processor: by up to 1e-6 of the largest value of a trajectory.
     for case in tr.CASES[:: len(tr.CASES) // 10]:
-        np.testing.assert_allclose(references[case.name], diffusers_reference.run(case), rtol=0, atol=5e-6)
+        stored, live = references[case.name], diffusers_reference.run(case)
+        np.testing.assert_allclose(live, stored, rtol=0, atol=5e-6 * np.abs(stored).max())
