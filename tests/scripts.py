@@ -1,4 +1,4 @@
-"""Scripts of the repository as modules."""
+"""Scripts of the repository as modules, and folders of text files for tests."""
 
 import importlib.util
 import sys
@@ -20,3 +20,10 @@ def script(path: str, name: str | None = None) -> ModuleType:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def write_files(root: Path, files: dict[str, str]) -> None:
+    """Write text files, by their paths below a folder. Missing folders are created."""
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from scripts import write_files
 
 TESTS = Path(__file__).resolve().parent
 PACKAGE = TESTS.parent / "mindone_tcd"
@@ -28,12 +29,13 @@ ORDER = (
 )
 """The packages and top-level modules, from the top to the bottom. Each imports only from the lines below its own."""
 
+_NAMES = "test_names.py", "it only exports the names of other modules"
 _KERNELS = "cpu/test_kernels.py", "each kernel of the table is compared with NumPy there"
 _COMMAND = "cli/test_cli.py", "the commands are tested as a user calls them"
 TESTED_ELSEWHERE: dict[str, tuple[str, str]] = {
-    "__init__.py": ("test_names.py", "what it has are the names of other modules"),
-    "utils.py": ("test_names.py", "what it has are the names of other modules"),
-    "schedulers/__init__.py": ("test_names.py", "what it has are the names of other modules"),
+    "__init__.py": _NAMES,
+    "utils.py": _NAMES,
+    "schedulers/__init__.py": _NAMES,
     "adapters/wrappers.py": ("adapters/test_lora.py", "it connects the loaders with mindone's pipelines"),
     "transaction.py": ("adapters/test_transaction.py", "the tests use the tiny pipelines of the adapters' tests"),
     "cli/generate.py": _COMMAND,
@@ -167,9 +169,7 @@ def test_an_upward_import_and_a_cycle_are_found(tmp_path):
         "high/inner.py": "from .. import low as other\nfrom . import other_inner\n",
         "high/other_inner.py": "import made.low\n",
     }
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
+    write_files(root, files)
     found = imports_of(root)
     assert set(found) == {
         Import("made.low", "made.high.inner", "made/low.py:2"),

@@ -1,9 +1,10 @@
-"""What is asked of the package modelscope, which is made here."""
+"""Requests to the package modelscope, which a fake replaces."""
 
 import json
 
 import pytest
 from hubs import fake_modelscope
+from scripts import write_files
 
 from mindone_tcd.errors import UsageError
 from mindone_tcd.files import hub, modelscope_hub
@@ -23,9 +24,7 @@ def repository(tmp_path):
         "safety_checker/config.json": "{}",
         "image.png": "i",
     }
-    for name, content in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(content)
+    write_files(root, files)
     return root
 
 
