@@ -212,7 +212,7 @@ def _fit(mask: np.ndarray, shape: str) -> tuple[float, float, float, float]:
 
 
 @dataclass(frozen=True)
-class _CutOut:
+class CutOut:
     """A segmented thing.
 
     Attributes:
@@ -226,7 +226,7 @@ class _CutOut:
     level: float
 
 
-def _cut_out(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[_CutOut]]:
+def cut_out(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[CutOut]]:
     """Return the background's color, each pixel's distance to it, and the segmented things, largest first."""
     frame = np.concatenate([image[:2].reshape(-1, 3), image[-2:].reshape(-1, 3)])
     frame = np.concatenate([frame, image[:, :2].reshape(-1, 3), image[:, -2:].reshape(-1, 3)])
@@ -240,7 +240,7 @@ def _cut_out(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[_CutOut]]:
         region = labels == k + 1
         # On the outline, the color is the mean of the fill and the background.
         level = 0.5 * float(np.median(away[region]))
-        found.append(_CutOut(region, region & (away > level), level))
+        found.append(CutOut(region, region & (away > level), level))
     return ground, away, found
 
 
@@ -250,7 +250,7 @@ def _regions(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return labels, np.bincount(labels.ravel(), minlength=count + 1)[1:]
 
 
-def _ghosts(away: np.ndarray, cut_outs: list[_CutOut]) -> int:
+def _ghosts(away: np.ndarray, cut_outs: list[CutOut]) -> int:
     """Count the regions outside the things and their rims that differ from the background."""
     other = away > MIN_GHOST_DISTANCE
     if cut_outs:
@@ -308,7 +308,7 @@ def _circularity(values: np.ndarray, level: float, x: float, y: float, radius: f
     return float(4 * np.pi * area / perimeter**2)
 
 
-def _roundness(away: np.ndarray, cut: _CutOut) -> float:
+def _roundness(away: np.ndarray, cut: CutOut) -> float:
     rows, columns = np.nonzero(cut.mask)
     radius = float(np.sqrt(len(rows) / np.pi))
     # Exclude other things and the hole of a ring.
@@ -347,7 +347,7 @@ def _square(image: np.ndarray) -> np.ndarray:
 
 def _read(image: np.ndarray) -> tuple[Reading, np.ndarray, list[np.ndarray]]:
     """Return the reading, the background's color, and a mask for each thing."""
-    ground, away, cut_outs = _cut_out(image)
+    ground, away, cut_outs = cut_out(image)
     things = []
     for cut in cut_outs:
         inner = ndimage.binary_erosion(cut.mask, iterations=2)
@@ -454,7 +454,7 @@ def located(image: np.ndarray, scene: Scene) -> Scene | None:
         ValueError: if the image has another shape.
     """
     image = _square(image)
-    ground, _, cut_outs = _cut_out(image)
+    ground, _, cut_outs = cut_out(image)
     if len(cut_outs) != len(scene.things):
         return None
     centers = [[where.mean() for where in np.nonzero(cut.mask)] for cut in cut_outs]
@@ -469,7 +469,7 @@ def located(image: np.ndarray, scene: Scene) -> Scene | None:
     return replace(scene, things=tuple(things))
 
 
-def _refined(away: np.ndarray, cut: _CutOut, shape: str, place: Place) -> Place:
+def _refined(away: np.ndarray, cut: CutOut, shape: str, place: Place) -> Place:
     """Return the place of the rendered shape that fits the thing's coverage of the pixels by least squares."""
     size = len(away)
     fill = np.median(away[cut.mask], axis=0)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import json
 from collections import Counter
 from pathlib import Path
 
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import ControlNetModel, T2IAdapter, UNet2DConditionModel
+from safetensors.torch import load_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from mindone_tcd.shapes.grammar import VOCABULARY
@@ -144,6 +146,61 @@ def deepen(unet: UNet2DConditionModel) -> UNet2DConditionModel:
     weights[f"up_blocks.{up}.resnets.1.conv_shortcut.bias"].zero_()
     deep.load_state_dict(weights)
     return deep
+
+
+CONTROL_CHANNELS = (16, 32, 64, 96)
+"""The channels with which a ControlNet reads its map, at 128, 64, 32 and 16 pixels per side."""
+
+
+def _new_controlnet(config: dict) -> ControlNetModel:
+    """A ControlNet with a number of layers for each block, which diffusers itself does not build."""
+    layers = list(config["layers_per_block"])
+    network = ControlNetModel.from_config({**config, "layers_per_block": max(layers)})
+    kept = [0]
+    first = 1
+    for number, (block, count) in enumerate(zip(network.down_blocks, layers, strict=True)):
+        block.resnets = block.resnets[:count]
+        if hasattr(block, "attentions"):
+            block.attentions = block.attentions[:count]
+        kept += range(first, first + count)
+        first += max(layers)
+        if number < len(layers) - 1:
+            kept.append(first)
+            first += 1
+    network.controlnet_down_blocks = torch.nn.ModuleList(network.controlnet_down_blocks[k] for k in kept)
+    network.register_to_config(layers_per_block=layers)
+    return network
+
+
+def controlnet_of(unet: UNet2DConditionModel) -> ControlNetModel:
+    """A new ControlNet that starts with the weights of a UNet's encoder."""
+    known = inspect.signature(ControlNetModel.__init__).parameters
+    shared = {name: value for name, value in unet.config.items() if name in known}
+    config = {**shared, "conditioning_channels": 3, "conditioning_embedding_out_channels": CONTROL_CHANNELS}
+    network = _new_controlnet(config)
+    found = network.load_state_dict(unet.state_dict(), strict=False)
+    new = {name for name in found.missing_keys if not name.startswith(("controlnet_", "conv_in."))}
+    if new:
+        raise RuntimeError(f"the UNet has no weights for {sorted(new)[:3]}")
+    return network
+
+
+def load_controlnet(folder: Path) -> ControlNetModel:
+    """Load a ControlNet that has a number of layers for each block."""
+    network = _new_controlnet(json.loads((folder / "config.json").read_text()))
+    network.load_state_dict(load_file(folder / "diffusion_pytorch_model.safetensors"))
+    return network.float()
+
+
+def new_t2i_adapter() -> T2IAdapter:
+    """A T2I-Adapter in the layout for SDXL, which adds features at 8×8 and 4×4 to the UNet's encoder."""
+    return T2IAdapter(
+        in_channels=3,
+        channels=[64, 96, 128, 128],
+        num_res_blocks=2,
+        downscale_factor=16,
+        adapter_type="full_adapter_xl",
+    )
 
 
 def encode_prompts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import time
 from pathlib import Path
@@ -96,3 +97,17 @@ class Run:
         parts = {n: p.values if isinstance(p, Average) else p.state_dict() for n, p in self.state.items()}
         torch.save({"step": step, **parts}, self.path.with_suffix(".new"))
         self.path.with_suffix(".new").replace(self.path)
+
+
+def training_options(parser: argparse.ArgumentParser, steps: int, batch: int, rate: float) -> None:
+    """Add the options that the scripts for the family of the shipped model share."""
+    parser.add_argument("--latents", type=Path, required=True, help="the folder of cache_latents.py")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=steps)
+    parser.add_argument("--batch", type=int, default=batch)
+    parser.add_argument("--rate", type=float, default=rate)
+    parser.add_argument("--average", type=float, default=0.99, help="decay of the averaged weights")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--bfloat16", action="store_true", help="1.3 times faster on a CPU with avx512_bf16")

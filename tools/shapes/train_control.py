@@ -1,0 +1,110 @@
+"""Train a ControlNet or a T2I-Adapter for the shipped model.
+
+    python tools/shapes/train_control.py controlnet canny --latents work/latents --out work/controlnet_canny
+    python tools/shapes/train_control.py controlnet depth --latents work/latents --out work/controlnet_depth
+    python tools/shapes/train_control.py t2i canny --latents work/latents --out work/t2i_canny
+
+The loss is that of the teacher, with the map of the drawing as an additional input. The UNet is frozen. It alternates
+between its own weights and those with each LoRA: the map and the prompt together determine the image almost completely,
+so the same target suits all three.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import T2IAdapter
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from cache_latents import load
+from family import controlnet_of, load_controlnet, new_t2i_adapter
+from frozen import LORAS, Frozen, timesteps
+from train_teacher import word
+from training import Average, Run, cosine, training_options
+
+from mindone_tcd.shapes import maps
+from mindone_tcd.shapes.drawing import draw
+from mindone_tcd.shapes.folder import SHAPES_FOLDER
+
+KINDS = {"canny": maps.edges, "depth": maps.depth, "normal": maps.normals}
+DROP_PROMPT = 0.1
+
+
+def control_maps(scenes: list, kind: str, rng: np.random.Generator) -> torch.Tensor:
+    """Maps of drawings, (N, 3, 128, 128) in [0, 1]."""
+    drawn = [KINDS[kind]((draw(scene, 128, rng) * 255).round().astype(np.uint8)) for scene in scenes]
+    return torch.from_numpy(np.stack(drawn)).permute(0, 3, 1, 2).float() / 255
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("network", choices=("controlnet", "t2i"))
+    parser.add_argument("kind", choices=tuple(KINDS))
+    parser.add_argument("--model", type=Path, default=SHAPES_FOLDER, help="the folder of the frozen model")
+    training_options(parser, steps=1500, batch=32, rate=8e-4)
+    parser.add_argument("--init", type=Path, help="start from the network in this folder")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    device = torch.device(args.device)
+
+    frozen = Frozen(args.model, device)
+    if args.network == "controlnet":
+        network = load_controlnet(args.init) if args.init else controlnet_of(frozen.unet)
+    else:
+        network = T2IAdapter.from_pretrained(args.init) if args.init else new_t2i_adapter()
+    network.train().to(device, memory_format=torch.channels_last)
+    trained = list(network.parameters())
+    print(f"{sum(p.numel() for p in trained) / 1e6:.2f} M parameters", flush=True)
+    optimizer = torch.optim.AdamW(trained, args.rate, betas=(0.9, 0.99), weight_decay=1e-3)
+    average = Average(trained, args.average)
+    run = Run(args.out, {"network": network, "optimizer": optimizer, "average": average}, every=200)
+    latents, drawn = load(args.latents)
+
+    def predict(x, t, e, extra, control):
+        if args.network == "controlnet":
+            down, mid = network(x, t, e, control, added_cond_kwargs=extra, return_dict=False)
+            more = {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
+        else:
+            more = {"down_intrablock_additional_residuals": list(network(control))}
+        return frozen.unet(x, t, e, added_cond_kwargs=extra, **more).sample
+
+    def save() -> None:
+        average.swap()
+        network.save_pretrained(args.out)
+        average.swap()
+
+    for step in range(run.first, args.steps):
+        rng = np.random.default_rng([args.seed, 21, step])
+        for group in optimizer.param_groups:
+            group["lr"] = cosine(step, args.steps, args.rate, warm=50, flat=0.4)
+        frozen.use(("none", *LORAS)[step % 3])
+        pick = rng.integers(len(drawn), size=args.batch)
+        some = [drawn[k] for k in pick]
+        keep = torch.from_numpy((rng.random(args.batch) >= DROP_PROMPT).astype(np.float32)).to(device)
+        e, extra = frozen.encode([word(scene, rng) for scene in some], keep)
+        t = timesteps(args.batch, rng).to(device)
+        x, target = frozen.noised(latents[torch.from_numpy(pick)].to(device), t, rng)
+        control = control_maps(some, args.kind, rng).to(device).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16, enabled=args.bfloat16):
+            v = predict(x, t, e, extra, control).float()
+        loss = (v - target).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        average.update(step)
+        run.log(step, loss.item())
+        if (step + 1) % 200 == 0:
+            save()
+    run.save(args.steps)
+    save()
+    print("done", flush=True)
+
+
+if __name__ == "__main__":
+    main()
