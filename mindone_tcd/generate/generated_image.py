@@ -12,8 +12,8 @@ from typing import Any
 from PIL import Image, PngImagePlugin
 
 from ..errors import UsageError
-from ..files.atomic_files import whole_file
-from ..files.own_files import hidden_file
+from ..storage.atomic_files import whole_file
+from ..storage.own_files import hidden_file
 from .png_record import KEY, MOST_TEXT
 from .request import Request
 
