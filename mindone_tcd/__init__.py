@@ -19,7 +19,7 @@ _HOMES = {
     **{method.scheduler_name: "schedulers" for method in _METHODS.values()},
     "GeneratedImage": "generate.generated_image",
     "SHAPES_FOLDER": "shapes.folder",
-    "TextToImage": "generate.text_to_image",
+    "LoadedPipeline": "generate.loaded",
     "UsageError": "errors",
     "compile_pipeline": "compiled.pipeline",
     "load": "generate.loading",
@@ -76,7 +76,7 @@ if TYPE_CHECKING:
     from .errors import UsageError as UsageError
     from .generate.generated_image import GeneratedImage as GeneratedImage
     from .generate.loading import load as load
-    from .generate.text_to_image import TextToImage as TextToImage
+    from .generate.loaded import LoadedPipeline as LoadedPipeline
     from .schedulers import LCMScheduler as LCMScheduler
     from .schedulers import TCDScheduler as TCDScheduler
     from .shapes.folder import SHAPES_FOLDER as SHAPES_FOLDER
