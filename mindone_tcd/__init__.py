@@ -75,8 +75,8 @@ if TYPE_CHECKING:
     from .compiled.pipeline import uncompile_pipeline as uncompile_pipeline
     from .errors import UsageError as UsageError
     from .generate.generated_image import GeneratedImage as GeneratedImage
-    from .generate.loading import load as load
     from .generate.loaded import LoadedPipeline as LoadedPipeline
+    from .generate.loading import load as load
     from .schedulers import LCMScheduler as LCMScheduler
     from .schedulers import TCDScheduler as TCDScheduler
     from .shapes.folder import SHAPES_FOLDER as SHAPES_FOLDER

@@ -97,8 +97,8 @@ def find_model(name: str) -> Model:
     """Find a model and check its folder.
 
     Args:
-        name: ``shapes`` or another shipped model, a folder, or a hub id such as ``stabilityai/stable-diffusion-xl-base-1.0``. For a hub id, only
-            the configurations are downloaded here.
+        name: ``shapes`` or another shipped model, a folder, or a hub id such as
+            ``stabilityai/stable-diffusion-xl-base-1.0``. For a hub id, only the configurations are downloaded here.
 
     Raises:
         UsageError: if the name is unknown, the folder has no ``model_index.json``, its files name code or classes that

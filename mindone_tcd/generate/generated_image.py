@@ -33,7 +33,8 @@ class GeneratedImage:
 
     Attributes:
         image: a PIL image, RGB.
-        record: everything needed to generate it again: prompt, seed, recipe, model, dtype, device and versions.
+        record: everything needed to generate it again: prompt, seed, recipe, model, dtype, device and versions. It is
+            empty for images that were not generated, such as control maps.
     """
 
     image: Image.Image
@@ -63,7 +64,8 @@ class GeneratedImage:
                 "again; create a grid of fewer images"
             )
         info = PngImagePlugin.PngInfo()
-        info.add_itxt(KEY, text)
+        if self.record:
+            info.add_itxt(KEY, text)
         try:
             with whole_file(path, overwrite) as stream:
                 self.image.save(stream, "PNG", pnginfo=info)

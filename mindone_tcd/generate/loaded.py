@@ -125,22 +125,30 @@ class LoadedPipeline:
         )
         return [each for batch in self.batches(request, batch_size) for each in batch]
 
-    def batches(self, request: Request, batch_size: int = 4) -> Iterator[list[Any]]:
-        """Yield the images of a checked request as they are finished, ``batch_size`` at a time; clips one at a time."""
+    def batches(
+        self, request: Request, batch_size: int = 4, on_step: Callable[[int, Any], object] | None = None
+    ) -> Iterator[list[Any]]:
+        """Yield the images of a checked request as they are finished, ``batch_size`` at a time; clips one at a time.
+
+        Args:
+            request: the request.
+            batch_size: 1 or more.
+            on_step: called after each step with its index, from 0, and the denoised latents of the batch.
+        """
         batch_size = 1 if self.setup.animated else whole_number(batch_size, "batch_size", 1)
         for start in range(0, len(request.seeds), batch_size):
-            yield self.make_batch(request, request.seeds[start : start + batch_size])
+            yield self.make_batch(request, request.seeds[start : start + batch_size], on_step)
 
     @one_at_a_time
     def make_batch(
-        self, request: Request, seeds: tuple[int, ...], on_step: Callable[[int, Any], None] | None = None
+        self, request: Request, seeds: tuple[int, ...], on_step: Callable[[int, Any], object] | None = None
     ) -> list[Any]:
         """Generate the images of these seeds in one batch.
 
         Args:
             request: the request.
             seeds: some of its seeds.
-            on_step: called after each step with its number, from 1, and the latents.
+            on_step: called after each step with its index, from 0, and the denoised latents.
         """
         options: dict[str, Any] = {} if request.eta is None else {"eta": request.eta}
         if request.negative_prompt and heeds_negative_prompt(self.model, request.guidance_scale):
@@ -153,15 +161,17 @@ class LoadedPipeline:
         if not any("strength" in feature.takes and "mask" not in feature.takes for feature in self.setup.features):
             options.update(width=request.width, height=request.height)
         options["num_videos_per_prompt" if animated else "num_images_per_prompt"] = len(seeds)
-        if on_step is not None:
-            options["callback_on_step_end"] = _callback(on_step)
-        made = self.pipeline(
-            prompt=text_for(self.model, request.prompt),
-            num_inference_steps=request.steps,
-            guidance_scale=request.guidance_scale,
-            generator=[generator(seed) for seed in seeds],
-            **options,
-        )[0]
+        self.pipeline.scheduler.observer = on_step
+        try:
+            made = self.pipeline(
+                prompt=text_for(self.model, request.prompt),
+                num_inference_steps=request.steps,
+                guidance_scale=request.guidance_scale,
+                generator=[generator(seed) for seed in seeds],
+                **options,
+            )[0]
+        finally:
+            self.pipeline.scheduler.observer = None
         records = [self._record(request, seeds, k) for k in range(len(seeds))]
         kind = GeneratedClip if animated else GeneratedImage
         return [kind(content, record) for content, record in zip(made, records, strict=True)]
@@ -196,14 +206,6 @@ class LoadedPipeline:
             **lora_fields(self.model, self.recipe, self._lora_weights, self.record_paths),
             **part_fields(self.setup, self._part_weights, self.record_paths),
         }
-
-
-def _callback(on_step: Callable[[int, Any], None]) -> Callable[..., dict[str, Any]]:
-    def callback(pipe: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-        on_step(step + 1, tensors["latents"])
-        return {}
-
-    return callback
 
 
 def read_inputs(setup: Setup, given: dict[str, Any]) -> Inputs:

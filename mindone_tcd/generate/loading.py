@@ -24,6 +24,7 @@ from .setup import Setup
 if TYPE_CHECKING:
     from mindone.diffusers import DiffusionPipeline
 
+
 def load(
     task: str = "text-to-image",
     model: str | Path = SHAPES,

@@ -130,7 +130,8 @@ def maps_of(value: Any, argument: str) -> list[tuple[str, Any]]:
     """Return the kinds of maps and the locations of their networks that a user asked for.
 
     Args:
-        value: a kind such as ``canny``; a list of kinds; or a mapping from kinds to folders or hub ids.
+        value: a kind such as ``canny``; a list of kinds, or of pairs of a kind and a folder or hub id; or a mapping
+            from kinds to folders or hub ids.
         argument: its name, for messages.
 
     Raises:
@@ -141,7 +142,7 @@ def maps_of(value: Any, argument: str) -> list[tuple[str, Any]]:
     if isinstance(value, Mapping) and value:
         pairs = list(value.items())
     elif isinstance(value, Iterable) and not isinstance(value, bytes):
-        pairs = [(kind, None) for kind in value]
+        pairs = [item if isinstance(item, tuple) and len(item) == 2 else (item, None) for item in value]
     else:
         pairs = []
     if not pairs or not all(isinstance(kind, str) for kind, _ in pairs):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import operator
 import math
+import operator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..request import whole_number
 from ..inputs import Inputs
+from ..request import whole_number
 from .feature import Feature
 
 if TYPE_CHECKING:

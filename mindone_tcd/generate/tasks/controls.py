@@ -10,8 +10,8 @@ from PIL import Image
 
 from ...errors import UsageError, shown, warn_user
 from ...files.images import open_image
-from ..parts import TITLES
 from ..inputs import Inputs, Source
+from ..parts import TITLES
 from .feature import needed, resized, scale_of
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from PIL import Image
 
 from ...errors import UsageError, shown
 from ...schedulers.arguments import is_real
-
 from ..inputs import Inputs
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .controls import control_maps, read_controls, single_or_list
 from ..inputs import Inputs
+from .controls import control_maps, read_controls, single_or_list
 from .feature import Feature
 
 if TYPE_CHECKING:
