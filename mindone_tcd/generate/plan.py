@@ -92,7 +92,7 @@ def _parts(task: str, model: Model, family: str, extras: Extras) -> tuple[list[P
     }
     if needs and values[needs[0]] is False:
         raise UsageError(
-            f"the {TITLES[needs[0]]} is False, but the task {task} needs one; leave it out, or pass its folder or hub id"
+            f"the {TITLES[needs[0]]} is False, but the task {task} needs one; leave it out, or pass a folder"
         )
     if needs and values[needs[0]] is None:
         values[needs[0]] = needs[1] or True
