@@ -58,6 +58,7 @@ def plan(task: str, model: str | Path, method: str, lora: str | Path | None, ext
     found = find_model(name)
     chosen = _with_lora(recipe(method, found), method, found, lora)
     family = family_of(found)
+    pipeline_class(family, mode, None)  # an error if no model of the family has this task
     parts, given_maps = _parts(task, found, family, extras)
     roles = {part.role for part in parts}
     network = next((role for role in ("controlnet", "t2i-adapter") if role in roles), None)
