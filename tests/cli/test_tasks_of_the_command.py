@@ -241,7 +241,7 @@ HOSTILE = [
     ({"strength": 2}, "strength is 2; expected a number from 0 to 1"),
     ({"frames": 10**6}, "frames is 1000000; expected an integer from 1 to 256"),
     ({"task": "text-to-image"}, "does not take"),
-    ({"task": "controlnet"}, "does not take image; it takes: control, control_scale"),
+    ({"task": "controlnet"}, "does not take strength; it takes: control, control_scale"),
     ({"inputs": []}, "image-to-image needs image"),
 ]
 
