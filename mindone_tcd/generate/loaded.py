@@ -154,7 +154,7 @@ class LoadedPipeline:
         if request.negative_prompt and heeds_negative_prompt(self.model, request.guidance_scale):
             options["negative_prompt"] = text_for(self.model, request.negative_prompt)
         for feature in self.setup.features:
-            options.update(feature.arguments(request, self.setup))
+            options.update(feature.arguments(request, self.setup, len(seeds)))
         if self.setup.of("ip-adapter"):
             self.pipeline.set_ip_adapter_scale(request.inputs.one("reference").scale)
         animated = self.setup.animated

@@ -26,5 +26,5 @@ class Animate(Feature):
     def read(self, given: Mapping[str, Any], setup: Setup) -> Inputs:
         return Inputs(numbers={"frames": whole_number(given.get("frames", FRAMES), "frames", 1, MOST_FRAMES)})
 
-    def arguments(self, request: Request, setup: Setup) -> dict[str, Any]:
+    def arguments(self, request: Request, setup: Setup, count: int) -> dict[str, Any]:
         return {"num_frames": int(request.inputs.numbers["frames"])}

@@ -22,7 +22,7 @@ class ControlNet(Feature):
     def read(self, given: Mapping[str, Any], setup: Setup) -> Inputs:
         return read_controls(given, setup, "controlnet")
 
-    def arguments(self, request: Request, setup: Setup) -> dict[str, Any]:
+    def arguments(self, request: Request, setup: Setup, count: int) -> dict[str, Any]:
         # With an image to start from, "image" is that image.
         name = "control_image" if request.inputs.of("image") else "image"
         scales = [source.scale for source in request.inputs.of("control")]

@@ -39,8 +39,14 @@ class Feature:
         """
         raise NotImplementedError
 
-    def arguments(self, request: Request, setup: Setup) -> dict[str, Any]:
-        """Return the arguments of the pipeline's call."""
+    def arguments(self, request: Request, setup: Setup, count: int) -> dict[str, Any]:
+        """Return the arguments of the pipeline's call.
+
+        Args:
+            request: the request.
+            setup: what is loaded.
+            count: the number of images in the batch.
+        """
         raise NotImplementedError
 
 

@@ -27,6 +27,6 @@ class ImageToImage(Feature):
         strength = scale_of(given.get("strength", STRENGTH), "strength", most=1)
         return Inputs((Source("image", image),), {"strength": strength})
 
-    def arguments(self, request: Request, setup: Setup) -> dict[str, Any]:
+    def arguments(self, request: Request, setup: Setup, count: int) -> dict[str, Any]:
         image = resized(request.inputs.one("image").given.image, (request.width, request.height))
         return {"image": image, "strength": request.inputs.numbers["strength"]}

@@ -27,10 +27,13 @@ class Inpainting(Feature):
         strength = scale_of(given.get("strength", 1.0), "strength", most=1)
         return Inputs((Source("image", image), Source("mask", mask)), {"strength": strength})
 
-    def arguments(self, request: Request, setup: Setup) -> dict[str, Any]:
+    def arguments(self, request: Request, setup: Setup, count: int) -> dict[str, Any]:
         size = request.width, request.height
+        image = resized(request.inputs.one("image").given.image, size)
+        mask = resized(request.inputs.one("mask").given.image, size, nearest=True)
+        # Of a single image, the pipelines encode one sample for the whole batch, from the first image's generator.
         return {
-            "image": resized(request.inputs.one("image").given.image, size),
-            "mask_image": resized(request.inputs.one("mask").given.image, size, nearest=True),
+            "image": [image] * count,
+            "mask_image": [mask] * count,
             "strength": request.inputs.numbers["strength"],
         }

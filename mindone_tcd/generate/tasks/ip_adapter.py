@@ -29,5 +29,5 @@ class IPAdapter(Feature):
         scale = scale_of(given.get("reference_scale", usual), "reference_scale")
         return Inputs((Source("reference", image, scale=scale),))
 
-    def arguments(self, request: Request, setup: Setup) -> dict[str, Any]:
+    def arguments(self, request: Request, setup: Setup, count: int) -> dict[str, Any]:
         return {"ip_adapter_image": request.inputs.one("reference").given.image}

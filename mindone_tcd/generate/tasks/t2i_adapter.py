@@ -23,7 +23,7 @@ class T2IAdapter(Feature):
     def read(self, given: Mapping[str, Any], setup: Setup) -> Inputs:
         return read_controls(given, setup, "t2i-adapter")
 
-    def arguments(self, request: Request, setup: Setup) -> dict[str, Any]:
+    def arguments(self, request: Request, setup: Setup, count: int) -> dict[str, Any]:
         scales = [source.scale for source in request.inputs.of("control")]
         return {
             "image": single_or_list(control_maps(request, setup)),

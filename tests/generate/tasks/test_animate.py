@@ -15,7 +15,7 @@ from mindone_tcd.generate.tasks.animate import FRAMES, MOST_FRAMES, Animate
 def test_the_number_of_frames(given, frames):
     inputs = Animate().read(given, None)
     assert inputs.numbers == {"frames": frames}
-    assert Animate().arguments(SimpleNamespace(inputs=inputs), None) == {"num_frames": frames}
+    assert Animate().arguments(SimpleNamespace(inputs=inputs), None, 1) == {"num_frames": frames}
 
 
 @pytest.mark.parametrize("frames", [0, -1, MOST_FRAMES + 1, 2.5, True, "16"])

@@ -89,6 +89,13 @@ def test_two_networks_take_two_images(two):
     assert [(part["role"], part["kind"]) for part in record["parts"]] == [("controlnet", "canny")] * 2
 
 
+def test_an_image_does_not_depend_on_its_batch(two):
+    call = {"control": [photo(1), photo(2)], "guidance_scale": 2.0, "steps": 2}
+    both = [each.image for each in two("a cat", seed=5, count=2, **call)]
+    # Matrix products of another batch size sum in another order.
+    assert apart(both[1], made(two, seed=6, **call)) < 1e-4
+
+
 def test_the_size_is_that_of_the_control_image(canny):
     assert made(canny, control=photo(1, (120, 30))).shape == (32, 128, 3)
     assert made(canny, control=photo(1, (120, 30)), size=48).shape == (48, 48, 3)

@@ -35,6 +35,6 @@ def test_resizing():
 
 
 def test_a_feature_must_say_what_it_does():
-    for ask in (lambda: Feature().read({}, None), lambda: Feature().arguments(None, None)):
+    for ask in (lambda: Feature().read({}, None), lambda: Feature().arguments(None, None, 1)):
         with pytest.raises(NotImplementedError):
             ask()

@@ -41,6 +41,13 @@ def test_it_is_the_call_of_the_guides(loaded):
     assert (ours == theirs).all()
 
 
+def test_an_image_does_not_depend_on_its_batch(loaded):
+    both = [each.image for each in loaded("a cat", image=photo(1), mask=mask(), steps=2, seed=5, count=2)]
+    # Matrix products of another batch size sum in another order.
+    assert apart(both[1], made(loaded, image=photo(1), mask=mask(), seed=6)) < 1e-4
+    assert apart(both[0], both[1]) > 1e-2
+
+
 def test_the_size_is_that_of_the_image(loaded):
     wide = mask().resize((120, 30))
     assert made(loaded, image=photo(1, (120, 30)), mask=wide).shape == (32, 128, 3)

@@ -51,6 +51,13 @@ def test_each_call_has_its_own_scale(loaded):
     assert (made(loaded, reference=photo(1), reference_scale=0.5) == first).all(), "the default of the guides"
 
 
+def test_an_image_does_not_depend_on_its_batch(loaded):
+    call = {"reference": photo(1), "guidance_scale": 2.0, "steps": 2}
+    both = [each.image for each in loaded("a cat", seed=5, count=2, **call)]
+    # Matrix products of another batch size sum in another order.
+    assert apart(both[1], made(loaded, seed=6, **call)) < 1e-4
+
+
 def test_the_reference_has_no_effect_on_the_size(loaded):
     assert made(loaded, reference=photo(1, (120, 30))).shape == (SIDE, SIDE, 3)
 

@@ -54,6 +54,13 @@ def test_two_adapters_take_two_images(folders):
         loaded("a cat", control=photo(1))
 
 
+def test_an_image_does_not_depend_on_its_batch(loaded):
+    call = {"control": photo(1), "guidance_scale": 2.0, "steps": 2}
+    both = [each.image for each in loaded("a cat", seed=5, count=2, **call)]
+    # Matrix products of another batch size sum in another order.
+    assert apart(both[1], made(loaded, seed=6, **call)) < 1e-4
+
+
 def test_sizes_are_multiples_of_32(loaded):
     assert made(loaded, control=photo(1, (100, 60))).shape == (64, 96, 3)
     with pytest.raises(UsageError, match="size 40 is not divisible by 32, as the pipeline needs; try 32 or 64"):
