@@ -130,6 +130,7 @@ def _shown(pipe: LoadedPipeline, path: Path) -> Callable[[int, Any], None]:
     from ..generate.preview import Preview
 
     preview = Preview(pipe)
+    pipe.pipeline.set_progress_bar_config(disable=True)  # it would write into the same lines
 
     def show(step: int, latents: Any) -> None:
         GeneratedImage(preview(latents)[0], {}).save(path)
