@@ -76,15 +76,21 @@ def plan_again(
         seeds = tuple(record["batch_seeds"])
         if record["seed"] not in seeds:
             raise KeyError("batch_seeds")
-        if len(seeds) * record["width"] * record["height"] > MOST_BATCH_PIXELS:
+        images = len(seeds) * record.get("frames", 1)
+        if images * record["width"] * record["height"] > MOST_BATCH_PIXELS:
             raise UsageError(
-                f"the record in {path} requests {len(seeds)} images of {record['width']}x{record['height']} at once; "
+                f"the record in {path} requests {images} images of {record['width']}x{record['height']} at once; "
                 f"at most {MOST_BATCH_PIXELS} pixels are possible"
             )
         method, dtype = record["method"], record["dtype"]
         names = _names(record, path, model, lora, trust_record)
         extras = recorded_extras(record, path, parts or {}, trust_record, names[0] in SHIPPED)
         setup = plan(record.get("task", "text-to-image"), names[0], method, names[1], extras)
+        if [part.role for part in setup.parts] != [part["role"] for part in record.get("parts", [])]:
+            needed = ", ".join(TITLES[part.role] for part in setup.parts)
+            raise UsageError(
+                f"the parts in the record of {path} are not those of its task ({needed}); it cannot be used"
+            )
         places = [path.parent, Path()] if folders is None else folders
         inputs = read_inputs(setup, recorded_inputs(record, path, places, trust_record))
         check_same_inputs(record, inputs)

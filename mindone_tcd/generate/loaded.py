@@ -176,6 +176,7 @@ class LoadedPipeline:
         kind = GeneratedClip if animated else GeneratedImage
         return [kind(content, record) for content, record in zip(made, records, strict=True)]
 
+    @one_at_a_time
     def control_maps(self, request: Request) -> list[Image.Image]:
         """Return the map of each control image of a request, RGB, in its size."""
         return control_maps(request, self.setup)

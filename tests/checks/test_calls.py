@@ -268,6 +268,7 @@ ENTRIES = {
     "uncompile_pipeline": lambda pipe: mindone_tcd.uncompile_pipeline(pipe),
     "cpu.enable": lambda pipe: cpu.enable(),
     "make_batch": lambda pipe: LoadedPipeline.make_batch(None, None, ()),
+    "control_maps": lambda pipe: LoadedPipeline.control_maps(None, None),
 }
 
 

@@ -237,6 +237,7 @@ def test_inputs_that_were_no_files(capsys, generated, tmp_path):
         assert message in err
 
 
+CANNY = {"role": "controlnet", "kind": "canny", "name": "x", "from": "package", "sha256": None, "weight": 1.0}
 HOSTILE = [
     ({"inputs": [{}]}, "an entry of inputs is {}; expected an object with slot, kind, name, sha256, scale"),
     ({"inputs": "x"}, "inputs is 'x'; expected a list of at most 16 objects"),
@@ -257,7 +258,8 @@ HOSTILE = [
     ({"strength": 2}, "strength is 2; expected a number from 0 to 1"),
     ({"frames": 10**6}, "frames is 1000000; expected an integer from 1 to 256"),
     ({"task": "text-to-image"}, "does not take"),
-    ({"task": "controlnet"}, "does not take strength; it takes: control, control_scale"),
+    ({"task": "ip-adapter"}, "the parts in the record of c.png are not those of its task (IP-Adapter); it cannot be"),
+    ({"task": "controlnet", "parts": [CANNY]}, "does not take strength; it takes: control, control_scale"),
     ({"inputs": []}, "image-to-image needs image"),
 ]
 

@@ -105,6 +105,7 @@ def test_the_opened_models_and_loras(opened, record, options, expected):
         ({**SHIPPED, "lora": "x/y", "lora_from": None}, {}, "is incomplete"),
         ({**SHIPPED, "batch_seeds": [4]}, {}, r"is incomplete \('batch_seeds'\)"),
         ({**SHIPPED, "batch_seeds": [*range(5)], "width": 8192, "height": 8192}, {}, "requests 5 images of 8192x8192"),
+        ({**SHIPPED, "frames": 5, "batch_seeds": [3], "width": 8192, "height": 8192}, {}, "requests 5 images of 8192x"),
         ({key: value for key, value in SHIPPED.items() if key != "lora"}, {}, r"is incomplete \('lora'\)"),
         ({key: value for key, value in SHIPPED.items() if key != "steps"}, {}, r"is incomplete \('steps'\)"),
     ],
