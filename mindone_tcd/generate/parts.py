@@ -118,7 +118,7 @@ def find_part(model: Model, family: str, role: str, kind: str, location: Any = N
     if name is None:
         known = [each for other, other_role, each in table if fits and (other, other_role) == (family, role) and each]
         options = f"choose one of: {', '.join(known)}; or pass" if known else "pass"
-        what = f"{TITLES[role]} {kind!r}" if kind else TITLES[role]
+        what = f"{TITLES[role]} {shown(kind)}" if kind else TITLES[role]
         raise UsageError(f"no {what} is known for {model.name}; {options} a folder, a file or a hub id")
     if model.shipped:
         return Part(role, kind, str(shipped_folder(name)), "package", weight)
@@ -132,7 +132,7 @@ def _given(model: Model, role: str, kind: str, location: Any, weight: float) -> 
     path = local_path(name)
     if not name or not os.path.exists(path):
         if not HUB_ID.fullmatch(name):
-            raise UsageError(f"no {TITLES[role]} {name!r}: expected a folder, a file, or a hub id (owner/name)")
+            raise UsageError(f"no {TITLES[role]} {shown(name)}: expected a folder, a file, or a hub id (owner/name)")
         return Part(role, kind, name, "hub", weight)
     if role in ("style", "motion"):
         check_lora(name)

@@ -129,13 +129,13 @@ def _depth_model(given: object, model: Model, parts: list[Part], given_maps: lis
     ]
     if model.shipped or not from_photos:
         what = "the maps of drawings need none" if model.shipped else f"only {' and '.join(ESTIMATED)} maps need one"
-        raise UsageError(f"depth_model is {name!r}, but {what}; leave it out")
+        raise UsageError(f"depth_model is {shown(name)}, but {what}; leave it out")
     path = local_path(name)
     if os.path.isdir(path):
         check_weights(path)
         return str(path.resolve())
     if not HUB_ID.fullmatch(name):
-        raise UsageError(f"no depth model {name!r}: expected an existing folder, or a hub id (owner/name)")
+        raise UsageError(f"no depth model {shown(name)}: expected an existing folder, or a hub id (owner/name)")
     return name
 
 
@@ -166,5 +166,5 @@ def _with_lora(chosen: Recipe, method: str, model: Model, lora: str | Path | Non
 
 def _name(value: object, argument: str) -> str:
     if not isinstance(value, str | os.PathLike):
-        raise UsageError(f"{argument} is {value!r}; expected a folder, a name or a hub id, as a string or path")
+        raise UsageError(f"{argument} is {shown(value)}; expected a folder, a name or a hub id, as a string or path")
     return os.fspath(value)

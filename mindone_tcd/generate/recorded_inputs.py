@@ -49,7 +49,9 @@ def recorded_extras(
     names = {name for part in parts for name in (part["role"], f"{part['role']}:{part['kind']}")}
     for name in given:
         if name not in names:
-            raise UsageError(f"the record in {path} has no part {name!r}; it has: {', '.join(sorted(names)) or 'none'}")
+            raise UsageError(
+                f"the record in {path} has no part {shown(name)}; it has: {', '.join(sorted(names)) or 'none'}"
+            )
     maps = iter([source["kind"].endswith("-map") for source in record.get("inputs", []) if source["slot"] == "control"])
     found: dict[str, Any] = {}
     for part in parts:
@@ -85,15 +87,15 @@ def _location(part: Mapping[str, Any], path: Path, trust_record: bool, shipped: 
         return None
     if not trust_record:
         raise UsageError(
-            f"the record in {path} names the {TITLES[part['role']]} {part['name']!r}; a record alone does not decide "
-            f"what is opened or downloaded: name it with {flag}, or add --trust-record"
+            f"the record in {path} names the {TITLES[part['role']]} {shown(part['name'])}; a record alone does not "
+            f"decide what is opened or downloaded: name it with {flag}, or add --trust-record"
         )
     if part["from"] == "hub":
         return part["name"]
     if "path" not in part:
         raise UsageError(
-            f"the record in {path} has the name of the {TITLES[part['role']]}, {part['name']!r}, but not its path; "
-            f"pass it with {flag}"
+            f"the record in {path} has the name of the {TITLES[part['role']]}, {shown(part['name'])}, but not its "
+            f"path; pass it with {flag}"
         )
     return part["path"]
 
@@ -138,7 +140,7 @@ def _find(source: Mapping[str, Any], path: Path, folders: Sequence[Path], trust_
         )
     if name.startswith(("http://", "https://")):
         if not trust_record:
-            raise UsageError(f"the {slot} of {path} is the URL {name}; add --trust-record to download it again")
+            raise UsageError(f"the {slot} of {path} is the URL {shown(name)}; add --trust-record to download it again")
         return name
     short = posixpath.basename(name.replace("\\", "/"))
     places = [folder / short for folder in folders] if short not in ("", ".", "..") else []
@@ -149,7 +151,7 @@ def _find(source: Mapping[str, Any], path: Path, folders: Sequence[Path], trust_
             return str(place)
     looked = ", ".join(str(folder) for folder in dict.fromkeys(folders))
     raise UsageError(
-        f"the {slot} of {path} is the file {short!r}, which is not in {looked}; pass its folder as --inputs"
+        f"the {slot} of {path} is the file {shown(short)}, which is not in {looked}; pass its folder as --inputs"
     )
 
 
@@ -162,6 +164,6 @@ def check_same_inputs(record: Mapping[str, Any], inputs: Inputs) -> None:
     for then, now in zip(record.get("inputs", []), inputs.sources, strict=True):
         if then["sha256"] != now.given.sha256:
             raise UsageError(
-                f"the {then['slot']} {now.given.name} has changed since (SHA-256 {now.given.sha256[:16]}…, in the "
-                f"record {then['sha256'][:16]}…); pass the folder of the original as --inputs"
+                f"the {then['slot']} {shown(now.given.name)} has changed since (SHA-256 {now.given.sha256[:16]}…, in "
+                f"the record {then['sha256'][:16]}…); pass the folder of the original as --inputs"
             )

@@ -57,7 +57,7 @@ BAD = [
     ("--control pose:p.png", "no ControlNet 'pose' is known for shapes; choose one of: canny, depth"),
     ("--control canny:p.png:-1 --model M --lora none --controlnet canny=C", "control_scale is -1.0; expected a number"),
     ("--control canny:no.png --model M --lora none --controlnet canny=C", "control 'no.png' does not exist"),
-    ("--control pose:p.png --model M --lora none --controlnet pose=C", "no pose map can be computed from an image"),
+    ("--control pose:p.png --model M --lora none --controlnet pose=C", "no 'pose' map can be computed from an image"),
     ("--control canny:p.png --model M --lora none --controlnet canny=T", "is a 'T2IAdapter'; expected a ControlNet"),
     (
         "--control canny:p.png --model M --lora none --controlnet canny=/no/c",
@@ -187,7 +187,7 @@ def test_an_image_from_an_image_can_be_made_again(capsys, generated, tmp_path):
     picture(Path("photo.png"), 1)
     code, out, err = run(capsys, "info", "c.png", "--again")
     assert (code, out, generated, err.count("\n")) == (2, "", [], 1)
-    assert "photo.png has changed since (SHA-256 " in err
+    assert "photo.png' has changed since (SHA-256 " in err
     assert "pass the folder of the original as --inputs" in err
     code, _, err = run(capsys, "info", "c.png", "--again", "--inputs", tmp_path)
     assert code == 0, err
@@ -214,7 +214,7 @@ def test_an_image_from_a_url(capsys, generated, tmp_path, monkeypatch):
     generated.clear()
     code, _, err = run(capsys, "info", "c.png", "--again", "--inputs", tmp_path)
     assert (code, asked, generated) == (2, [], [])
-    assert f"is the URL {url}; add --trust-record to download it again" in err
+    assert f"is the URL '{url}'; add --trust-record to download it again" in err
     code, _, err = run(capsys, "info", "c.png", "--again", "--trust-record")
     assert (code, asked, err) == (0, [url], "the same pixels\n")
 
@@ -227,7 +227,10 @@ def test_inputs_that_were_no_files(capsys, generated, tmp_path):
     (entry,) = record["inputs"]
     for name, message in (
         (None, "the image of other.png was passed as pixels, so there is no file to read again"),
-        ("http://127.0.0.1:9/photo.png", "is the URL http://127.0.0.1:9/photo.png; add --trust-record to download it"),
+        (
+            "http://127.0.0.1:9/photo.png",
+            "is the URL 'http://127.0.0.1:9/photo.png'; add --trust-record to download it",
+        ),
         ("../../../../etc/hosts", "is the file 'hosts', which is not in"),
         ("/etc/hosts", "is the file 'hosts', which is not in"),
     ):

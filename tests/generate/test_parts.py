@@ -232,3 +232,17 @@ def test_values_that_are_no_loras(value, message):
 @pytest.mark.parametrize(("kind", "title"), [("canny", "ControlNet canny"), ("", "ControlNet")])
 def test_titles(kind, title):
     assert Part("controlnet", kind, "a/b", "hub").title == title
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "\x1b[2J\n", "\ud800"])
+def test_messages_are_short_and_printable(text):
+    for ask in (
+        lambda: find_part(SHIPPED, "SDXL", "controlnet", text),
+        lambda: find_part(SHIPPED, "SDXL", "controlnet", "canny", text),
+        lambda: maps_of([text, 3], "control"),
+        lambda: loras_of([text, 3], "style"),
+    ):
+        with pytest.raises(UsageError) as caught:
+            ask()
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 400

@@ -192,8 +192,12 @@ def test_trusted_records_open_their_paths(place, tmp_path):
 
 def test_urls_and_pixels(place, monkeypatch):
     monkeypatch.setattr(images, "fetch", lambda *_: pytest.fail("something was downloaded"))
-    with pytest.raises(UsageError, match=r"the image of a\.png is the URL https://e\.org/x\.png; add --trust-record"):
+    with pytest.raises(UsageError, match=r"the image of a\.png is the URL 'https://e\.org/x\.png'; add --trust-record"):
         inputs(source(name="https://e.org/photo.png".replace("photo", "x")), folders=[place])
+    with pytest.raises(UsageError, match="the URL") as caught:
+        inputs(source(name="http://\n\x1b[2J" + "x" * 5000), folders=[place])
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400
     for trust in (False, True):
         with pytest.raises(UsageError, match=r"the mask of a\.png was passed as pixels, so there is no file to read"):
             inputs(source("mask", None), folders=[place], trust=trust)
@@ -217,5 +221,7 @@ def test_changed_files_are_refused(tmp_path):
     same = hashlib.sha256(file.read_bytes()).hexdigest()
     check_same_inputs({"inputs": [source(sha256=same)]}, now)
     check_same_inputs({}, Inputs())
-    with pytest.raises(UsageError, match=r"the image .*photo\.png has changed since \(SHA-256 .*…, in the record 0000"):
+    with pytest.raises(
+        UsageError, match=r"the image .*photo\.png' has changed since \(SHA-256 .*…, in the record 0000"
+    ):
         check_same_inputs({"inputs": [source()]}, now)

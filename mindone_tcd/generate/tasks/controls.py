@@ -54,8 +54,8 @@ def read_controls(given: Mapping[str, Any], setup: Setup, role: str) -> Inputs:
         opened = open_image(image, "control")
         if not is_map and part.kind not in KINDS:
             raise UsageError(
-                f"no {part.kind} map can be computed from an image, only: {', '.join(KINDS)}; pass a finished map: "
-                f"the kind {part.kind}-map"
+                f"no {shown(part.kind)} map can be computed from an image, only: {', '.join(KINDS)}; pass a finished "
+                f"map: the kind {shown(part.kind + '-map')}"
             )
         number = scale_of(number, "control_scale")
         source = Source("control", opened, part.kind, is_map, number)

@@ -63,7 +63,7 @@ def test_one_scale_for_all_or_one_for_each():
         (["canny"], {"control": drawing(), "control_scale": [None]}, "control_scale is None; expected a number"),
         (["canny"], {"control": drawing(), "control_scale": float("nan")}, "control_scale is nan; expected a number"),
         (["canny"], {"control": "no.png"}, "control 'no.png' does not exist"),
-        (["pose"], {"control": drawing()}, "no pose map can be computed from an image, only: canny, depth, normal"),
+        (["pose"], {"control": drawing()}, "no 'pose' map can be computed from an image, only: canny, depth, normal"),
     ],
 )
 def test_wrong_control_images_are_refused(kinds, given, message):
