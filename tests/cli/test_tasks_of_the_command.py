@@ -82,6 +82,10 @@ BAD = [
     ("--frames 3 --model M --lora none", "SDXL models have no pipeline for animation"),
     ("--frames 0 --model SD --lora none --motion-adapter A", "frames is 0; expected an integer from 1 to 256"),
     ("--frames x", "'x' is not an integer"),
+    (
+        "--frames 33 --model SD --lora none --motion-adapter A",
+        "frames is 33, but the motion adapter supports at most 32",
+    ),
     ("--motion spin --model SD --lora none --motion-adapter A", "no motion LoRA 'spin' is known"),
     ("--frames 3 --grid --model SD --lora none --motion-adapter A", "--grid needs images, but --frames makes clips"),
 ]

@@ -5,15 +5,18 @@ from types import SimpleNamespace
 import pytest
 
 from mindone_tcd.errors import UsageError
+from mindone_tcd.generate.parts import Part
 from mindone_tcd.generate.plan import Extras, plan
 from mindone_tcd.generate.tasks.animate import FRAMES, MOST_FRAMES, Animate
+
+HUB = SimpleNamespace(of=lambda role: [Part(role, "", "owner/adapter", "hub")])
 
 
 @pytest.mark.parametrize(
     ("given", "frames"), [({}, FRAMES), ({"frames": 1}, 1), ({"frames": MOST_FRAMES}, MOST_FRAMES)]
 )
 def test_the_number_of_frames(given, frames):
-    inputs = Animate().read(given, None)
+    inputs = Animate().read(given, HUB)
     assert inputs.numbers == {"frames": frames}
     assert Animate().arguments(SimpleNamespace(inputs=inputs), None, 1) == {"num_frames": frames}
 
@@ -21,7 +24,7 @@ def test_the_number_of_frames(given, frames):
 @pytest.mark.parametrize("frames", [0, -1, MOST_FRAMES + 1, 2.5, True, "16"])
 def test_other_numbers_are_refused(frames):
     with pytest.raises(UsageError, match=f"frames is .*; expected an integer from 1 to {MOST_FRAMES}"):
-        Animate().read({"frames": frames}, None)
+        Animate().read({"frames": frames}, HUB)
 
 
 def test_a_setup_with_motions(folders):
@@ -32,6 +35,13 @@ def test_a_setup_with_motions(folders):
         ("motion-adapter", "folder", 1.0),
         ("motion", "folder", 0.7),
     ]
+
+
+def test_more_frames_than_the_adapter_supports_are_refused(folders):
+    setup = plan("animate", folders("sd15"), "tcd", "none", Extras(motion_adapter=folders("motion-adapter")))
+    assert Animate().read({"frames": 32}, setup).numbers == {"frames": 32}
+    with pytest.raises(UsageError, match="frames is 33, but the motion adapter supports at most 32; use fewer frames"):
+        Animate().read({"frames": 33}, setup)
 
 
 def test_the_pipeline_makes_the_frames(folders):
