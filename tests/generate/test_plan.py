@@ -12,37 +12,41 @@ from mindone_tcd.generate.plan import plan
 from mindone_tcd.shapes.folder import SHAPES, SHAPES_FOLDER
 
 LORA = SHAPES_FOLDER / "lcm_lora"
+TEXT = "text-to-image"
 
 
 def test_the_shipped_model_has_the_lora_of_the_method():
-    model, chosen = plan(SHAPES, "tcd", None)
-    assert model.shipped
+    setup = plan(TEXT, SHAPES, "tcd", None)
+    chosen = setup.recipe
+    assert setup.model.shipped
     assert (chosen.method, chosen.steps, chosen.eta) == ("tcd", 4, 0.3)
     assert chosen.lora == str((SHAPES_FOLDER / "tcd_lora").resolve())
 
 
 @pytest.mark.parametrize("lora", ["none", "None", "NONE"])
 def test_none_is_no_lora(lora):
-    assert plan(SHAPES, "tcd", lora)[1].lora is None
+    assert plan(TEXT, SHAPES, "tcd", lora).recipe.lora is None
 
 
 def test_a_given_lora_takes_the_place_of_the_methods(tmp_path, monkeypatch):
-    assert plan(SHAPES, "tcd", LORA)[1].lora == str(LORA.resolve())
+    assert plan(TEXT, SHAPES, "tcd", LORA).recipe.lora == str(LORA.resolve())
     shutil.copytree(LORA, tmp_path / "mine")
     monkeypatch.chdir(tmp_path)
-    assert plan(SHAPES, "tcd", "mine")[1].lora == str((tmp_path / "mine").resolve()), "a path becomes absolute"
+    assert plan(TEXT, SHAPES, "tcd", "mine").recipe.lora == str((tmp_path / "mine").resolve()), (
+        "a path becomes absolute"
+    )
     file = Path("mine") / "pytorch_lora_weights.safetensors"
-    assert plan(SHAPES, "tcd", file)[1].lora == str((tmp_path / file).resolve())
+    assert plan(TEXT, SHAPES, "tcd", file).recipe.lora == str((tmp_path / file).resolve())
 
 
 def test_a_path_below_the_home_folder(tmp_path, monkeypatch):
     shutil.copytree(LORA, tmp_path / "mine")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert plan(SHAPES, "tcd", os.path.join("~", "mine"))[1].lora == str((tmp_path / "mine").resolve())
+    assert plan(TEXT, SHAPES, "tcd", os.path.join("~", "mine")).recipe.lora == str((tmp_path / "mine").resolve())
 
 
 def test_a_hub_id_stays_as_it_is():
-    assert plan(SHAPES, "tcd", "owner/lora")[1].lora == "owner/lora"
+    assert plan(TEXT, SHAPES, "tcd", "owner/lora").recipe.lora == "owner/lora"
 
 
 @pytest.mark.parametrize(
@@ -57,11 +61,11 @@ def test_a_hub_id_stays_as_it_is():
 )
 def test_arguments_that_name_nothing(model, lora, message):
     with pytest.raises(UsageError) as caught:
-        plan(model, "tcd", lora)
+        plan(TEXT, model, "tcd", lora)
     assert str(caught.value).startswith(message)
 
 
 def test_a_given_lora_needs_no_published_one(monkeypatch):
     monkeypatch.setattr(module, "lora_of", lambda method, model: pytest.fail("the method's LoRA was looked up"))
-    assert plan(SHAPES, "lcm", "none")[1].method == "lcm"
-    assert plan(SHAPES, "lcm", LORA)[1].lora == str(LORA.resolve())
+    assert plan(TEXT, SHAPES, "lcm", "none").recipe.method == "lcm"
+    assert plan(TEXT, SHAPES, "lcm", LORA).recipe.lora == str(LORA.resolve())
