@@ -36,7 +36,7 @@ setup(
         "mindone_tcd": ["py.typed"],
         "mindone_tcd.cpu.native": ["kernels.cpp"],
         "mindone_tcd.selftest": ["images.npz"],
-        "mindone_tcd.shapes": ["weights/*.json", "weights/*/*"],
+        "mindone_tcd.shapes": ["weights/*.json", "weights/*/*", "family/*/*", "family/*/*/*", "family/*/*/*/*"],
         "mindone_tcd.tiny_models": ["layouts/*"],
     },
     ext_modules=[kernels],

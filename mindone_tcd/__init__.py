@@ -19,7 +19,7 @@ _HOMES = {
     **{method.scheduler_name: "schedulers" for method in _METHODS.values()},
     "GeneratedImage": "generate.generated_image",
     "SHAPES_FOLDER": "shapes.folder",
-    "TextToImage": "generate.text_to_image",
+    "LoadedPipeline": "generate.loaded",
     "UsageError": "errors",
     "compile_pipeline": "compiled.pipeline",
     "load": "generate.loading",
@@ -75,8 +75,8 @@ if TYPE_CHECKING:
     from .compiled.pipeline import uncompile_pipeline as uncompile_pipeline
     from .errors import UsageError as UsageError
     from .generate.generated_image import GeneratedImage as GeneratedImage
+    from .generate.loaded import LoadedPipeline as LoadedPipeline
     from .generate.loading import load as load
-    from .generate.text_to_image import TextToImage as TextToImage
     from .schedulers import LCMScheduler as LCMScheduler
     from .schedulers import TCDScheduler as TCDScheduler
     from .shapes.folder import SHAPES_FOLDER as SHAPES_FOLDER

@@ -108,7 +108,7 @@ def test_the_lock_is_exclusive():
 
 FORKING = """
 import os, signal, sys, threading, types
-from mindone_tcd.files.own_files import temporary_folder
+from mindone_tcd.storage.own_files import temporary_folder
 from mindone_tcd.concurrency import OneAtATime
 from mindone_tcd.errors import UsageError
 

@@ -24,7 +24,7 @@ ORDER = (
     ("transaction", "exports", "lora_layers", "patching", "tiny_models"),
     ("concurrency", "files"),
     ("schedulers", "shapes"),
-    ("random", "environment", "quiet"),
+    ("random", "environment", "quiet", "storage"),
     ("errors", "version"),
 )
 """The packages and top-level modules, from the top to the bottom. Each imports only from the lines below its own."""

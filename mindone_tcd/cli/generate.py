@@ -1,12 +1,17 @@
-"""``mindone-tcd generate``: PNG images from a prompt."""
+"""``mindone-tcd generate``: images or clips from a prompt, and from images."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..compiled.forms import form_of
+from ..errors import UsageError
 from ..generate.generated_image import GeneratedImage, check_grid, grid
+from ..generate.loaded import read_inputs
 from ..generate.output_names import default_name, of_images
 from ..generate.plan import plan
 from ..generate.request import DTYPES, make_request
@@ -15,6 +20,10 @@ from ..shapes.folder import SHAPES
 from . import pipeline
 from .arguments import EXAMPLES, integer, number, size
 from .output import output_paths, save
+from .task_arguments import add_task_arguments, asked, control_files, default_suffix
+
+if TYPE_CHECKING:
+    from ..generate.loaded import LoadedPipeline
 
 
 def add(commands: argparse._SubParsersAction, parents: dict[str, argparse.ArgumentParser]) -> None:
@@ -22,13 +31,14 @@ def add(commands: argparse._SubParsersAction, parents: dict[str, argparse.Argume
     make = commands.add_parser(
         "generate",
         parents=[parents["debug"], parents["hub"]],
-        help="generate PNG images from a prompt",
-        description="Generate images from a prompt. Each PNG contains the record of how it was generated.",
+        help="generate images from a prompt, and from images",
+        description="Generate images from a prompt. Each PNG contains the record of how it was generated. Images to "
+        "start from, control images, references and styles choose the task; the groups below show one example each.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     make.add_argument("prompt", help='what the image should show, e.g. "a red circle on a blue background"')
-    make.add_argument("--out", type=Path, help="the PNG to write (default: a new name from the prompt and the seed)")
+    make.add_argument("--out", type=Path, help="the file to write (default: a new name from the prompt and the seed)")
     make.add_argument("--overwrite", action="store_true", help="replace existing files")
     make.add_argument("--seed", type=integer, default=0, help="seed of the first image, 0 or more (default: 0)")
     make.add_argument("--count", type=integer, default=1, help="number of images, with consecutive seeds (default: 1)")
@@ -50,7 +60,7 @@ def add(commands: argparse._SubParsersAction, parents: dict[str, argparse.Argume
     )
     make.add_argument("--negative", help="what the image should not show; needs --guidance above 1")
     make.add_argument("--size", type=size, help="pixels, such as 128 or 192x128 (default: the model's own)")
-    make.add_argument("--model", default=SHAPES, help="'shapes', a folder, or a hub id (default: shapes)")
+    make.add_argument("--model", default=SHAPES, help="'shapes', 'shapes-lcm', a folder, or a hub id (default: shapes)")
     make.add_argument("--lora", help="a folder, a .safetensors file or a hub id instead of the recipe's; or 'none'")
     make.add_argument(
         "--dtype", choices=DTYPES, help="default: float32 on a CPU (no bfloat16 there), float16 on Ascend"
@@ -63,14 +73,19 @@ def add(commands: argparse._SubParsersAction, parents: dict[str, argparse.Argume
         action="store_true",
         help="write the paths of the model and the LoRA into the PNG (default: names and digests of the weights)",
     )
+    make.add_argument(
+        "--preview", action="store_true", help="write the image after each step to OUT-preview.png, while it runs"
+    )
+    add_task_arguments(make)
     make.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    model, recipe = plan(args.model, args.method, args.lora)
+    wanted = asked(args)
+    setup = plan(wanted.task, args.model, args.method, args.lora, wanted.extras)
     request = make_request(
-        model,
-        recipe,
+        setup.model,
+        setup.recipe,
         args.prompt,
         negative_prompt=args.negative,
         seed=args.seed,
@@ -79,20 +94,44 @@ def run(args: argparse.Namespace) -> int:
         guidance_scale=args.guidance,
         eta=args.eta,
         size=args.size,
+        inputs=read_inputs(setup, wanted.call),
+        multiple=setup.multiple,
     )
     count = len(request.seeds)
     if args.grid:
+        if setup.animated:
+            raise UsageError("--grid needs images, but --frames makes clips; leave one out")
         check_grid(request)
-    paths = output_paths(
-        args, default_name(request.prompt, request.seeds[0]), lambda out: of_images(out, count, args.grid)
-    )
+    kinds = [source.kind for source in request.inputs.of("control")] if args.save_control else []
 
-    pipe = pipeline.load(model, recipe, args.dtype, form_of(args.compile), args.record_paths)
-    images: list[GeneratedImage] = []
-    for batch in pipe.batches(request):
-        for image in batch:
-            save(image, paths[len(images)], args.overwrite)
-            images.append(image)
+    def files(out: Path) -> list[Path]:
+        return [*of_images(out, count, args.grid), *control_files(out, kinds)]
+
+    default = default_name(request.prompt, request.seeds[0]).with_suffix(default_suffix(setup.task))
+    paths = output_paths(args, default, files, clips=count if setup.animated else 0)
+
+    pipe = pipeline.load(setup, args.dtype, form_of(args.compile), args.record_paths)
+    for image, path in zip(pipe.control_maps(request) if kinds else [], paths[count + args.grid :], strict=True):
+        save(GeneratedImage(image, {}), path, args.overwrite)
+    made: list[GeneratedImage] = []
+    for batch in pipe.batches(request, on_step=_shown(pipe, paths[0]) if args.preview else None):
+        for each in batch:
+            save(each, paths[len(made)], args.overwrite)
+            made.append(each)
     if args.grid:
-        save(grid(images), paths[-1], args.overwrite)
+        save(grid(made), paths[count], args.overwrite)
     return 0
+
+
+def _shown(pipe: LoadedPipeline, out: Path) -> Callable[[int, Any], None]:
+    """Return an observer of steps that writes the first image of the batch, as far as it is, to OUT-preview.png."""
+    from ..generate.preview import Preview
+
+    preview = Preview(pipe)
+    path = out.with_name(f"{out.stem}-preview.png")
+
+    def show(step: int, latents: Any) -> None:
+        GeneratedImage(preview(latents)[0], {}).save(path)
+        print(f"step {step + 1}: {path}", file=sys.stderr, flush=True)
+
+    return show

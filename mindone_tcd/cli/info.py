@@ -19,7 +19,7 @@ from .output import output_paths, save
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..generate.text_to_image import TextToImage
+    from ..generate.loaded import LoadedPipeline
 
 
 def add(commands: argparse._SubParsersAction, parents: dict[str, argparse.ArgumentParser]) -> None:
@@ -39,9 +39,22 @@ def add(commands: argparse._SubParsersAction, parents: dict[str, argparse.Argume
     show.add_argument("--model", help="with --again: the model, if the record's is not 'shapes': a folder, or a hub id")
     show.add_argument("--lora", help="with --again: the LoRA, if the record's is not the recipe's; or 'none'")
     show.add_argument(
+        "--part",
+        action="append",
+        default=[],
+        metavar="ROLE=MODEL",
+        help="with --again: a ControlNet, adapter or style LoRA of the record, such as controlnet=FOLDER; repeatable",
+    )
+    show.add_argument(
+        "--inputs",
+        type=Path,
+        metavar="FOLDER",
+        help="with --again: where the input images are (default: the folder of the image, then the current one)",
+    )
+    show.add_argument(
         "--trust-record",
         action="store_true",
-        help="with --again: open, or download from the hub, the model and LoRA that the record names",
+        help="with --again: open, or download, the models and input images that the record names",
     )
     show.set_defaults(run=run)
 
@@ -53,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
     """
     record = read_record(args.image)
     if not args.again:
-        for name in ("out", "overwrite", "model", "lora", "trust_record"):
-            if getattr(args, name) not in (None, False):
+        for name in ("out", "overwrite", "model", "lora", "part", "inputs", "trust_record"):
+            if getattr(args, name) not in (None, False, []):
                 flag = f"--{name.replace('_', '-')}"
                 raise UsageError(f"{flag} needs --again; leave it out, or add --again")
         print(visible(json.dumps(record, indent=2, ensure_ascii=False), keep="\n"))
@@ -63,11 +76,12 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.image} is a grid of images; repeat each image from its own file")
     if args.out and args.out.exists() and args.out.samefile(args.image):
         raise UsageError(f"--out {args.out} is the image itself; choose another name, so that the two can be compared")
-    again = plan_again(record, args.image, args.model, args.lora, args.trust_record)
+    folders = [args.inputs] if args.inputs else None
+    again = plan_again(record, args.image, args.model, args.lora, args.trust_record, _parts(args.part), folders)
     old = _pixels(args.image, record)
     (out,) = output_paths(args, args.image.with_name(f"{args.image.stem}-again.png"), lambda out: [out])
     check_same_weights(record, sources_of(again))
-    pipe = pipeline.load(again.model, again.recipe, again.dtype, again.form)
+    pipe = pipeline.load(again.setup, again.dtype, again.form)
     for remark in check_same_weights(record, pipe.sources()):
         print(f"warning: {remark}", file=sys.stderr)
     generated = _repeat(pipe, again, record["seed"])
@@ -75,7 +89,17 @@ def run(args: argparse.Namespace) -> int:
     return 0 if _compare(old, generated, record) else 1
 
 
-def _repeat(pipe: TextToImage, again: Again, seed: int) -> GeneratedImage:
+def _parts(given: list[str]) -> dict[str, str]:
+    parts = {}
+    for text in given:
+        role, equals, location = text.partition("=")
+        if not equals or not role or not location:
+            raise UsageError(f"--part is {text!r}; expected ROLE=MODEL, such as controlnet=/models/controlnet-canny")
+        parts[role] = location
+    return parts
+
+
+def _repeat(pipe: LoadedPipeline, again: Again, seed: int) -> GeneratedImage:
     return {image.record["seed"]: image for image in pipe.make_batch(again.request, again.seeds)}[seed]
 
 

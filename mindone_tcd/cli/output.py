@@ -7,24 +7,34 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from ..generate.generated_clip import GeneratedClip, check_clip_writable
 from ..generate.generated_image import GeneratedImage, check_writable
 from ..generate.output_names import free, refuse_existing, save_new
 
 
-def output_paths(args: argparse.Namespace, default: Path, files: Callable[[Path], list[Path]]) -> list[Path]:
-    """Return the files to write, of ``--out`` or of a new name from the default one. Check that they can be written."""
+def output_paths(
+    args: argparse.Namespace, default: Path, files: Callable[[Path], list[Path]], clips: int = 0
+) -> list[Path]:
+    """Return the files to write, of ``--out`` or of a new name from the default one. Check that they can be written.
+
+    Args:
+        args: the arguments of the command.
+        default: the name to use without ``--out``.
+        files: returns the files of a run for a name.
+        clips: how many of the first files are clips.
+    """
     if args.overwrite or args.out:
         paths = files(args.out or default)
         if not args.overwrite:
             refuse_existing(paths)
     else:
         paths = free(default, files)
-    for path in paths:
-        check_writable(path)
+    for k, path in enumerate(paths):
+        (check_clip_writable if k < clips else check_writable)(path)
     return paths
 
 
-def save(image: GeneratedImage, path: Path, overwrite: bool) -> None:
+def save(image: GeneratedImage | GeneratedClip, path: Path, overwrite: bool) -> None:
     saved = save_new(image, path, overwrite)
     if saved != path:
         print(f"warning: another process has written {path} in the meantime; this is {saved}", file=sys.stderr)

@@ -9,11 +9,10 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from ..files.model_folder import Model
-from ..generate.recipes import Recipe
+from ..generate.setup import Setup
 
 if TYPE_CHECKING:
-    from ..generate.text_to_image import TextToImage
+    from ..generate.loaded import LoadedPipeline
 
 
 @contextlib.contextmanager
@@ -26,9 +25,9 @@ def suppressed_library_output() -> Iterator[Callable[[str], None]]:
         yield lambda line: print(line, file=stdout, flush=True)
 
 
-def load(model: Model, recipe: Recipe, dtype: str | None, form: str | None, record_paths: bool = False) -> TextToImage:
+def load(setup: Setup, dtype: str | None, form: str | None, record_paths: bool = False) -> LoadedPipeline:
     print("loading MindSpore and the model …", file=sys.stderr, flush=True)
     with suppressed_library_output():
         from ..generate.loading import load_planned
 
-        return load_planned(model, recipe, dtype, form, record_paths)
+        return load_planned(setup, dtype, form, record_paths)

@@ -5,8 +5,7 @@ from one folder per process, and detects changes only in the script that was sta
 loads the wrong graph. This module names a graph's file after everything that determines the graph, and copies it to the
 numbered file that MindSpore reads.
 
-The folder is `$MINDONE_TCD_CACHE`, or `mindone-tcd` in `$XDG_CACHE_HOME` (`~/.cache`). `MINDONE_TCD_CACHE=off` disables
-the cache.
+`mindone_tcd.storage.cache` says which folder it is.
 """
 
 from __future__ import annotations
@@ -24,21 +23,14 @@ from mindspore.common import api
 
 from .. import cpu
 from ..environment import versions
-from ..files.atomic_files import whole_file
-from ..files.own_files import temporary_folder
+from ..storage.atomic_files import whole_file
+from ..storage.cache import cache_folder
+from ..storage.own_files import temporary_folder
 
 MOST_FILES = 64
 """The maximum number of graphs on disk. The least recently used go first. A graph of SDXL's UNet takes about 20 MB."""
 
 _count = 0
-
-
-def folder() -> Path | None:
-    """Return the cache folder; None if the cache is disabled."""
-    chosen = os.environ.get("MINDONE_TCD_CACHE")
-    if chosen is not None:
-        return None if chosen.lower() in ("", "0", "off") else Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "mindone-tcd"
 
 
 def name_of(*parts: str) -> str:
@@ -58,7 +50,7 @@ def cached(name: str | None) -> Iterator[None]:
     Args:
         name: from `name_of`; None does not use the disk.
     """
-    cache = folder()
+    cache = cache_folder()
     if name is None or cache is None or _used_by_others():
         yield
         return

@@ -39,6 +39,7 @@ def fits(pipe: DiffusionPipeline, given: Mapping[str, Any]) -> bool:
         type(pipe).__name__ in PIPELINES
         and method_of(pipe.scheduler) is not None
         and pipe.scheduler.affine
+        and pipe.scheduler.observer is None
         and not asked_for(_PER_STEP, given)
         and pipe.unet.config.in_channels == pipe.unet.config.out_channels
     )

@@ -1,1 +1,1 @@
-"""Files of models and adapters, on disk and from hubs, read and checked without MindSpore."""
+"""Files of models and adapters, on disk and from hubs, and images, read and checked without MindSpore."""

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError, shown
-from ..shapes.folder import SHAPES, SHAPES_FOLDER
+from ..shapes.folder import SHAPES
+from ..shapes.models import PIPELINES as SHIPPED
+from ..shapes.models import model as shipped_folder
 from .allowed_classes import check_config, check_index, check_shards, is_value
 from .hub import HUB_ID, fetch_file
 from .json_object import read_json
@@ -47,7 +49,8 @@ class Model:
 
     @property
     def shipped(self) -> bool:
-        return self.name == SHAPES
+        """Whether the model is in this package."""
+        return self.name in SHIPPED
 
 
 NEEDED = ("unet", "vae", "scheduler", "tokenizer", "tokenizer_2", "text_encoder", "text_encoder_2")
@@ -94,15 +97,15 @@ def find_model(name: str) -> Model:
     """Find a model and check its folder.
 
     Args:
-        name: ``shapes``, a folder, or a hub id such as ``stabilityai/stable-diffusion-xl-base-1.0``. For a hub id, only
-            the configurations are downloaded here.
+        name: ``shapes`` or another shipped model, a folder, or a hub id such as
+            ``stabilityai/stable-diffusion-xl-base-1.0``. For a hub id, only the configurations are downloaded here.
 
     Raises:
         UsageError: if the name is unknown, the folder has no ``model_index.json``, its files name code or classes that
             mindone does not have, weights are missing or damaged, or a hub id's configurations are neither cached nor
             available.
     """
-    folder = SHAPES_FOLDER if name == SHAPES else local_path(name)
+    folder = shipped_folder(name) if name in SHIPPED else local_path(name)
     if not os.path.isdir(folder):
         if os.path.exists(folder):
             raise UsageError(f"{name} is a file; expected the folder of a model, {SHAPES!r}, or a hub id")

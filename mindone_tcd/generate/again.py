@@ -7,20 +7,24 @@ For anything that is not in the package, the caller names the model and the LoRA
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..compiled.forms import form_of
 from ..errors import UsageError
-from ..files.model_folder import Model
 from ..schedulers.methods import find_method
 from ..shapes.folder import SHAPES, SHAPES_FOLDER
+from ..shapes.models import PIPELINES as SHIPPED
+from .loaded import read_inputs
+from .parts import TITLES
 from .plan import plan
-from .recipes import Recipe
+from .recorded_inputs import check_same_inputs, recorded_extras, recorded_inputs
 from .request import MOST_PIXELS_A_SIDE, Request, make_request
-from .sources import lora_fields, model_fields
-from .weights import weights_of_lora, weights_of_model
+from .setup import Setup
+from .sources import lora_fields, model_fields, part_fields
+from .weights import weights_of_lora, weights_of_model, weights_of_part
 
 MOST_BATCH_PIXELS = 4 * MOST_PIXELS_A_SIDE**2
 """Maximum pixels of all images of a batch together: the most that the command itself computes at once."""
@@ -31,14 +35,13 @@ class Again:
     """Everything needed to generate an image again.
 
     Attributes:
-        model, recipe, request: as for a new image.
+        setup, request: as for a new image.
         seeds: the seeds of the batch that contained the image.
         dtype: the name of the dtype.
         form: the form of the compiled graphs, None for none.
     """
 
-    model: Model
-    recipe: Recipe
+    setup: Setup
     request: Request
     seeds: tuple[int, ...]
     dtype: str
@@ -51,6 +54,8 @@ def plan_again(
     model: str | None = None,
     lora: str | None = None,
     trust_record: bool = False,
+    parts: Mapping[str, str] | None = None,
+    folders: Sequence[Path] | None = None,
 ) -> Again:
     """Determine how to generate an image again, without loading anything.
 
@@ -59,7 +64,9 @@ def plan_again(
         path: the PNG, for error messages.
         model: the model that the caller names; None for the record's.
         lora: the LoRA that the caller names, ``none`` for no LoRA; None for the record's.
-        trust_record: whether the model and LoRA of the record may be opened, or downloaded from the hub.
+        trust_record: whether the model, LoRA, parts and inputs of the record may be opened, or downloaded.
+        parts: the locations of other parts that the caller names, by role, such as ``controlnet``.
+        folders: where to look for the input images; None for the folder of ``path`` and the current one.
 
     Raises:
         UsageError: if the record is incomplete, names a model or LoRA that the caller has not allowed, or has values
@@ -76,10 +83,14 @@ def plan_again(
             )
         method, dtype = record["method"], record["dtype"]
         names = _names(record, path, model, lora, trust_record)
-        found, chosen = plan(names[0], method, names[1])
+        extras = recorded_extras(record, path, parts or {}, trust_record)
+        setup = plan(record.get("task", "text-to-image"), names[0], method, names[1], extras)
+        places = [path.parent, Path()] if folders is None else folders
+        inputs = read_inputs(setup, recorded_inputs(record, path, places, trust_record))
+        check_same_inputs(record, inputs)
         request = make_request(
-            found,
-            chosen,
+            setup.model,
+            setup.recipe,
             record["prompt"],
             negative_prompt=record["negative_prompt"],
             seed=record["seed"],
@@ -87,11 +98,13 @@ def plan_again(
             guidance_scale=record["guidance_scale"],
             eta=record["eta"],
             size=(record["width"], record["height"]),
+            inputs=inputs,
+            multiple=setup.multiple,
         )
         form = form_of(record.get("compile"))  # records of version 0.1.0 and earlier lack this field
     except (KeyError, TypeError) as error:
         raise UsageError(f"the record in {path} is incomplete ({error}); it cannot be used again") from error
-    return Again(found, chosen, request, seeds, dtype, form)
+    return Again(setup, request, seeds, dtype, form)
 
 
 def _names(
@@ -112,7 +125,7 @@ def _names(
     if lora is None:
         lora = wanted[1].location(path)
         if wanted[1].source == "package":
-            if model != SHAPES:
+            if model not in SHIPPED:
                 raise UsageError(
                     f"the record in {path} names the LoRA of the model {SHAPES!r}, which fits no other model; pass "
                     "--lora"
@@ -139,20 +152,20 @@ class _Recorded:
     def __init__(self, what: str, record: dict[str, Any]) -> None:
         self.what, self.title, self.name = what, {"model": "model", "lora": "LoRA"}[what], record[what]
         self._path = record.get(f"{what}_path")
-        shipped = SHAPES if what == "model" else "shipped"
+        shipped = SHIPPED if what == "model" else ("shipped",)
         if self.name is None:
             self.source = None
         elif f"{what}_from" in record:
             self.source = record[f"{what}_from"]
             if self.source is None:
                 raise KeyError(f"{what}_from")
-            if self.source == "package" and self.name != shipped:
+            if self.source == "package" and self.name not in shipped:
                 raise UsageError(
                     f"the record says that the {self.title} {self.name!r} is in the package, but it is not"
                 )
         else:  # version 0.1.0 stored only paths, ids, and the names of shipped models and LoRAs
             absolute = os.path.isabs(self.name)
-            self.source = "package" if self.name == shipped else "folder" if absolute else "hub"
+            self.source = "package" if self.name in shipped else "folder" if absolute else "hub"
             self._path = self.name if absolute else None
 
     @property
@@ -179,11 +192,13 @@ class _Recorded:
 
 def sources_of(again: Again) -> dict[str, Any]:
     """Return the record fields of what would be loaded, without digests for what is not downloaded yet."""
-    lora = again.recipe.lora
-    weights = weights_of_model(again.model) if again.model.local else None
+    setup = again.setup
+    lora = setup.recipe.lora
+    weights = weights_of_model(setup.model) if setup.model.local else None
     return {
-        **model_fields(again.model, weights, paths=False),
-        **lora_fields(again.model, again.recipe, None if lora is None else weights_of_lora(lora), paths=False),
+        **model_fields(setup.model, weights, paths=False),
+        **lora_fields(setup.model, setup.recipe, None if lora is None else weights_of_lora(lora), paths=False),
+        **part_fields(setup, [weights_of_part(part) for part in setup.parts], paths=False),
     }
 
 
@@ -204,14 +219,20 @@ def check_same_weights(record: dict[str, Any], sources: dict[str, Any]) -> list[
         old, new = (repr(fields["lora"]) if fields["lora"] is not None else "none" for fields in (record, sources))
         raise UsageError(f"the record's LoRA is {old}, but here it is {new}; pass the same LoRA with --lora")
     remarks = []
-    for what, title in (("model", "model"), ("lora", "LoRA")):
-        then, now = record.get(f"{what}_sha256"), sources[f"{what}_sha256"]
-        if then and now and then != now:
+    pairs: list[tuple[str, str, Any, Any, Any, Any]] = [
+        (title, f"--{what}", record[what], record.get(f"{what}_sha256"), sources[what], sources[f"{what}_sha256"])
+        for what, title in (("model", "model"), ("lora", "LoRA"))
+    ]
+    for then, now in zip(record.get("parts", []), sources.get("parts", []), strict=True):
+        title, flag = TITLES[now["role"]], f"--part {now['role']}=…"
+        pairs.append((title, flag, then["name"], then["sha256"], now["name"], now["sha256"]))
+    for title, flag, old_name, old, name, new in pairs:
+        if old and new and old != new:
             raise UsageError(
-                f"the {title} {sources[what]!r} has other weights (SHA-256 {now[:16]}…) than the record's {title} "
-                f"{record[what]!r} ({then[:16]}…); pass the same {title} with --{what}"
+                f"the {title} {name!r} has other weights (SHA-256 {new[:16]}…) than the record's {title} {old_name!r} "
+                f"({old[:16]}…); pass the same {title} with {flag}"
             )
-        if sources[what] is not None and not (then and now):
-            where = "here" if then else "in the record"
+        if name is not None and not (old and new):
+            where = "here" if old else "in the record"
             remarks.append(f"the digest of the {title}'s weights is missing {where}, so the {title} may differ")
     return remarks

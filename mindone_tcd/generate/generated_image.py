@@ -12,8 +12,8 @@ from typing import Any
 from PIL import Image, PngImagePlugin
 
 from ..errors import UsageError
-from ..files.atomic_files import whole_file
-from ..files.own_files import hidden_file
+from ..storage.atomic_files import whole_file
+from ..storage.own_files import hidden_file
 from .png_record import KEY, MOST_TEXT
 from .request import Request
 
@@ -33,7 +33,8 @@ class GeneratedImage:
 
     Attributes:
         image: a PIL image, RGB.
-        record: everything needed to generate it again: prompt, seed, recipe, model, dtype, device and versions.
+        record: everything needed to generate it again: prompt, seed, recipe, model, dtype, device and versions. It is
+            empty for images that were not generated, such as control maps.
     """
 
     image: Image.Image
@@ -63,7 +64,8 @@ class GeneratedImage:
                 "again; create a grid of fewer images"
             )
         info = PngImagePlugin.PngInfo()
-        info.add_itxt(KEY, text)
+        if self.record:
+            info.add_itxt(KEY, text)
         try:
             with whole_file(path, overwrite) as stream:
                 self.image.save(stream, "PNG", pnginfo=info)

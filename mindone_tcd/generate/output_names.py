@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import UsageError
+from .generated_clip import GeneratedClip
 from .generated_image import GeneratedImage
 
 _MOST_BYTES = 80
@@ -64,7 +65,7 @@ def refuse_existing(paths: list[Path]) -> None:
             raise UsageError(f"{path} already exists; choose another name with --out, or add --overwrite")
 
 
-def save_new(image: GeneratedImage, path: Path, overwrite: bool) -> Path:
+def save_new(image: GeneratedImage | GeneratedClip, path: Path, overwrite: bool) -> Path:
     """Save an image. If another process has created the file in the meantime, use the next free name.
 
     Returns:

@@ -1,35 +1,137 @@
-"""Determine the model and the recipe of a call without loading anything."""
+"""Determine what a pipeline consists of, without loading anything."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from ..errors import UsageError
+from ..errors import UsageError, shown
 from ..files.model_folder import Model, check_lora, find_model, local_path
+from ..shapes.folder import SHAPES
+from .families import family_of, pipeline_class
+from .parts import TITLES, Part, find_part, loras_of, maps_of
 from .recipes import Recipe, lora_of, recipe
+from .setup import Setup
+from .tasks import PART_FEATURES, TASKS
+
+_SHIPPED_MODELS = {"inpaint": "shapes-inpainting"}
+"""For ``shapes``, the model of the package that was trained for a mode."""
 
 
-def plan(model: str | Path, method: str, lora: str | Path | None) -> tuple[Model, Recipe]:
-    """Find the model and its recipe without loading any weights.
+@dataclass(frozen=True)
+class Extras:
+    """What a user asks for beside the model; every value is as in :func:`mindone_tcd.load`, None for nothing."""
+
+    control: Any = None
+    t2i: Any = None
+    ip_adapter: Any = None
+    style: Any = None
+    motion_adapter: Any = None
+    motion: Any = None
+    depth_model: Any = None
+
+
+def plan(task: str, model: str | Path, method: str, lora: str | Path | None, extras: Extras | None = None) -> Setup:
+    """Find the model, its recipe and the parts beside it, without loading any weights.
 
     Args:
-        model: ``shapes``, a folder, or a hub id.
+        task: a name in :data:`~mindone_tcd.generate.tasks.TASKS`.
+        model: a shipped model, a folder, or a hub id.
         method: the name of a method, such as ``tcd``.
         lora: a folder, a file or a hub id to use instead of the recipe's LoRA; ``none`` for no LoRA.
+        extras: the parts beside the model.
 
     Raises:
-        UsageError: if an argument is invalid.
+        UsageError: if an argument is invalid, or the parts do not combine.
     """
-    found = find_model(_name(model, "model"))
-    chosen = recipe(method, found)
-    wanted = lora_of(method, found) if lora is None else _name(lora, "lora")
+    if not isinstance(task, str) or task not in TASKS:
+        raise UsageError(f"unknown task {shown(task)}; choose one of: {', '.join(TASKS)}")
+    extras = extras or Extras()
+    mode = TASKS[task].mode
+    name = _name(model, "model")
+    if name == SHAPES:
+        name = _SHIPPED_MODELS.get(mode, SHAPES)
+    found = find_model(name)
+    chosen = _with_lora(recipe(method, found), method, found, lora)
+    family = family_of(found)
+    parts, given_maps = _parts(task, found, family, extras)
+    roles = {part.role for part in parts}
+    network = next((role for role in ("controlnet", "t2i-adapter") if role in roles), None)
+    _check_together(roles, mode)
+    chosen_class = pipeline_class(family, mode, network)
+    if mode == "text" and network is None:
+        chosen_class = found.pipeline_class if family == "LCM" else chosen_class
+    own = TASKS[task].feature
+    features = [*([own] if own else []), *(PART_FEATURES[role] for role in PART_FEATURES if role in roles)]
+    return Setup(
+        task,
+        found,
+        chosen,
+        chosen_class,
+        tuple(features),
+        tuple(parts),
+        tuple(given_maps),
+        None if extras.depth_model is None else _name(extras.depth_model, "depth_model"),
+    )
+
+
+def _parts(task: str, model: Model, family: str, extras: Extras) -> tuple[list[Part], list[bool]]:
+    """Return the parts, and for each network with a map whether calls pass finished maps."""
+    parts: list[Part] = []
+    given_maps: list[bool] = []
+    needs = TASKS[task].needs
+    values = {
+        "controlnet": extras.control,
+        "t2i-adapter": extras.t2i,
+        "ip-adapter": extras.ip_adapter,
+        "motion-adapter": extras.motion_adapter,
+    }
+    if needs and values[needs[0]] is None:
+        values[needs[0]] = needs[1] or True
+    for role, argument in (("controlnet", "control"), ("t2i-adapter", "t2i")):
+        if values[role] is None:
+            continue
+        for asked, location in maps_of(values[role], argument):
+            is_map = asked.endswith("-map")
+            kind = asked.removesuffix("-map")
+            parts.append(find_part(model, family, role, kind, location))
+            given_maps.append(is_map)
+    for role in ("ip-adapter", "motion-adapter"):
+        if values[role] is not None and values[role] is not False:
+            parts.append(find_part(model, family, role, "", None if values[role] is True else values[role]))
+    for role, value in (("style", extras.style), ("motion", extras.motion)):
+        if value is None:
+            continue
+        for kind, location, weight in loras_of(value, role):
+            parts.append(find_part(model, family, role, kind, location, weight))
+    return parts, given_maps
+
+
+def _check_together(roles: set[str], mode: str) -> None:
+    """Check the combinations that no pipeline has, with the reason.
+
+    Raises:
+        UsageError: if parts do not combine.
+    """
+    if {"controlnet", "t2i-adapter"} <= roles:
+        raise UsageError(
+            "a ControlNet and a T2I-Adapter do not combine: no pipeline of mindone has both; choose control or t2i"
+        )
+    if mode != "animate":
+        for role in ("motion-adapter", "motion"):
+            if role in roles:
+                raise UsageError(f"a {TITLES[role]} needs the task animate")
+
+
+def _with_lora(chosen: Recipe, method: str, model: Model, lora: str | Path | None) -> Recipe:
+    wanted = lora_of(method, model) if lora is None else _name(lora, "lora")
     if wanted is None or wanted.lower() == "none":
-        return found, chosen
+        return chosen
     check_lora(wanted)
     there = local_path(wanted)
-    return found, replace(chosen, lora=str(there.resolve()) if os.path.exists(there) else wanted)
+    return replace(chosen, lora=str(there.resolve()) if os.path.exists(there) else wanted)
 
 
 def _name(value: object, argument: str) -> str:

@@ -8,6 +8,7 @@ from ..errors import UsageError
 from ..files.model_folder import Model
 from ..schedulers.methods import METHODS, find_method
 from ..shapes.folder import SHAPES_FOLDER
+from .families import FAMILIES, family_of
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,6 @@ class Recipe:
         find_method(self.method)
 
 
-PIPELINES = ("StableDiffusionXLPipeline", "StableDiffusionPipeline", "LatentConsistencyModelPipeline")
-"""The pipelines that generate images from text alone."""
-
-
 def recipe(method: str, model: Model) -> Recipe:
     """Return the recipe of a method for a model, without its LoRA.
 
@@ -44,16 +41,12 @@ def recipe(method: str, model: Model) -> Recipe:
         model: from :func:`~mindone_tcd.files.model_folder.find_model`.
 
     Raises:
-        UsageError: if the method is unknown, the pipeline needs more than a prompt, or the model is a latent
-            consistency model and the method cannot use one.
+        UsageError: if the method is unknown, the model is of no known family, or it is a latent consistency model and
+            the method cannot use one.
     """
     row = find_method(method)
     chosen = Recipe(row.name, None, steps=row.steps, guidance_scale=row.guidance_scale, eta=row.eta)
-    if model.pipeline_class not in PIPELINES:
-        raise UsageError(
-            f"{model.name} is a {model.pipeline_class}; expected a text-to-image pipeline, one of "
-            f"{', '.join(PIPELINES)}: use the pipeline class itself, which you can import from mindone_tcd"
-        )
+    family_of(model)
     if not model.guidance_embedded:
         return chosen
     if row.embedded_guidance_scale is None:
@@ -69,11 +62,12 @@ def lora_of(method: str, model: Model) -> str | None:
         UsageError: if the method is unknown, or no LoRA is known for such a model.
     """
     row = find_method(method)
-    if model.shipped:
+    if model.shipped and not model.guidance_embedded:
         return None if row.shipped_lora is None else str(SHAPES_FOLDER / row.shipped_lora)
     if model.guidance_embedded or not row.distilled:
         return None
-    lora = row.loras.get((model.pipeline_class, model.cross_attention_dim or 0))
+    text_pipeline = FAMILIES[family_of(model)][0]
+    lora = row.loras.get((text_pipeline, model.cross_attention_dim or 0))
     if lora is None or model.prediction_type not in (None, "epsilon"):
         raise UsageError(
             f"no {method} LoRA is known for {model.name} (a {model.pipeline_class}, cross_attention_dim "

@@ -10,7 +10,12 @@ from typing import Any
 from ..compiled.forms import FORMS
 from ..errors import UsageError, shown
 from ..schedulers.methods import METHODS
+from .inputs import SLOTS
+from .parts import ROLES
 from .request import DTYPES, MOST_GUIDANCE, MOST_IMAGES, MOST_PIXELS_A_SIDE, MOST_SEED
+from .tasks import TASKS
+from .tasks.animate import MOST_FRAMES
+from .tasks.feature import MOST_SCALE
 
 _MOST_CHARACTERS = 1 << 20
 
@@ -62,6 +67,16 @@ def _real(most: float) -> Check:
     def check(value: Any, name: str) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
             _refuse(value, name, f"a number from 0 to {most:g}")
+
+    return check
+
+
+def _number(most: float) -> Check:
+    """Return a check for a number whose absolute value is limited: weights of LoRAs may be negative."""
+
+    def check(value: Any, name: str) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not -most <= value <= most:
+            _refuse(value, name, f"a number from {-most:g} to {most:g}")
 
     return check
 
@@ -125,11 +140,28 @@ def _grid(value: Any, name: str) -> None:
         check_record(record, f"record {k + 1} of the grid")
 
 
+def _objects(fields: dict[str, Check], optional: tuple[str, ...] = ()) -> Check:
+    """Return a check for a short list of objects with these fields."""
+
+    def check(value: Any, name: str) -> None:
+        if not isinstance(value, list) or len(value) > _MOST_ENTRIES:
+            _refuse(value, name, f"a list of at most {_MOST_ENTRIES} objects")
+        for entry in value:
+            if not isinstance(entry, dict) or not {*fields} - {*optional} <= {*entry} <= {*fields}:
+                _refuse(entry, f"an entry of {name}", f"an object with {', '.join(fields)}")
+            for key, part in entry.items():
+                fields[key](part, f"{key} of an entry of {name}")
+
+    return check
+
+
+_MOST_ENTRIES = 16
 _SIDE = _whole(1, MOST_PIXELS_A_SIDE)
 SOURCES = ("package", "folder", "hub")
 """Where a model or LoRA comes from: the package, a folder (or a file) of the user, or a hub."""
 
 _FIELDS: dict[str, Check] = {
+    "task": _one_of(tuple(TASKS)),
     "prompt": _text,
     "negative_prompt": _or_none(_text),
     "seed": _seed,
@@ -148,6 +180,29 @@ _FIELDS: dict[str, Check] = {
     "lora_from": _or_none(_one_of(SOURCES)),
     "lora_sha256": _or_none(_sha256),
     "lora_path": _text,
+    "parts": _objects(
+        {
+            "role": _one_of(ROLES),
+            "kind": _text,
+            "name": _text,
+            "from": _one_of(SOURCES),
+            "sha256": _or_none(_sha256),
+            "weight": _number(MOST_SCALE),
+            "path": _text,
+        },
+        optional=("path",),
+    ),
+    "inputs": _objects(
+        {
+            "slot": _one_of(SLOTS),
+            "kind": _text,
+            "name": _or_none(_text),
+            "sha256": _sha256,
+            "scale": _or_none(_real(MOST_SCALE)),
+        }
+    ),
+    "strength": _real(1),
+    "frames": _whole(1, MOST_FRAMES),
     "dtype": _one_of(DTYPES),
     "compile": _form,
     "device": _text,

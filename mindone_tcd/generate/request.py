@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import operator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ..errors import UsageError, shown, warn_user
@@ -12,6 +13,7 @@ from ..schedulers.arguments import is_real
 from ..schedulers.methods import METHODS, find_method
 from ..shapes.grammar import COLOURS, POSITIONS, RELATIONS, SHAPES, SIZES
 from ..shapes.prompts import to_trained
+from .inputs import Inputs
 from .recipes import Recipe
 
 DTYPES = ("float32", "float16", "bfloat16")
@@ -35,6 +37,7 @@ class Request:
         guidance_scale: 0 or more; classifier-free guidance is active above 1.
         eta: the stochasticity parameter, 0 (no new noise) to 1; None for a method without eta.
         width, height: in pixels.
+        inputs: images and numbers of the task.
     """
 
     prompt: str
@@ -45,9 +48,18 @@ class Request:
     eta: float | None
     width: int
     height: int
+    inputs: Inputs = field(default_factory=Inputs)
 
-    def as_record(self) -> dict[str, Any]:
-        return {key: value for key, value in asdict(self).items() if key != "seeds"}
+    def as_record(self, paths: bool = False) -> dict[str, Any]:
+        """Return the fields of a record.
+
+        Args:
+            paths: whether absolute paths of input images are included; else only their file names are.
+        """
+        plain = asdict(replace(self, inputs=Inputs()))
+        fields = {key: value for key, value in plain.items() if key not in ("seeds", "inputs")}
+        sources = [source.as_record(paths) for source in self.inputs.sources]
+        return {**fields, **self.inputs.numbers, **({"inputs": sources} if sources else {})}
 
 
 def whole_number(value: object, name: str, least: int, most: int | None = None) -> int:
@@ -87,22 +99,35 @@ def heeds_negative_prompt(model: Model, guidance_scale: float) -> bool:
     return guidance_scale > 1 and not model.guidance_embedded
 
 
-def _size(value: int | tuple[int, int] | None, model: Model) -> tuple[int, int]:
+def _size(value: int | tuple[int, int] | None, model: Model, inputs: Inputs, scale: int) -> tuple[int, int]:
     if value is None and model.sample_size is None:
         raise UsageError(f"{model.name} does not state the size that it was trained for; pass a size")
+    if value is None and (shown_first := [*inputs.of("image"), *inputs.of("control")]):
+        return fitted(shown_first[0].given.image.size, model.sample_size or 0, scale)
     value = model.sample_size if value is None else value
     pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
     if len(pair) != 2:
         raise UsageError(f"size is {value!r}; expected a number of pixels, or a width and a height")
-    # Regardless of the VAE's scale, the pipelines accept only multiples of 8.
-    scale = max(model.vae_scale, 8)
     width, height = (whole_number(length, "size", 1, MOST_PIXELS_A_SIDE) for length in pair)
     for length in (width, height):
         if length % scale:
             low = max(scale, length // scale * scale)
             near = " or ".join(map(str, dict.fromkeys((low, length // scale * scale + scale))))
-            raise UsageError(f"size {length} is not divisible by {scale}, the VAE's scale factor; try {near}")
+            raise UsageError(f"size {length} is not divisible by {scale}, as the pipeline needs; try {near}")
     return width, height
+
+
+def fitted(size: tuple[int, int], side: int, multiple: int) -> tuple[int, int]:
+    """Return the size in which an input image is used: its proportions, with the area that the model was trained on.
+
+    Args:
+        size: width and height of the image in pixels.
+        side: the model's width and height.
+        multiple: both results are multiples of it.
+    """
+    factor = side / math.sqrt(size[0] * size[1])
+    width, height = (max(1, round(length * factor / multiple)) * multiple for length in size)
+    return min(width, MOST_PIXELS_A_SIDE), min(height, MOST_PIXELS_A_SIDE)
 
 
 def _warn_of_unusual_size(width: int, height: int, learned: int) -> None:
@@ -146,8 +171,14 @@ def make_request(
     guidance_scale: float | None = None,
     eta: float | None = None,
     size: int | tuple[int, int] | None = None,
+    inputs: Inputs | None = None,
+    multiple: int = 8,
 ) -> Request:
-    """Complete a request from the recipe. Arguments: see :class:`~mindone_tcd.generate.text_to_image.TextToImage`.
+    """Complete a request from the recipe. Arguments: see :class:`~mindone_tcd.generate.loaded.LoadedPipeline`.
+
+    Args:
+        inputs: the checked images and numbers of the task.
+        multiple: the divisor of the width and the height that the task needs.
 
     Raises:
         UsageError: if a value is invalid; the message names the value, what was expected and what to do.
@@ -159,7 +190,8 @@ def make_request(
     _text(prompt, "prompt")
     if negative_prompt is not None:
         _text(negative_prompt, "negative_prompt")
-    if not prompt.strip():
+    inputs = inputs or Inputs()
+    if not prompt.strip() and not inputs.of("reference"):
         warn_user("the prompt is empty: the content of the image is arbitrary")
     first = whole_number(seed, "seed", 0)
     if first > MOST_SEED:
@@ -177,7 +209,9 @@ def make_request(
         raise UsageError(f"eta is {eta!r}, but {recipe.method} has no eta; leave it out or choose the method {fit}")
     else:
         eta = _real(eta, "eta", 0, 1)
-    width, height = _size(size, model)
+    _check_strength(inputs, steps)
+    # Regardless of the VAE's scale, the pipelines accept only multiples of 8.
+    width, height = _size(size, model, inputs, max(model.vae_scale, multiple, 8))
     heeded = heeds_negative_prompt(model, guidance_scale)
     if negative_prompt and not heeded:
         why = (
@@ -190,4 +224,14 @@ def make_request(
         if model.sample_size is not None:
             _warn_of_unusual_size(width, height, model.sample_size)
         _warn_of_unusual_prompt(prompt, negative_prompt if heeded else None)
-    return Request(prompt, negative_prompt, seeds, steps, guidance_scale, eta, width, height)
+    return Request(prompt, negative_prompt, seeds, steps, guidance_scale, eta, width, height, inputs)
+
+
+def _check_strength(inputs: Inputs, steps: int) -> None:
+    strength = inputs.numbers.get("strength")
+    if strength is not None and int(steps * strength) < 1:
+        least = math.ceil(100 / steps) / 100
+        raise UsageError(
+            f"strength {strength:g} of {steps} steps leaves no step; choose a strength of at least {least:g}, or more "
+            "steps"
+        )

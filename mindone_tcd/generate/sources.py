@@ -11,6 +11,7 @@ from typing import Any
 
 from ..files.model_folder import Model
 from .recipes import Recipe, lora_of
+from .setup import Setup
 from .weights import Weights
 
 
@@ -49,6 +50,28 @@ def lora_fields(model: Model, recipe: Recipe, weights: Weights | None, paths: bo
         return {"lora": recipe.lora, "lora_from": "hub", "lora_sha256": digest}
     fields = {"lora": _name(recipe.lora), "lora_from": "folder", "lora_sha256": digest}
     return {**fields, "lora_path": _writable(os.path.abspath(recipe.lora))} if paths else fields
+
+
+def part_fields(setup: Setup, weights: list[Weights | None], paths: bool) -> dict[str, Any]:
+    """Return ``parts``: for each part its role, kind, name, source, digest and weight; nothing without parts.
+
+    Args:
+        setup: what is loaded.
+        weights: the weights of each part, None if unknown.
+        paths: whether to include the paths of folders and files.
+    """
+    entries = []
+    for part, held in zip(setup.parts, weights, strict=True):
+        entry = {
+            "role": part.role,
+            "kind": part.kind,
+            "name": part.location if part.source == "hub" else _name(part.location),
+            "from": part.source,
+            "sha256": held and held.sha256(),
+            "weight": part.weight,
+        }
+        entries.append({**entry, "path": _writable(part.location)} if paths and part.source == "folder" else entry)
+    return {"parts": entries} if entries else {}
 
 
 def _name(path: str) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..files.model_folder import Model, lora_file, part_folders
+from .parts import Part
 
 State = tuple[int, int, int]
 """Size in bytes, modification time in nanoseconds, and inode number."""
@@ -79,6 +80,19 @@ def weights_of_lora(lora: str | Path) -> Weights | None:
     if path.is_dir():
         path = lora_file(path)
     return _as_they_are({"": path}) if path.is_file() else None
+
+
+def weights_of_part(part: Part) -> Weights | None:
+    """Return the current weights of a part beside the model; None for a hub id.
+
+    Of a folder with subfolders, such as that of an IP-Adapter, all safetensors files count.
+    """
+    path = Path(part.location)
+    if part.source == "hub":
+        return None
+    if path.is_file():
+        return _as_they_are({"": path})
+    return _as_they_are({file.relative_to(path).as_posix(): file for file in sorted(path.rglob("*.safetensors"))})
 
 
 def _files(part: Path) -> list[Path]:

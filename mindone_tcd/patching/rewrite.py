@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..files.own_files import temporary_folder
+from ..storage.own_files import temporary_folder
 from .patch import PatchError
 
 _PACKAGE = Path(__file__).resolve().parents[1]

@@ -67,12 +67,15 @@ class FewStepScheduler(SchedulerMixin, ConfigMixin):
         timesteps_list: the same as a list of int.
         num_inference_steps: number of steps; None before `set_timesteps`.
         custom_timesteps: whether the caller chose the timesteps.
+        observer: called after each step with its index, from 0, and the denoised sample; None for nobody. With an
+            observer, compiled pipelines do not put the step into their graphs.
     """
 
     order = 1
     init_noise_sigma = 1.0
     num_inference_steps: int | None = None
     custom_timesteps: bool = False
+    observer: Callable[[int, ms.Tensor], object] | None = None
 
     @register_to_config
     def __init__(
@@ -266,6 +269,8 @@ class FewStepScheduler(SchedulerMixin, ConfigMixin):
             x_next = cast(times(denoised, row.r) + ms.Tensor.from_numpy(scaled), sample.dtype)
             denoised = cast(denoised, sample.dtype)
         self._trajectory.step_index = index + 1
+        if self.observer is not None:
+            self.observer(index, denoised)
         return self._output(x_next, denoised) if return_dict else (x_next, denoised)
 
     def _output(self, x_next: ms.Tensor, denoised: ms.Tensor) -> BaseOutput:

@@ -1,1 +1,3 @@
-"""The small trained model that ships with the package: its scenes, the judge of its images, and its weights."""
+"""The small trained models that ship with the package: scenes, the judge of images, and weights."""
+
+from .models import model as model

@@ -11,8 +11,8 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from ..errors import UsageError
-from ..files.own_files import temporary_folder
 from ..shapes.folder import SHAPES_FOLDER
+from ..storage.own_files import temporary_folder
 from .values import values
 
 LAYOUTS = Path(__file__).parent / "layouts"

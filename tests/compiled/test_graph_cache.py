@@ -115,12 +115,6 @@ def test_the_number_of_files_is_limited(place, monkeypatch):
     assert len(list(place.glob("*.mindir"))) == 2
 
 
-def test_the_default_folder(monkeypatch):
-    monkeypatch.delenv("MINDONE_TCD_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    assert str(graph_cache.folder()) == "/somewhere/mindone-tcd"
-
-
 def test_other_compilations_are_not_affected(place):
     _run(Network())
 

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from mindone_tcd.files import own_files
-from mindone_tcd.files.atomic_files import whole_file
-from mindone_tcd.files.own_files import hidden_file, temporary_folder
+from mindone_tcd.storage import own_files
+from mindone_tcd.storage.atomic_files import whole_file
+from mindone_tcd.storage.own_files import hidden_file, temporary_folder
 
 HOLDER = """
 import sys, tempfile
 from pathlib import Path
 from mindone_tcd.patching.rewrite import function_from
-from mindone_tcd.files.own_files import hidden_file
+from mindone_tcd.storage.own_files import hidden_file
 tempfile.tempdir = sys.argv[1]
 handle, part = hidden_file(Path(sys.argv[1]))
 made = function_from("def f(): return 1", "f", {}, "title")

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from mindone_tcd.files import atomic_files
-from mindone_tcd.files.atomic_files import whole_file
+from mindone_tcd.storage import atomic_files
+from mindone_tcd.storage.atomic_files import whole_file
 
 
 def write(path, content: bytes = b"new", **options) -> None:

@@ -1,0 +1,1 @@
+"""Files that this package writes: atomically, temporarily, or in a cache."""
