@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=SHAPES_FOLDER, help="the folder of the teacher and its LCM-LoRA")
     training_options(parser, steps=700, batch=32, rate=2e-4)
     parser.add_argument("--guidance", type=float, nargs=2, default=GUIDANCE, help="range of the teacher's scale")
-    parser.add_argument("--rescale", type=float, default=0.7, help="rescaling of the guided prediction, 0 to 1")
+    parser.add_argument("--rescale", type=float, default=0.0, help="rescaling of the guided prediction, 0 to 1")
     parser.add_argument("--anchor", type=float, default=0.5, help="share of the rows with TCD's loss")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
