@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from ..files.download import is_url
 from .inputs import Inputs
 from .parts import TITLES
 from .plan import Extras
@@ -117,7 +118,7 @@ def _find(source: Mapping[str, Any], path: Path, folders: Sequence[Path], trust_
             f"the {slot} of {path} was passed as pixels, so there is no file to read again; save inputs to files and "
             "pass their paths"
         )
-    if name.startswith(("http://", "https://")):
+    if is_url(name):
         if not trust_record:
             raise UsageError(f"the {slot} of {path} is the URL {name}; add --trust-record to download it again")
         return name

@@ -50,7 +50,7 @@ def test_a_folder_of_the_package():
 
 @pytest.mark.parametrize("name", ["shape", "", None, 3, "../weights"])
 def test_an_unknown_name(name):
-    with pytest.raises(UsageError, match="no shipped model .*; choose one of: shapes, "):
+    with pytest.raises(UsageError, match=r"no shipped model .*; choose one of: shapes, "):
         shapes.model(name)
 
 

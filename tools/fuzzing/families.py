@@ -140,7 +140,8 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 def records(seed: int, folder: Path) -> Iterator[Case]:
     """PNG files with damaged or hostile metadata"""
-    from mindone_tcd.generate.png_record import KEY, read_record
+    from mindone_tcd.generate.png_record import read_record
+    from mindone_tcd.generate.record_text import KEY
 
     dice = random.Random(seed)
     sound = {
