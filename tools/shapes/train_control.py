@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import T2IAdapter
+from diffusers import ControlNetModel, T2IAdapter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from cache_latents import load
@@ -38,6 +38,29 @@ def control_maps(scenes: list, kind: str, rng: np.random.Generator) -> torch.Ten
     """Maps of drawings, (N, 3, 128, 128) in [0, 1]."""
     drawn = [KINDS[kind]((draw(scene, 128, rng) * 255).round().astype(np.uint8)) for scene in scenes]
     return torch.from_numpy(np.stack(drawn)).permute(0, 3, 1, 2).float() / 255
+
+
+HINT_DEVIATION = 0.5
+"""The deviation of the hint that a new ControlNet adds to its first features, whose deviation is about 1."""
+
+
+@torch.no_grad()
+def scale_hints(network: ControlNetModel, maps: torch.Tensor) -> None:
+    """Scale the layers that read the map, so that each output has mean 0 and deviation 1 for each channel.
+
+    With diffusers' own start, a map of few edges changes the last layer's output by 1e-5 only, and the network ignores
+    it for thousands of steps. The last layer, which starts with zeros, gets small random weights.
+    """
+    embedding = network.controlnet_cond_embedding
+    torch.nn.init.normal_(embedding.conv_out.weight, std=embedding.conv_out.weight[0].numel() ** -0.5)
+    layers = [embedding.conv_in, *embedding.blocks, embedding.conv_out]
+    for layer in layers:
+        found = layer(maps)
+        wanted = HINT_DEVIATION if layer is layers[-1] else 1.0
+        scale = wanted / found.std((0, 2, 3)).clamp(min=1e-6)
+        layer.weight *= scale[:, None, None, None]
+        layer.bias.copy_((layer.bias - found.mean((0, 2, 3))) * scale)
+        maps = torch.nn.functional.silu(layer(maps))
 
 
 def main() -> None:
@@ -64,6 +87,9 @@ def main() -> None:
     average = Average(trained, args.average)
     run = Run(args.out, {"network": network, "optimizer": optimizer, "average": average}, every=200)
     latents, drawn = load(args.latents)
+    if args.network == "controlnet" and not args.init and run.first == 0:
+        rng = np.random.default_rng([args.seed, 23])
+        scale_hints(network, control_maps([drawn[k] for k in rng.integers(len(drawn), size=64)], args.kind, rng))
 
     def predict(x, t, e, extra, control):
         if args.network == "controlnet":
