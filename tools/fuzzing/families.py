@@ -104,7 +104,7 @@ def command(seed: int, folder: Path) -> Iterator[Case]:
     )
     values = (
         *("0", "-1", "4", "51", "1e400", "nan", "0x10", "", " ", "tcd", "lcm", "none", "shapes", "/", "/dev/null", "."),
-        *("canny:x.png", "canny:", ":", "canny:/dev/null:2", "depth-map:.", "a=b", "=", "outline:nan", "outline:0.5"),
+        *("canny:x.png", "canny:", ":", "canny:/dev/null:2", "depth-map:.", "a=b", "=", "badge:nan", "badge:0.5"),
         *("~nobody/x", "a/b", "x.png", "no/such/x.png", "128x", "64x64", "٤", "\ud800", "-", "--", "\n", "é" * 300),
     )
 
@@ -155,7 +155,7 @@ def records(seed: int, folder: Path) -> Iterator[Case]:
         "dtype": "float32", "compile": False, "device": "CPU", "kernels": "stock", "versions": {"mindspore": "2.7.1"},
     }  # fmt: skip
     source = {"slot": "image", "kind": "", "name": "in.png", "sha256": "0" * 64, "scale": None}
-    part = {"role": "style", "kind": "outline", "name": "x", "from": "folder", "sha256": None, "weight": 1.0}
+    part = {"role": "style", "kind": "badge", "name": "x", "from": "folder", "sha256": None, "weight": 1.0}
     more = {"task": "image-to-image", "strength": 0.6, "inputs": [source], "parts": [part]}
     path = folder / "image.png"
 
