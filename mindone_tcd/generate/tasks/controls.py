@@ -77,8 +77,10 @@ def _warn_of_an_empty_map(source: Source, setup: Setup) -> None:
         pixels = np.asarray(drawn_map(source.kind, source.given.image))
         empty = bool((pixels == pixels[0, 0]).all())
     if empty:
-        what = "the map is uniform" if source.is_map else f"the image has no {source.kind} map: it shows nothing"
-        warn_user(f"control {shown(source.given.name)}: {what}, so the image follows only the prompt")
+        name = source.given.name
+        label = "the control image" if name is None else f"control {shown(name)}"
+        what = "is a uniform map" if source.is_map else f"shows nothing that a {source.kind} map could contain"
+        warn_user(f"{label} {what}, so the result follows only the prompt")
 
 
 def control_maps(request: Any, setup: Setup) -> list[Image.Image]:
