@@ -56,10 +56,11 @@ def plan(task: str, model: str | Path, method: str, lora: str | Path | None, ext
     found = find_model(name)
     chosen = _with_lora(recipe(method, found), method, found, lora)
     family = family_of(found)
+    pipeline_class(family, mode, None)  # raises an error if the family does not have the task at all
     parts, given_maps = _parts(task, found, family, extras)
     roles = {part.role for part in parts}
     network = next((role for role in ("controlnet", "t2i-adapter") if role in roles), None)
-    _check_together(roles, mode)
+    _check_together(roles, mode, family)
     chosen_class = pipeline_class(family, mode, network)
     if mode == "text" and network is None:
         chosen_class = found.pipeline_class if family == "LCM" else chosen_class
@@ -109,7 +110,7 @@ def _parts(task: str, model: Model, family: str, extras: Extras) -> tuple[list[P
     return parts, given_maps
 
 
-def _check_together(roles: set[str], mode: str) -> None:
+def _check_together(roles: set[str], mode: str, family: str) -> None:
     """Check the combinations that no pipeline has, with the reason.
 
     Raises:
@@ -118,6 +119,11 @@ def _check_together(roles: set[str], mode: str) -> None:
     if {"controlnet", "t2i-adapter"} <= roles:
         raise UsageError(
             "a ControlNet and a T2I-Adapter do not combine: no pipeline of mindone has both; choose control or t2i"
+        )
+    if family == "SD" and {"t2i-adapter", "ip-adapter"} <= roles:
+        raise UsageError(
+            "a T2I-Adapter and an IP-Adapter do not combine for SD models: mindone's pipeline takes no image prompt; "
+            "leave one out, or use a ControlNet"
         )
     if mode != "animate":
         for role in ("motion-adapter", "motion"):
