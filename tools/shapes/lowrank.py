@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from diffusers import UNet2DConditionModel
 from lora import TARGETS
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 FILE = "difference.safetensors"
 DOWN, UP = ".lora_A.weight", ".lora_B.weight"
@@ -73,23 +73,3 @@ def write_difference(
     (folder / "config.json").write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n")
     tensors = {**layers, **full}
     save_file({name: value.detach().half().contiguous() for name, value in tensors.items()}, folder / FILE)
-
-
-def expanded(folder: Path, base: Mapping[str, torch.Tensor]) -> UNet2DConditionModel:
-    """The UNet of a folder, in float32.
-
-    Args:
-        folder: the folder.
-        base: the weights of the shipped UNet.
-    """
-    unet = UNet2DConditionModel.from_config(json.loads((folder / "config.json").read_text()))
-    weights = {name: value.float() for name, value in base.items()}
-    tensors = {name: value.float() for name, value in load_file(folder / FILE).items()}
-    for name, value in tensors.items():
-        if name.endswith(DOWN):
-            module = name.removesuffix(DOWN)
-            weights[f"{module}.weight"] = weights[f"{module}.weight"] + product(value, tensors[module + UP])
-        elif not name.endswith(UP):
-            weights[name] = value
-    unet.load_state_dict(weights)
-    return unet.eval()

@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from frozen import LORAS, Frozen, timesteps
+from lora import FILE
 from lowrank import DOWN, UP, LowRank
 from train_teacher import word
 from training import Average, Run, cosine, scenes, training_options
@@ -27,7 +28,6 @@ from training import Average, Run, cosine, scenes, training_options
 from mindone_tcd.shapes.folder import SHAPES_FOLDER
 from mindone_tcd.shapes.styles import draw_badge
 
-FILE = "style_badge.safetensors"
 DROP_PROMPT = 0.1
 DETERMINED = 700
 """The timesteps below this one determine the places of the things."""

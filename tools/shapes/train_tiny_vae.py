@@ -9,7 +9,6 @@ are scaled, so the tiny autoencoder's own scaling factor is 1.
 from __future__ import annotations
 
 import argparse
-import itertools
 import sys
 from pathlib import Path
 
