@@ -10,12 +10,11 @@ from typing import Any
 from ..compiled.forms import FORMS
 from ..errors import UsageError, shown
 from ..schedulers.methods import METHODS
-from .inputs import SLOTS
+from .inputs import MOST_SCALE, SLOTS
 from .parts import ROLES
 from .request import DTYPES, MOST_GUIDANCE, MOST_IMAGES, MOST_PIXELS_A_SIDE, MOST_SEED
 from .tasks import TASKS
 from .tasks.animate import MOST_FRAMES
-from .tasks.feature import MOST_SCALE
 
 _MOST_CHARACTERS = 1 << 20
 

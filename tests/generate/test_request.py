@@ -1,16 +1,21 @@
 import json
+import re
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mindone_tcd.errors import UsageError
+from mindone_tcd.files.images import InputImage
+from mindone_tcd.generate.inputs import Inputs, Source
 from mindone_tcd.generate.loaded import LoadedPipeline
 from mindone_tcd.generate.plan import plan
 from mindone_tcd.generate.recipes import Recipe
-from mindone_tcd.generate.request import make_request, text_for
+from mindone_tcd.generate.request import fitted, make_request, text_for
 from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
 PROMPT = "a red circle on a blue background"
@@ -127,6 +132,98 @@ def test_the_pipeline_gets_trained_words_and_the_record_keeps_the_prompt(prompt,
     assert pipe.options["prompt"] == "a large gray circle on a blue background"
     assert pipe.options["negative_prompt"] == "a small cross"
     assert (made[0].record["prompt"], made[0].record["negative_prompt"]) == (prompt, "a tiny plus")
+
+
+def photo(width, height):
+    given = InputImage(Image.new("RGB", (width, height)), None, "0" * 64)
+    return Inputs((Source("image", given),), {"strength": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("size", "multiple", "fit"),
+    [
+        ((128, 128), 8, (128, 128)),
+        ((512, 512), 8, (128, 128)),
+        ((160, 104), 8, (160, 104)),
+        ((1600, 1040), 8, (160, 104)),
+        ((300, 200), 8, (160, 104)),
+        ((300, 200), 32, (160, 96)),
+        ((200, 300), 32, (96, 160)),
+        ((1, 1), 8, (128, 128)),
+        ((32768, 8), 8, (8192, 8)),
+        ((8, 32768), 32, (32, 8192)),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:the model 'shapes' was trained on images")
+def test_an_input_image_keeps_its_proportions_with_the_models_area(size, multiple, fit):
+    assert fitted(size, 128, multiple) == fit
+    made = request(inputs=photo(*size), multiple=multiple)
+    assert (made.width, made.height) == fit
+
+
+@pytest.mark.parametrize("slot", ["image", "control"])
+def test_an_explicit_size_takes_precedence(slot):
+    (source,) = photo(300, 200).sources
+    inputs = Inputs((replace(source, slot=slot),))
+    assert (request(inputs=inputs).width, request(inputs=inputs, size=128).width) == (160, 128)
+    with pytest.raises(UsageError, match="size 96 is not divisible by 64, as the pipeline needs; try 64 or 128"):
+        request(inputs=inputs, size=96, multiple=64)
+
+
+@pytest.mark.parametrize("slot", ["mask", "reference"])
+def test_other_images_do_not_choose_the_size(slot):
+    (source,) = photo(300, 200).sources
+    made = request(inputs=Inputs((replace(source, slot=slot),)))
+    assert (made.width, made.height) == (128, 128)
+
+
+def test_the_image_to_start_from_chooses_the_size_before_a_control():
+    (source,) = photo(300, 200).sources
+    square = replace(photo(64, 64).sources[0], slot="control")
+    assert request(inputs=Inputs((square, source))).width == 160
+
+
+def test_a_model_without_a_size_needs_one_also_for_an_image(hub):
+    found, chosen = planned(hub(SD, 768, sample_size=None), "tcd", None)
+    with pytest.raises(UsageError, match="does not state the size that it was trained for; pass a size"):
+        make_request(found, chosen, "a cat", inputs=photo(64, 64))
+
+
+@pytest.mark.parametrize(
+    ("steps", "strength", "least"), [(4, 0.2, 0.25), (3, 0.3, 0.34), (1, 0.99, 1), (50, 0.01, 0.02), (4, 0, 0.25)]
+)
+def test_a_strength_that_leaves_no_step(steps, strength, least):
+    inputs = replace(photo(128, 128), numbers={"strength": strength})
+    message = f"strength {strength:g} of {steps} steps leaves no step; choose a strength of at least {least:g}, or more"
+    with pytest.raises(UsageError, match=message):
+        request(steps=steps, inputs=inputs)
+    request(steps=steps, inputs=replace(inputs, numbers={"strength": least}))
+
+
+@pytest.mark.parametrize("steps", range(1, 51))
+def test_the_named_strength_is_enough(steps):
+    inputs = replace(photo(128, 128), numbers={"strength": 0})
+    with pytest.raises(UsageError) as caught:
+        request(steps=steps, inputs=inputs)
+    least = float(re.search(r"at least ([\d.]+),", str(caught.value))[1])
+    assert int(steps * least) >= 1
+    request(steps=steps, inputs=replace(inputs, numbers={"strength": least}))
+
+
+def test_an_empty_prompt_with_a_reference_causes_no_warning():
+    (source,) = photo(128, 128).sources
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        request(prompt="", inputs=Inputs((replace(source, slot="reference"),)))
+
+
+def test_the_record_of_inputs():
+    (source,) = photo(128, 128).sources
+    record = request(inputs=photo(128, 128)).as_record()
+    assert record["strength"] == 1.0
+    assert record["inputs"] == [source.as_record(False)]
+    assert json.dumps(record)
+    assert not {"inputs", "strength", "frames"} & set(request().as_record())
 
 
 @pytest.mark.parametrize("size", [64, 256, (128, 88)])

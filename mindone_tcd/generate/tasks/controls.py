@@ -25,6 +25,9 @@ PUBLISHED_SCALE = 0.5
 KINDS = ("canny", "depth", "normal")
 """The kinds of maps that can be computed from an image. Networks of other kinds need finished maps."""
 
+ESTIMATED = ("depth", "normal")
+"""The kinds that need a depth estimator for photos."""
+
 
 def read_controls(given: Mapping[str, Any], setup: Setup, role: str) -> Inputs:
     """Check the control images of a call and their scales.

@@ -4,6 +4,8 @@ import pytest
 from tiny_tasks import SIDE, apart, made, opened, photo
 
 from mindone_tcd.errors import UsageError
+from mindone_tcd.generate.loaded import read_inputs
+from mindone_tcd.generate.request import make_request
 from mindone_tcd.random import generator
 
 
@@ -40,6 +42,19 @@ def test_a_weaker_strength_keeps_more_of_the_image(loaded):
         apart(*(made(loaded, image=photo(k), strength=strength, steps=4) for k in (1, 2))) for strength in (0.25, 1.0)
     )
     assert weak > 2 * strong
+
+
+def test_the_steps_that_are_done_are_counted(loaded):
+    request = make_request(
+        loaded.model,
+        loaded.recipe,
+        "a cat",
+        steps=4,
+        inputs=read_inputs(loaded.setup, {"image": photo(1), "strength": 0.5}),
+    )
+    seen = []
+    loaded.make_batch(request, request.seeds, lambda step, latents: seen.append(step))
+    assert seen == [0, 1]
 
 
 def test_the_size_is_that_of_the_image_with_the_area_of_the_model(loaded):
