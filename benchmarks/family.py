@@ -65,7 +65,7 @@ class Row:
 class TorchBackend:
     """The pipelines of diffusers on torch, with the noise of NumPy generators."""
 
-    def __init__(self, family: Path, threads: int | None) -> None:
+    def __init__(self, threads: int | None) -> None:
         import diffusers
         import torch
 
@@ -76,7 +76,7 @@ class TorchBackend:
         diffusers.utils.logging.disable_progress_bar()
         if threads:
             torch.set_num_threads(threads)
-        self.library, self.framework, self.family, self._streams = diffusers, torch, family, numpy_streams
+        self.library, self.framework, self._streams = diffusers, torch, numpy_streams
 
     def pipeline(self, name: str, scheduler: str, lora: bool = True, **parts: Any) -> Any:
         """A pipeline of the shipped weights with other parts, and with the LoRA of a scheduler."""
@@ -108,6 +108,43 @@ class TorchBackend:
         """The images of scaled latents, (N, 3, H, H)."""
         with self.framework.no_grad():
             return vae.decode(self.framework.from_numpy(latents) / vae.config.scaling_factor).sample.numpy()
+
+
+class MindSporeBackend:
+    """The pipelines of mindone_tcd."""
+
+    def __init__(self) -> None:
+        import mindspore
+        from mindone.diffusers.utils import logging
+
+        import mindone_tcd
+
+        logging.disable_progress_bar()
+        self.library, self.framework = mindone_tcd, mindspore
+
+    def pipeline(self, name: str, scheduler: str, lora: bool = True, **parts: Any) -> Any:
+        """A pipeline of the shipped weights with other parts, and with the LoRA of a scheduler."""
+        pipe = getattr(self.library, name).from_pretrained(SHAPES_FOLDER, use_safetensors=True, **parts)
+        return finished(pipe, self.library, scheduler, lora)
+
+    def network(self, name: str, folder: Path) -> Any:
+        """A network of a class in a folder, in float32."""
+        return getattr(self.library, name).from_pretrained(folder, use_safetensors=True).set_train(False)
+
+    def call(self, pipe: Any, generators: list[np.random.Generator], **options: Any) -> np.ndarray:
+        """The images of a call, (N, H, H, 3) in [0, 1]."""
+        return pipe(generator=generators, output_type="np", **options)[0]
+
+    def encode(self, vae: Any, pixels: np.ndarray) -> np.ndarray:
+        """The latents of images, (N, 3, H, H) in [-1, 1], as the UNet reads them: scaled means."""
+        (found,) = vae.encode(self.framework.Tensor(pixels))
+        latents = vae.diag_gauss_dist.mode(found) if hasattr(vae, "diag_gauss_dist") else found
+        return latents.asnumpy() * vae.config.scaling_factor
+
+    def decode(self, vae: Any, latents: np.ndarray) -> np.ndarray:
+        """The images of scaled latents, (N, 3, H, H)."""
+        scaled = np.asarray(latents / vae.config.scaling_factor, np.float32)
+        return vae.decode(self.framework.Tensor(scaled))[0].asnumpy()
 
 
 def finished(pipe: Any, library: Any, scheduler: str, lora: bool) -> Any:
@@ -472,6 +509,8 @@ def check(args: argparse.Namespace) -> None:
         raise UsageError(f"--cases is {args.cases}; choose a number from 2 to {MOST_CASES}")
     if args.batch < 1:
         raise UsageError(f"--batch is {args.batch}; choose 1 or more")
+    if args.threads is not None and (args.backend != "torch" or args.threads < 1):
+        raise UsageError(f"--threads is {args.threads}; choose 1 or more, with --backend torch")
     if args.seed < 0:
         raise UsageError(f"--seed is {args.seed}; choose 0 or more")
     if args.json and (args.json.is_dir() or not args.json.parent.is_dir()):
@@ -491,7 +530,7 @@ def main(arguments: list[str] | None = None) -> None:
     except UsageError as error:
         parser.error(str(error))
 
-    backend = TorchBackend(args.folder, args.threads)
+    backend = TorchBackend(args.threads) if args.backend == "torch" else MindSporeBackend()
     bench = Bench(backend, args.cases, args.seed, args.batch)
     print(f"{args.cases} cases, seed {args.seed}, {args.backend}; {versions()}")
     kept: dict[str, Any] = {}

@@ -6,7 +6,7 @@
 
 The loss is that of the teacher, with the map of the drawing as an additional input. The UNet is frozen. It alternates
 between its own weights and those with each LoRA: the map and the prompt together determine the image almost completely,
-so the same target suits all three.
+so the same target suits all three. With --own, the steps with a LoRA train on the network's own trajectories instead.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from cache_latents import load
 from family import controlnet_of, load_controlnet, new_t2i_adapter
 from frozen import LORAS, Frozen, timesteps
+from own_trajectories import OwnTrajectories, v_to_reach
 from train_teacher import word
 from training import Average, Run, cosine, training_options
 
@@ -70,6 +71,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=SHAPES_FOLDER, help="the folder of the frozen model")
     training_options(parser, steps=1500, batch=32, rate=8e-4)
     parser.add_argument("--init", type=Path, help="start from the network in this folder")
+    parser.add_argument("--own", type=int, default=0, help="train on this number of own trajectories for each LoRA")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
@@ -91,13 +93,29 @@ def main() -> None:
         rng = np.random.default_rng([args.seed, 23])
         scale_hints(network, control_maps([drawn[k] for k in rng.integers(len(drawn), size=64)], args.kind, rng))
 
-    def predict(x, t, e, extra, control):
-        if args.network == "controlnet":
-            down, mid = network(x, t, e, control, added_cond_kwargs=extra, return_dict=False)
-            more = {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
-        else:
-            more = {"down_intrablock_additional_residuals": list(network(control))}
-        return frozen.unet(x, t, e, added_cond_kwargs=extra, **more).sample
+    def predict(x, t, some, keep, control, rng):
+        e, extra = frozen.encode([word(scene, rng) for scene in some], keep)
+        x = x.to(device).contiguous(memory_format=torch.channels_last)
+        control = control.to(device).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16, enabled=args.bfloat16):
+            if args.network == "controlnet":
+                down, mid = network(x, t, e, control, added_cond_kwargs=extra, return_dict=False)
+                more = {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
+            else:
+                more = {"down_intrablock_additional_residuals": list(network(control))}
+            return frozen.unet(x, t, e, added_cond_kwargs=extra, **more).sample.float()
+
+    own = None
+    if args.own:
+        rng = np.random.default_rng([args.seed, 30])
+
+        def ask(lora, x, t, pick):
+            frozen.use(lora)
+            some = [drawn[k] for k in pick]
+            return predict(x, t.to(device), some, None, control_maps(some, args.kind, rng), rng).cpu()
+
+        own = OwnTrajectories(ask, len(drawn), args.own, rng)
+        print(f"{args.own} trajectories for each LoRA", flush=True)
 
     def save() -> None:
         average.swap()
@@ -108,16 +126,18 @@ def main() -> None:
         rng = np.random.default_rng([args.seed, 21, step])
         for group in optimizer.param_groups:
             group["lr"] = cosine(step, args.steps, args.rate, warm=50, flat=0.4)
-        frozen.use(("none", *LORAS)[step % 3])
-        pick = rng.integers(len(drawn), size=args.batch)
+        lora = ("none", *LORAS)[step % 3]
+        frozen.use(lora)
+        if own is not None and lora != "none":
+            x, t, pick = own.batch(lora, args.batch, rng)
+            x, t = x.to(device), t.to(device)
+            target = v_to_reach(latents[torch.from_numpy(pick)].to(device), x, t, frozen.alphas)
+        else:
+            pick, t = rng.integers(len(drawn), size=args.batch), timesteps(args.batch, rng).to(device)
+            x, target = frozen.noised(latents[torch.from_numpy(pick)].to(device), t, rng)
         some = [drawn[k] for k in pick]
         keep = torch.from_numpy((rng.random(args.batch) >= DROP_PROMPT).astype(np.float32)).to(device)
-        e, extra = frozen.encode([word(scene, rng) for scene in some], keep)
-        t = timesteps(args.batch, rng).to(device)
-        x, target = frozen.noised(latents[torch.from_numpy(pick)].to(device), t, rng)
-        control = control_maps(some, args.kind, rng).to(device).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16, enabled=args.bfloat16):
-            v = predict(x, t, e, extra, control).float()
+        v = predict(x, t, some, keep, control_maps(some, args.kind, rng), rng)
         loss = (v - target).square().mean()
         optimizer.zero_grad()
         loss.backward()

@@ -41,10 +41,10 @@ DROP_PROMPT, ZERO_PROMPT = 0.5, 0.1
 
 def new_encoder() -> CLIPVisionModelWithProjection:
     config = CLIPVisionConfig(
-        hidden_size=96,
-        intermediate_size=192,
+        hidden_size=80,
+        intermediate_size=160,
         projection_dim=64,
-        num_hidden_layers=4,
+        num_hidden_layers=3,
         num_attention_heads=4,
         image_size=SIZE,
         patch_size=8,
