@@ -55,6 +55,7 @@ setup(
         "test": ["pytest>=8", "pytest-xdist>=3.6"],
         "parity": ["torch==2.13.0", "diffusers==0.35.2", "peft>=0.17"],
         "openvino": ["openvino>=2025"],
+        "mp4": ["imageio-ffmpeg>=0.5"],
         "modelscope": ["modelscope>=1.20"],
         "docs": ["mkdocs-material>=9.5,<10", "mkdocstrings[python]>=0.26"],
         "dev": ["ruff>=0.14,<0.16", "mypy>=2.4,<3", "pre-commit>=4"],

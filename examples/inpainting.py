@@ -4,9 +4,9 @@
     python examples/inpainting.py --model diffusers/stable-diffusion-xl-1.0-inpainting-0.1 --lora h1t/TCD-SDXL-LoRA \\
         --image photo.png --mask mask.png --prompt "a red boat"
 
-Without --model, the script uses the shapes model, which ships in the package. Its UNet has 4 input channels, so the
-pipeline preserves the rest of the image by blending latents: a white circle becomes a star, and the square beside it
-stays. A UNet that was trained for inpainting has 9 input channels, and reads the mask too.
+Without --model, the script uses the shapes model that was trained for inpainting, which ships in the package. Its UNet
+has 9 input channels: it also reads the mask and the rest of the image. A white circle becomes a star, and the square
+beside it stays. A UNet of 4 input channels works too: the pipeline then preserves the rest by blending latents.
 """
 
 import argparse
@@ -14,13 +14,13 @@ import argparse
 import numpy as np
 from PIL import Image, ImageDraw
 
-from mindone_tcd import SHAPES_FOLDER, StableDiffusionXLInpaintPipeline, TCDScheduler, load_image, make_image_grid
+from mindone_tcd import StableDiffusionXLInpaintPipeline, TCDScheduler, load_image, make_image_grid, shapes
 from mindone_tcd.shapes.drawing import draw
 from mindone_tcd.shapes.grammar import Scene, Thing
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--model", default=str(SHAPES_FOLDER), help="a folder or a hub id")
-parser.add_argument("--lora", default=str(SHAPES_FOLDER / "tcd_lora"), help="a folder or a hub id")
+parser.add_argument("--model", default=str(shapes.model("shapes-inpainting")), help="a folder or a hub id")
+parser.add_argument("--lora", default=str(shapes.model("tcd-lora")), help="a folder or a hub id")
 parser.add_argument("--image", help="the image: a file or a URL (default: a drawing)")
 parser.add_argument("--mask", help="white where the image changes (default: the right half)")
 parser.add_argument("--prompt", default="a red square to the left of a yellow star on a green background")
@@ -48,9 +48,9 @@ image = pipe(
     mask_image=mask,
     width=source.width,
     height=source.height,
-    num_inference_steps=8,
+    num_inference_steps=4,
     guidance_scale=0,
-    strength=0.99,
+    strength=1.0,
     generator=np.random.Generator(np.random.PCG64(0)),
 )[0][0]
 make_image_grid([source, mask.convert("RGB"), image], rows=1, cols=3).save("inpainting.png")

@@ -3,26 +3,28 @@
     python examples/style_lora.py
     python examples/style_lora.py --model stabilityai/stable-diffusion-xl-base-1.0 --lora h1t/TCD-SDXL-LoRA \\
         --style TheLastBen/Papercut_SDXL --prompt "papercut of a fox in a forest"
+
+Without --model, the script uses the shapes models, which ship in the package. Their style LoRA draws each
+image as a round badge.
 """
 
 import argparse
 
 import numpy as np
 
-from mindone_tcd import StableDiffusionXLPipeline, TCDScheduler, make_image_grid
-from mindone_tcd.tiny_models import make_temporary
+from mindone_tcd import StableDiffusionXLPipeline, TCDScheduler, make_image_grid, shapes
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--model", help="a folder or a hub id (default: a tiny random model)")
-parser.add_argument("--lora", help="the TCD-LoRA: a folder or a hub id (default: a tiny random model)")
-parser.add_argument("--style", help="the style LoRA: a folder or a hub id (default: a tiny random model)")
-parser.add_argument("--prompt", default="papercut of a fox in a forest")
+parser.add_argument("--model", default=str(shapes.model("shapes")), help="a folder or a hub id")
+parser.add_argument("--lora", default=str(shapes.model("tcd-lora")), help="the TCD-LoRA: a folder or a hub id")
+parser.add_argument("--style", default=str(shapes.model("style-badge")), help="the style LoRA: a folder or a hub id")
+parser.add_argument("--prompt", default="a large orange star on a cyan background")
 args = parser.parse_args()
 
-pipe = StableDiffusionXLPipeline.from_pretrained(args.model or make_temporary("sdxl"))
+pipe = StableDiffusionXLPipeline.from_pretrained(args.model)
 pipe.scheduler = TCDScheduler.from_config(pipe.scheduler.config)
-pipe.load_lora_weights(args.lora or make_temporary("lora-sdxl", seed=1), adapter_name="tcd")
-pipe.load_lora_weights(args.style or make_temporary("lora-sdxl", seed=2), adapter_name="style")
+pipe.load_lora_weights(args.lora, adapter_name="tcd")
+pipe.load_lora_weights(args.style, adapter_name="style")
 
 
 def image():

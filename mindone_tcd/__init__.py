@@ -17,6 +17,7 @@ from .version import __version__ as __version__
 
 _HOMES = {
     **{method.scheduler_name: "schedulers" for method in _METHODS.values()},
+    "GeneratedClip": "generate.generated_clip",
     "GeneratedImage": "generate.generated_image",
     "SHAPES_FOLDER": "shapes.folder",
     "LoadedPipeline": "generate.loaded",
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from .compiled.pipeline import compile_pipeline as compile_pipeline
     from .compiled.pipeline import uncompile_pipeline as uncompile_pipeline
     from .errors import UsageError as UsageError
+    from .generate.generated_clip import GeneratedClip as GeneratedClip
     from .generate.generated_image import GeneratedImage as GeneratedImage
     from .generate.loaded import LoadedPipeline as LoadedPipeline
     from .generate.loading import load as load

@@ -34,8 +34,10 @@ def output_paths(
     return paths
 
 
-def save(image: GeneratedImage | GeneratedClip, path: Path, overwrite: bool) -> None:
+def save(image: GeneratedImage | GeneratedClip, path: Path, overwrite: bool) -> Path:
+    """Save an image or clip, print its path and return it."""
     saved = save_new(image, path, overwrite)
     if saved != path:
         print(f"warning: another process has written {path} in the meantime; this is {saved}", file=sys.stderr)
     print(saved, flush=True)
+    return saved

@@ -57,9 +57,7 @@ def add_task_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--reference", metavar="IMAGE[:SCALE]", help="an image to resemble; SCALE is from 0 to 1")
     group.add_argument("--ip-adapter", metavar="MODEL", help="a folder, file or hub id instead of the usual one")
 
-    group = parser.add_argument_group(
-        "styles", 'example: generate "a red star on a blue background" --style outline:0.8'
-    )
+    group = parser.add_argument_group("styles", 'example: generate "a red star on a blue background" --style badge:0.8')
     group.add_argument(
         "--style",
         action="append",

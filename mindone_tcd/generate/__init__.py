@@ -1,1 +1,1 @@
-"""From a request to images: the recipe, the checks of the arguments, the pipeline, and PNG files with their record."""
+"""From a request to images: the recipe, the checks of the arguments, the pipeline, and files with their record."""

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from ..errors import UsageError
-from ..storage.atomic_files import whole_file
-from ..storage.own_files import hidden_file
-from .png_record import KEY, MOST_TEXT
+from .output_file import Kind, check_output, check_path, png_info, saving
+from .record_text import MOST_TEXT
 from .request import Request
 
-_LEAST_FREE = 1 << 16
-"""Bytes that must be available before any work: about the size of a small image."""
+_KIND = Kind("images are PNG files", (".png",))
 
 _RECORD_BYTES = 1200
 """Maximum size of one record without its prompts, for paths of the usual length."""
@@ -55,38 +51,11 @@ class GeneratedImage:
             UsageError: if the file cannot be written.
         """
         path = Path(path)
-        _check_path(path)
-        text = json.dumps(self.record, ensure_ascii=False)
-        text = re.sub("[\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", text)  # not encodable in UTF-8
-        if len(text.encode()) > MOST_TEXT:
-            raise UsageError(
-                f"cannot write {path}: its record has {len(text.encode())} bytes, but at most {MOST_TEXT} can be read "
-                "again; create a grid of fewer images"
-            )
-        info = PngImagePlugin.PngInfo()
-        if self.record:
-            info.add_itxt(KEY, text)
-        try:
-            with whole_file(path, overwrite) as stream:
-                self.image.save(stream, "PNG", pnginfo=info)
-        except FileExistsError:
-            raise
-        except OSError as error:
-            raise _cannot_write(path, error) from error
+        check_path(path, _KIND)
+        info = png_info(self.record, path)
+        with saving(path, overwrite) as stream:
+            self.image.save(stream, "PNG", pnginfo=info)
         return path
-
-
-def _cannot_write(path: Path, error: OSError) -> UsageError:
-    return UsageError(f"cannot write {path}: {error.strerror or error}; choose another file with --out")
-
-
-def _check_path(path: Path) -> None:
-    if os.path.isdir(path):  # returns False, instead of an error, for a name that is too long
-        raise UsageError(f"cannot write {path}: it is a folder; give the name of a file")
-    if path.suffix.lower() != ".png":
-        raise UsageError(f"cannot write {path}: images are PNG files; give a name that ends in .png")
-    if not path.parent.is_dir():
-        raise UsageError(f"cannot write {path}: there is no folder {path.parent}; create it or choose another")
 
 
 def check_writable(path: Path) -> None:
@@ -96,23 +65,7 @@ def check_writable(path: Path) -> None:
         UsageError: if the path is a folder, does not end in .png, is in a missing folder, has a name that is too long,
             or no file can be created there.
     """
-    _check_path(path)
-    try:
-        target = path if path.exists() else path.parent
-        if not os.access(target, os.W_OK):
-            raise UsageError(
-                f"cannot write {path}: no permission to write to {target}; choose another folder with --out"
-            )
-        # Only an attempt detects an unusual file system, or one without enough space.
-        handle, name = hidden_file(path.parent)
-        with os.fdopen(handle, "wb") as stream:
-            try:
-                stream.write(bytes(_LEAST_FREE))
-                stream.flush()
-            finally:
-                os.unlink(name)
-    except OSError as error:
-        raise _cannot_write(path, error) from error
+    check_output(path, _KIND)
 
 
 def _columns(count: int) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..files.download import is_url
 from ..files.images import InputImage
 
 SLOTS = ("image", "mask", "control", "reference")
@@ -35,10 +36,14 @@ class Source:
     scale: float | None = None
 
     def as_record(self, paths: bool) -> dict[str, Any]:
-        """Return the entry of a record; an absolute path becomes the file's name, unless ``paths`` is True."""
+        """Return the entry of a record.
+
+        Args:
+            paths: whether to keep an absolute path, and the query of a URL, which can contain a password.
+        """
         name = self.given.name
-        if name is not None and not paths and os.path.isabs(name):
-            name = os.path.basename(name)
+        if name is not None and not paths:
+            name = name.partition("?")[0] if is_url(name) else os.path.basename(name) if os.path.isabs(name) else name
         return {
             "slot": self.slot,
             "kind": f"{self.kind}-map" if self.is_map else self.kind,

@@ -35,7 +35,7 @@ _SHIPPED = {
     ("SDXL", "controlnet", "depth"): "controlnet-depth",
     ("SDXL", "t2i-adapter", "canny"): "t2i-canny",
     ("SDXL", "ip-adapter", ""): "ip-adapter",
-    ("SDXL", "style", "outline"): "style-outline",
+    ("SDXL", "style", "badge"): "style-badge",
 }
 """The names of the parts for the shipped models, by family, role and kind."""
 

@@ -62,7 +62,7 @@ def plan(task: str, model: str | Path, method: str, lora: str | Path | None, ext
     parts, given_maps = _parts(task, found, family, extras)
     roles = {part.role for part in parts}
     network = next((role for role in ("controlnet", "t2i-adapter") if role in roles), None)
-    _check_together(roles, mode)
+    _check_together(roles, mode, family)
     chosen_class = pipeline_class(family, mode, network)
     if found.masked and mode != "inpaint":
         raise UsageError(f"{found.name} is an inpainting model; choose the task inpainting, or another model")
@@ -139,7 +139,7 @@ def _depth_model(given: object, model: Model, parts: list[Part], given_maps: lis
     return name
 
 
-def _check_together(roles: set[str], mode: str) -> None:
+def _check_together(roles: set[str], mode: str, family: str) -> None:
     """Check the combinations that no pipeline has, with the reason.
 
     Raises:
@@ -148,6 +148,11 @@ def _check_together(roles: set[str], mode: str) -> None:
     if {"controlnet", "t2i-adapter"} <= roles:
         raise UsageError(
             "a ControlNet and a T2I-Adapter do not combine: no pipeline of mindone has both; choose control or t2i"
+        )
+    if family == "SD" and {"t2i-adapter", "ip-adapter"} <= roles:
+        raise UsageError(
+            "a T2I-Adapter and an IP-Adapter do not combine for SD models: mindone's pipeline takes no image prompt; "
+            "leave one out, or use a ControlNet"
         )
     if mode != "animate":
         for role in ("motion-adapter", "motion"):

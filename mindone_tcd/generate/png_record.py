@@ -6,9 +6,6 @@ programs.
 
 from __future__ import annotations
 
-import contextlib
-import json
-import math
 import os
 import struct
 import zlib
@@ -18,12 +15,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from ..errors import UsageError
 from .record_fields import check_record
-
-KEY = "mindone-tcd"
-"""The keyword of the text chunk that holds the record."""
-
-MOST_TEXT = 16 << 20
-"""Maximum bytes of a record: about 10,000 records in a grid."""
+from .record_text import KEY, MOST_TEXT, opened, parse
 
 _MOST_DECOMPRESSED = 1 << 20
 """Maximum bytes of a decompressed text. This package does not write compressed texts."""
@@ -33,9 +25,7 @@ MOST_SIDE = 1 << 17
 
 _MOST_CHUNKS = 1 << 16
 _MOST_TEXT_CHUNKS = 64
-_MOST_DEPTH = 8
-_MOST_DIGITS = 100
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _REMEDY = "pass a PNG that mindone-tcd wrote"
 
 
@@ -53,7 +43,7 @@ def read_record(path: str | Path) -> dict[str, Any]:
             large, not JSON, or has invalid values.
     """
     path = Path(path)
-    with _opened(path) as stream:
+    with opened(path, _REMEDY) as stream:
         found = None
         for keyword, text in _texts(path, stream):
             if keyword == KEY.encode():
@@ -65,7 +55,7 @@ def read_record(path: str | Path) -> dict[str, Any]:
             f"{path} has no record of how it was generated: only PNGs that mindone-tcd wrote have one, and a program "
             "that saves the file again may remove it"
         )
-    return check_record(_parse(path, found), f"the record in {path}")
+    return check_record(parse(found, path, _REMEDY), f"the record in {path}")
 
 
 def png_size(path: Path) -> tuple[int, int]:
@@ -74,20 +64,8 @@ def png_size(path: Path) -> tuple[int, int]:
     Raises:
         UsageError: if the file is not a PNG, or states an invalid size.
     """
-    with _opened(path) as stream:
+    with opened(path, _REMEDY) as stream:
         return _header(path, stream)
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    if not os.path.isfile(path):  # returns False, instead of an error, for a name that is too long
-        what = f"{path} is a folder" if os.path.isdir(path) else f"no file {path}"
-        raise UsageError(f"{what}; {_REMEDY}")
-    try:
-        with path.open("rb") as stream:
-            yield stream
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror or error}); {_REMEDY}") from error
 
 
 def _refuse(path: Path, why: str) -> NoReturn:
@@ -96,7 +74,7 @@ def _refuse(path: Path, why: str) -> NoReturn:
 
 def _header(path: Path, stream: BinaryIO) -> tuple[int, int]:
     start = stream.read(33)
-    if start[:8] != _SIGNATURE:
+    if start[:8] != SIGNATURE:
         _refuse(path, "it is not a PNG file")
     if len(start) < 33 or start[8:16] != struct.pack(">I4s", 13, b"IHDR") or _crc_is_wrong(start[12:]):
         _refuse(path, "its header is damaged")
@@ -160,51 +138,3 @@ def _inflated(path: Path, kind: bytes, rest: bytes) -> bytes:
     if len(text) > _MOST_DECOMPRESSED:
         _refuse(path, f"a compressed text has more than {_MOST_DECOMPRESSED} bytes")
     return text
-
-
-def _parse(path: Path, text: bytes) -> Any:
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        fields = dict(items)
-        if len(fields) != len(items):
-            raise ValueError("it has a duplicate key")
-        return fields
-
-    def integer(digits: str) -> int:
-        if len(digits) > _MOST_DIGITS:
-            raise ValueError(f"a number has {len(digits)} digits; at most {_MOST_DIGITS} are possible")
-        return int(digits)
-
-    def real(digits: str) -> float:
-        value = float(digits) if len(digits) <= _MOST_DIGITS else math.inf
-        if math.isinf(value):
-            raise ValueError("a number is too large or too long")
-        return value
-
-    def constant(name: str) -> NoReturn:
-        raise ValueError(f"{name} is not a JSON number")
-
-    try:
-        record = json.loads(
-            text.decode(), object_pairs_hook=pairs, parse_int=integer, parse_float=real, parse_constant=constant
-        )
-        if _too_deep(record):
-            raise RecursionError
-    except RecursionError:
-        raise UsageError(f"the record in {path} is nested too deeply; {_REMEDY}") from None
-    except ValueError as error:
-        raise UsageError(f"the record in {path} cannot be read ({error}); {_REMEDY}") from error
-    return record
-
-
-def _too_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(_MOST_DEPTH):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-        if not level:
-            return False
-    return True

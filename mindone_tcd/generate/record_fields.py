@@ -35,7 +35,7 @@ def check_record(record: Any, where: str) -> dict[str, Any]:
         UsageError: if the record is not an object, or a field has another type or exceeds its limits.
     """
     if not isinstance(record, dict):
-        raise UsageError(f"{where} is {shown(record)}; expected an object: pass a PNG that mindone-tcd wrote")
+        raise UsageError(f"{where} is {shown(record)}; expected an object: pass a file that mindone-tcd wrote")
     for name, check in {**_FIELDS, "grid": _grid}.items():
         if name in record:
             try:

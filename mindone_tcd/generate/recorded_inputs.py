@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError, shown
+from ..files.download import is_url
 from ..shapes.folder import SHAPES
 from .inputs import Inputs
 from .parts import TITLES, shipped_kinds
@@ -138,7 +139,7 @@ def _find(source: Mapping[str, Any], path: Path, folders: Sequence[Path], trust_
             f"the {slot} of {path} was passed as pixels, so there is no file to read again; save inputs to files and "
             "pass their paths"
         )
-    if name.startswith(("http://", "https://")):
+    if is_url(name):
         if not trust_record:
             raise UsageError(f"the {slot} of {path} is the URL {shown(name)}; add --trust-record to download it again")
         return name

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mindone_tcd.shapes.folder import SHAPES_FOLDER
+from mindone_tcd.shapes.models import FAMILY_FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -104,6 +105,12 @@ NUMBER = r"\d+\.\d+"
             slow,
         ),
         case(
+            "benchmarks/family.py",
+            "--part t2i_canny --cases 2",
+            rf"\| TCD-LoRA, with, scale 1 \|.* {NUMBER} \|\n",
+            slow,
+        ),
+        case(
             "benchmarks/kernels.py",
             "--model shapes --only silu --kinds stock --rounds 1",
             rf"\nsilu[^\n]* {NUMBER} +{NUMBER} \( *{NUMBER}\)",
@@ -158,3 +165,43 @@ def test_a_lora_is_sharpened(tmp_path):
     source = "--teacher", SHAPES_FOLDER, "--vae", SHAPES_FOLDER / "vae", "--init", SHAPES_FOLDER / "tcd_lora"
     run("tools/shapes/sharpen.py", "tcd", *STEP, *source, "--rounds", 1, "--images", 4, "--out", tmp_path / "sharp")
     assert (tmp_path / "sharp" / "pytorch_lora_weights.safetensors").is_file()
+
+
+@pytest.mark.parity
+@pytest.mark.slow
+def test_the_family_is_trained_and_put_together(tmp_path):
+    latents, family = tmp_path / "latents", tmp_path / "family"
+    run("tools/shapes/cache_latents.py", "--vae", SHAPES_FOLDER / "vae", "--out", latents, "--chunks", 1, "--images", 8)
+    folders = {path.name: tmp_path / path.name for path in FAMILY_FOLDER.iterdir()}
+    trained = {
+        "controlnet_canny": ("train_control.py", "controlnet", "canny"),
+        "controlnet_depth": ("train_control.py", "controlnet", "depth"),
+        "t2i_canny": ("train_control.py", "t2i", "canny"),
+        "inpainting": ("train_inpainting.py", "--images", 8),
+        "style_badge": ("train_style.py", "--images", 8),
+        "lcm_unet": ("train_embedded.py",),
+        "tiny_vae": ("train_tiny_vae.py", "--images", 8),
+    }
+    for name, (script, *arguments) in trained.items():
+        run(f"tools/shapes/{script}", *arguments, *STEP, "--latents", latents, "--out", folders[name])
+    for part, *arguments in (("encoder",), ("adapter", "--images", 8)):
+        adapter = "tools/shapes/train_ip_adapter.py", part, *arguments, *STEP, "--latents", latents
+        run(*adapter, "--out", folders["ip_adapter"])
+    options = [option for name, path in folders.items() for option in ("--part", f"{name}={path}")]
+    run("tools/shapes/assemble_family.py", *options, "--out", family)
+    found, shipped = (
+        {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+        for root in (family, FAMILY_FOLDER)
+    )
+    assert found == shipped
+
+
+@pytest.mark.parity
+@pytest.mark.slow
+def test_a_controlnet_is_trained_on_its_own_trajectories(tmp_path):
+    latents = tmp_path / "latents"
+    run("tools/shapes/cache_latents.py", "--vae", SHAPES_FOLDER / "vae", "--out", latents, "--chunks", 1, "--images", 8)
+    start = "--init", FAMILY_FOLDER / "controlnet_canny", "--own", 2
+    control = "tools/shapes/train_control.py", "controlnet", "canny", *STEP, "--latents", latents
+    run(*control, *start, "--out", tmp_path / "own")
+    assert (tmp_path / "own" / "diffusion_pytorch_model.safetensors").is_file()

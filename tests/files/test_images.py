@@ -224,7 +224,7 @@ def test_a_canvas_of_an_animation_that_is_too_large(file):
     frames = [Image.new("RGB", (16, 16), color) for color in ("red", "blue")]
     content = bytearray(written(frames[0], "WEBP", save_all=True, append_images=frames[1:]))
     content[24:30] = b"\xff\xff\0" * 2
-    refused(file(content), "has too many pixels|has [0-9x]+ pixels|is not a PNG")
+    refused(file(content), "has too many pixels|has [0-9x]+ pixels|cannot be decoded")
 
 
 def test_compressed_texts_are_not_unpacked(file):
@@ -308,7 +308,6 @@ def test_an_opaque_alpha_channel_causes_no_warning(file):
         (8, 0, bytes([0, 90] * 4), b"\0\x5a"),
         (8, 2, bytes([0, 0, 0, 90, 90, 90] * 4), b"\0\x5a" * 3),
         (16, 0, struct.pack(">HH", 0, 40_000) * 4, struct.pack(">H", 40_000)),
-        (1, 0, b"\x55", b"\0\1"),
     ],
 )
 def test_a_transparent_color(file, depth, color, row, transparent):

@@ -111,7 +111,7 @@ def test_the_pipeline_and_its_arguments(folders, extras, task, names, pipeline_c
 def test_maps_that_are_passed_finished(folders, extras):
     networks = [("canny", folders("controlnet-sdxl")), ("depth-map", folders("controlnet-sdxl", 1))]
     setup = plan("controlnet", folders("sdxl"), "tcd", "none", Extras(control=networks))
-    assert [(part.kind, is_map) for part, is_map in zip(setup.parts, setup.map_kinds, strict=True)] == [
+    assert [(part.kind, is_map) for part, is_map in zip(setup.parts, setup.given_maps, strict=True)] == [
         ("canny", False),
         ("depth", True),
     ]

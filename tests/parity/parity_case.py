@@ -15,6 +15,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from mindone_tcd import shapes
+from mindone_tcd.shapes import maps
+from mindone_tcd.shapes.drawing import draw
+from mindone_tcd.shapes.grammar import parse
+
 PIXELS = 64
 
 
@@ -27,11 +32,40 @@ class Folder:
 
 
 @dataclass(frozen=True)
+class Shipped:
+    """The folder of a trained model of the package."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawing of a caption, 128×128, or one of its maps: "edges" or "depth"."""
+
+    caption: str
+    kind: str | None = None
+
+    def image(self) -> Image.Image:
+        drawn = (draw(parse(self.caption), 128) * 255).round().astype(np.uint8)
+        return Image.fromarray(drawn if self.kind is None else getattr(maps, self.kind)(drawn))
+
+
+@dataclass(frozen=True)
+class DrawingMask:
+    """A mask of 128×128: white around the middle."""
+
+    def image(self) -> Image.Image:
+        pixels = np.zeros((128, 128), np.uint8)
+        pixels[24:104, 24:104] = 255
+        return Image.fromarray(pixels)
+
+
+@dataclass(frozen=True)
 class Model:
-    """A tiny random model, loaded with the class of that name and these options."""
+    """A tiny random or trained model, loaded with the class of that name and these options."""
 
     loader: str
-    source: Folder
+    source: Folder | Shipped
     options: dict = field(default_factory=dict)
 
 
@@ -121,7 +155,7 @@ class Case:
         use: its cell in the table of docs/pipelines.md.
         method: the distillation: TCD-LoRA, LCM-LoRA, guidance embedding.
         pipeline: the name of the class.
-        base: the name of the tiny random model.
+        base: the tiny random model, or the trained one.
         scheduler: the name of the scheduler class; None for the scheduler of the folder.
         parts: models that are loaded first and passed to ``from_pretrained``; a list for several.
         setup: calls of the loaded pipeline: name of the method, arguments, keyword arguments.
@@ -135,7 +169,7 @@ class Case:
     use: str
     method: str
     pipeline: str
-    base: str | Folder
+    base: str | Folder | Shipped
     scheduler: str | None = "TCDScheduler"
     parts: dict[str, Any] = field(default_factory=dict)
     setup: tuple[tuple[str, tuple, dict], ...] = ()
@@ -222,10 +256,10 @@ class Runner:
 
     def load(self, case: Case) -> Any:
         """The pipeline of a case, with its scheduler and the calls of ``setup``."""
-        base = case.base if isinstance(case.base, Folder) else Folder(case.base)
+        base = _resolve(Folder(case.base) if isinstance(case.base, str) else case.base, self.framework, self.folders)
         parts = _resolve(case.parts, self.framework, self.folders)
         first = self.framework.get(case.made_from or case.pipeline)
-        pipe = first.from_pretrained(str(self.folders(base.name, base.seed)), **parts)
+        pipe = first.from_pretrained(base, **parts)
         if case.scheduler is not None:
             pipe.scheduler = self.framework.get(case.scheduler).from_config(pipe.scheduler.config)
         for method, args, options in _resolve(case.setup, self.framework, self.folders):
@@ -265,11 +299,13 @@ def _resolve(value: Any, framework: Framework, folders: Folders) -> Any:
 
     if isinstance(value, Folder):
         return str(folders(value.name, value.seed))
+    if isinstance(value, Shipped):
+        return str(shapes.model(value.name))
     if isinstance(value, Model):
         return framework.get(value.loader).from_pretrained(inner(value.source), **inner(value.options))
     if isinstance(value, Several):
         return framework.get(value.maker)(list(inner(value.models)))
-    if isinstance(value, Photo | Mask):
+    if isinstance(value, Photo | Mask | Drawing | DrawingMask):
         return value.image()
     if isinstance(value, Numbers):
         numbers = np.random.Generator(np.random.PCG64(value.seed)).standard_normal(value.shape)

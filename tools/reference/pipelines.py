@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import sys
 import tempfile
 import time
@@ -24,8 +25,10 @@ import torch
 import transformers
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "parity"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "shapes"))
 sys.path.insert(0, str(Path(__file__).parent))
 import parity_case
+from family import load_controlnet
 from parity_cases import CASES, REFERENCES
 from replayed_noise import numpy_streams
 
@@ -38,6 +41,8 @@ class Torch:
     told_all = True
 
     def get(self, name: str) -> Any:
+        if name == "ControlNetModel":
+            return ControlNet
         return getattr(diffusers, name, None) or getattr(transformers, name)
 
     def tensor(self, array: np.ndarray) -> torch.Tensor:
@@ -49,6 +54,17 @@ class Torch:
     def noise(self) -> contextlib.AbstractContextManager:
         """A context in which all noise of diffusers comes from the NumPy generators."""
         return numpy_streams()
+
+
+class ControlNet:
+    """Loads a ControlNet, also one with a number of layers for each block, which diffusers cannot build."""
+
+    @staticmethod
+    def from_pretrained(folder: str, **options: Any) -> diffusers.ControlNetModel:
+        layers = json.loads((Path(folder) / "config.json").read_text())["layers_per_block"]
+        if isinstance(layers, list):
+            return load_controlnet(Path(folder))
+        return diffusers.ControlNetModel.from_pretrained(folder, **options)
 
 
 def runner(folders: parity_case.Folders) -> parity_case.Runner:

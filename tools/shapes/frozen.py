@@ -58,6 +58,10 @@ class Frozen:
         for name, parameter in self.unet.named_parameters():
             parameter.copy_(self._weights[lora][name])
 
+    def weights(self, lora: str) -> dict[str, torch.Tensor]:
+        """One of the UNet's sets of weights: ``none``, ``tcd`` or ``lcm``."""
+        return self._weights[lora]
+
     @torch.no_grad()
     def encode(self, prompts: list[str], keep: torch.Tensor | None = None) -> tuple[torch.Tensor, dict]:
         """Return the prompt embeddings (N, 32, 128) and SDXL's additional conditions; zeros where ``keep`` is 0."""

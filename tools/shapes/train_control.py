@@ -6,7 +6,7 @@
 
 The loss is that of the teacher, with the map of the drawing as an additional input. The UNet is frozen. It alternates
 between its own weights and those with each LoRA: the map and the prompt together determine the image almost completely,
-so the same target suits all three.
+so the same target suits all three. With --own, the steps with a LoRA train on the network's own trajectories instead.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import T2IAdapter
+from diffusers import ControlNetModel, T2IAdapter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from cache_latents import load
 from family import controlnet_of, load_controlnet, new_t2i_adapter
 from frozen import LORAS, Frozen, timesteps
+from own_trajectories import OwnTrajectories, v_to_reach
 from train_teacher import word
 from training import Average, Run, cosine, training_options
 
@@ -40,6 +41,29 @@ def control_maps(scenes: list, kind: str, rng: np.random.Generator) -> torch.Ten
     return torch.from_numpy(np.stack(drawn)).permute(0, 3, 1, 2).float() / 255
 
 
+HINT_DEVIATION = 0.5
+"""The deviation of the hint that a new ControlNet adds to its first features, whose deviation is about 1."""
+
+
+@torch.no_grad()
+def scale_hints(network: ControlNetModel, maps: torch.Tensor) -> None:
+    """Scale the layers that read the map, so that each output has mean 0 and deviation 1 for each channel.
+
+    With diffusers' own start, a map of few edges changes the last layer's output by 1e-5 only, and the network ignores
+    it for thousands of steps. The last layer, which starts with zeros, gets small random weights.
+    """
+    embedding = network.controlnet_cond_embedding
+    torch.nn.init.normal_(embedding.conv_out.weight, std=embedding.conv_out.weight[0].numel() ** -0.5)
+    layers = [embedding.conv_in, *embedding.blocks, embedding.conv_out]
+    for layer in layers:
+        found = layer(maps)
+        wanted = HINT_DEVIATION if layer is layers[-1] else 1.0
+        scale = wanted / found.std((0, 2, 3)).clamp(min=1e-6)
+        layer.weight *= scale[:, None, None, None]
+        layer.bias.copy_((layer.bias - found.mean((0, 2, 3))) * scale)
+        maps = torch.nn.functional.silu(layer(maps))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("network", choices=("controlnet", "t2i"))
@@ -47,6 +71,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=SHAPES_FOLDER, help="the folder of the frozen model")
     training_options(parser, steps=1500, batch=32, rate=8e-4)
     parser.add_argument("--init", type=Path, help="start from the network in this folder")
+    parser.add_argument("--own", type=int, default=0, help="train on this number of own trajectories for each LoRA")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
@@ -64,14 +89,33 @@ def main() -> None:
     average = Average(trained, args.average)
     run = Run(args.out, {"network": network, "optimizer": optimizer, "average": average}, every=200)
     latents, drawn = load(args.latents)
+    if args.network == "controlnet" and not args.init and run.first == 0:
+        rng = np.random.default_rng([args.seed, 23])
+        scale_hints(network, control_maps([drawn[k] for k in rng.integers(len(drawn), size=64)], args.kind, rng))
 
-    def predict(x, t, e, extra, control):
-        if args.network == "controlnet":
-            down, mid = network(x, t, e, control, added_cond_kwargs=extra, return_dict=False)
-            more = {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
-        else:
-            more = {"down_intrablock_additional_residuals": list(network(control))}
-        return frozen.unet(x, t, e, added_cond_kwargs=extra, **more).sample
+    def predict(x, t, some, keep, control, rng):
+        e, extra = frozen.encode([word(scene, rng) for scene in some], keep)
+        x = x.to(device).contiguous(memory_format=torch.channels_last)
+        control = control.to(device).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16, enabled=args.bfloat16):
+            if args.network == "controlnet":
+                down, mid = network(x, t, e, control, added_cond_kwargs=extra, return_dict=False)
+                more = {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
+            else:
+                more = {"down_intrablock_additional_residuals": list(network(control))}
+            return frozen.unet(x, t, e, added_cond_kwargs=extra, **more).sample.float()
+
+    own = None
+    if args.own:
+        rng = np.random.default_rng([args.seed, 30])
+
+        def ask(lora, x, t, pick):
+            frozen.use(lora)
+            some = [drawn[k] for k in pick]
+            return predict(x, t.to(device), some, None, control_maps(some, args.kind, rng), rng).cpu()
+
+        own = OwnTrajectories(ask, len(drawn), args.own, rng)
+        print(f"{args.own} trajectories for each LoRA", flush=True)
 
     def save() -> None:
         average.swap()
@@ -82,16 +126,18 @@ def main() -> None:
         rng = np.random.default_rng([args.seed, 21, step])
         for group in optimizer.param_groups:
             group["lr"] = cosine(step, args.steps, args.rate, warm=50, flat=0.4)
-        frozen.use(("none", *LORAS)[step % 3])
-        pick = rng.integers(len(drawn), size=args.batch)
+        lora = ("none", *LORAS)[step % 3]
+        frozen.use(lora)
+        if own is not None and lora != "none":
+            x, t, pick = own.batch(lora, args.batch, rng)
+            x, t = x.to(device), t.to(device)
+            target = v_to_reach(latents[torch.from_numpy(pick)].to(device), x, t, frozen.alphas)
+        else:
+            pick, t = rng.integers(len(drawn), size=args.batch), timesteps(args.batch, rng).to(device)
+            x, target = frozen.noised(latents[torch.from_numpy(pick)].to(device), t, rng)
         some = [drawn[k] for k in pick]
         keep = torch.from_numpy((rng.random(args.batch) >= DROP_PROMPT).astype(np.float32)).to(device)
-        e, extra = frozen.encode([word(scene, rng) for scene in some], keep)
-        t = timesteps(args.batch, rng).to(device)
-        x, target = frozen.noised(latents[torch.from_numpy(pick)].to(device), t, rng)
-        control = control_maps(some, args.kind, rng).to(device).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16, enabled=args.bfloat16):
-            v = predict(x, t, e, extra, control).float()
+        v = predict(x, t, some, keep, control_maps(some, args.kind, rng), rng)
         loss = (v - target).square().mean()
         optimizer.zero_grad()
         loss.backward()

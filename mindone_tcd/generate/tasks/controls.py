@@ -15,6 +15,7 @@ from ..parts import TITLES
 from .feature import needed, resized, scale_of
 
 if TYPE_CHECKING:
+    from ..request import Request
     from ..setup import Setup
 
 CONTROL_SCALE = 1.0
@@ -50,7 +51,7 @@ def read_controls(given: Mapping[str, Any], setup: Setup, role: str) -> Inputs:
     if len(scales) != len(parts):
         raise UsageError(f"control_scale has {len(scales)} numbers for {len(parts)} {TITLES[role]}s; pass one for each")
     sources = []
-    for part, is_map, image, number in zip(parts, setup.map_kinds, images, scales, strict=True):
+    for part, is_map, image, number in zip(parts, setup.given_maps, images, scales, strict=True):
         opened = open_image(image, "control")
         if not is_map and part.kind not in KINDS:
             raise UsageError(
@@ -86,7 +87,7 @@ def _warn_of_an_empty_map(source: Source, setup: Setup) -> None:
         warn_user(f"{label} {what}, so the result follows only the prompt")
 
 
-def control_maps(request: Any, setup: Setup) -> list[Image.Image]:
+def control_maps(request: Request, setup: Setup) -> list[Image.Image]:
     """Return the map of each control image, RGB, in the request's size."""
     size = request.width, request.height
     maps = []

@@ -1,0 +1,69 @@
+"""The samples that a network meets in four steps with each LoRA: its own trajectories, for a second training.
+
+The targets are the drawings whose maps or holes the network reads, so unlike sharpen.py this needs no judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from diffusers import LCMScheduler, TCDScheduler
+from family import SCHEDULE
+from frozen import LORAS
+
+STEPS = 4
+BATCH = 32
+SCHEDULERS = {"tcd": TCDScheduler, "lcm": LCMScheduler}
+
+Predict = Callable[[str, torch.Tensor, torch.Tensor, np.ndarray], torch.Tensor]
+"""The prediction of v for a LoRA, samples (N, 4, 16, 16), timesteps (N,) and the numbers of the cases (N,)."""
+
+
+class OwnTrajectories:
+    """Samples, timesteps and cases from four steps with each LoRA.
+
+    Args:
+        predict: the prediction.
+        cases: the number of cases, of which the trajectories use random ones.
+        count: the number of trajectories for each LoRA.
+        rng: the random numbers.
+    """
+
+    def __init__(self, predict: Predict, cases: int, count: int, rng: np.random.Generator) -> None:
+        self.rows: dict[str, tuple[torch.Tensor, torch.Tensor, np.ndarray]] = {}
+        for lora in LORAS:
+            x, t, case = [], [], []
+            for _ in range(0, count, BATCH):
+                pick = rng.integers(cases, size=BATCH)
+                for sample, time in self._sample(lora, predict, pick, rng):
+                    x.append(sample)
+                    t.append(torch.full((BATCH,), time))
+                    case.append(pick)
+            self.rows[lora] = torch.cat(x), torch.cat(t), np.concatenate(case)
+
+    @staticmethod
+    @torch.no_grad()
+    def _sample(lora: str, predict: Predict, pick: np.ndarray, rng: np.random.Generator):
+        scheduler = SCHEDULERS[lora](**SCHEDULE)
+        scheduler.set_timesteps(STEPS)
+        generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+        options = {"eta": 0.3} if lora == "tcd" else {}
+        x = torch.randn((len(pick), 4, 16, 16), generator=generator)
+        for t in scheduler.timesteps:
+            yield x, int(t)
+            v = predict(lora, x, t.expand(len(pick)), pick)
+            x = scheduler.step(v, t, x, generator=generator, **options).prev_sample
+
+    def batch(self, lora: str, count: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
+        """Random samples, their timesteps and cases."""
+        x, t, case = self.rows[lora]
+        pick = rng.integers(len(t), size=count)
+        return x[pick], t[pick], case[pick]
+
+
+def v_to_reach(z: torch.Tensor, x: torch.Tensor, t: torch.Tensor, alphas: torch.Tensor) -> torch.Tensor:
+    """The v at samples x whose clean image is z."""
+    a = alphas[t][:, None, None, None]
+    return (a.sqrt() * x - z) / (1 - a).sqrt()

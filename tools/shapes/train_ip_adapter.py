@@ -1,0 +1,226 @@
+"""Train an image encoder, and then an IP-Adapter that reads its embeddings.
+
+    python tools/shapes/train_ip_adapter.py encoder --latents work/latents --out work/ip_adapter
+    python tools/shapes/train_ip_adapter.py adapter --latents work/latents --out work/ip_adapter
+
+The image encoder (the layout of CLIP's vision tower) learns to embed drawings, so that linear heads can read what they
+show: shape, colors, position and size. The heads are then dropped. The adapter learns by the teacher's loss, on the
+drawing whose embedding it reads. Most prompts are dropped, so that the embedding matters. The weights alternate between
+those of the shipped UNet and those with each of its LoRAs. The output has the layout of the repository
+h94/IP-Adapter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from frozen import LORAS, Frozen, timesteps
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn.functional import cross_entropy, interpolate
+from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from train_teacher import word
+from train_tiny_vae import pairs
+from training import Average, Run, cosine, scenes, training_options
+
+from mindone_tcd.shapes.drawing import draw
+from mindone_tcd.shapes.folder import SHAPES_FOLDER
+from mindone_tcd.shapes.grammar import COLOURS, SHAPES, Scene
+
+SIZE, TOKENS, CROSS = 64, 4, 128
+FOLDER, ADAPTER, ENCODER = "sdxl_models", "ip-adapter_sdxl.safetensors", "image_encoder"
+DROP_PROMPT, ZERO_PROMPT = 0.5, 0.1
+"""Shares of the prompts that are empty, and of the prompts whose embeddings are zeros."""
+
+
+def new_encoder() -> CLIPVisionModelWithProjection:
+    config = CLIPVisionConfig(
+        hidden_size=80,
+        intermediate_size=160,
+        projection_dim=64,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        image_size=SIZE,
+        patch_size=8,
+        hidden_act="gelu",
+    )
+    encoder = CLIPVisionModelWithProjection(config)
+    # CLIP's own deviations are for much wider networks: with them, the patches hardly matter at the start.
+    nn.init.normal_(encoder.vision_model.embeddings.position_embedding.weight, std=0.3)
+    nn.init.normal_(encoder.vision_model.embeddings.patch_embedding.weight, std=0.08)
+    return encoder
+
+
+def pixel_values(drawn: torch.Tensor) -> torch.Tensor:
+    """Images in [0, 1], (N, 3, 64, 64), normalized as the pipelines' CLIPImageProcessor does."""
+    processor = CLIPImageProcessor()
+    mean, deviation = (torch.tensor(v)[:, None, None] for v in (processor.image_mean, processor.image_std))
+    return (drawn - mean) / deviation
+
+
+class Heads(nn.Module):
+    """Linear readings of an embedding, for the loss of the encoder."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.shape, self.colour = nn.Linear(width, len(SHAPES)), nn.Linear(width, len(COLOURS))
+        self.background, self.place = nn.Linear(width, len(COLOURS)), nn.Linear(width, 3)
+
+    def losses(self, found: torch.Tensor, drawn: list[Scene]) -> tuple[torch.Tensor, dict[str, float]]:
+        names = list(COLOURS)
+        first = [scene.things[0] for scene in drawn]
+        wanted = {
+            "shape": torch.tensor([SHAPES.index(thing.shape) for thing in first]),
+            "colour": torch.tensor([names.index(thing.colour) for thing in first]),
+            "background": torch.tensor([names.index(scene.background) for scene in drawn]),
+        }
+        answers = {name: getattr(self, name)(found) for name in wanted}
+        loss = sum(cross_entropy(answers[name], wanted[name].to(found.device)) for name in wanted)
+        place = torch.tensor([[thing.x, thing.y, thing.radius] for thing in first], device=found.device)
+        right = {name: float((answers[name].argmax(1).cpu() == wanted[name]).float().mean()) for name in wanted}
+        return loss + 4 * (self.place(found) - place).abs().mean(), right
+
+
+def train_encoder(args: argparse.Namespace) -> None:
+    device = torch.device(args.device)
+    network = nn.ModuleDict({"encoder": new_encoder(), "heads": Heads(64)}).to(device).train()
+    trained = list(network.parameters())
+    print(f"{sum(p.numel() for p in network['encoder'].parameters()) / 1e6:.2f} M parameters", flush=True)
+    optimizer = torch.optim.AdamW(trained, args.rate, betas=(0.9, 0.99), weight_decay=1e-3)
+    average = Average(trained, args.average)
+    run = Run(args.out / "encoder", {"network": network, "optimizer": optimizer, "average": average}, every=500)
+    for step in range(run.first, args.steps):
+        rng = np.random.default_rng([args.seed, 28, step])
+        for group in optimizer.param_groups:
+            group["lr"] = cosine(step, args.steps, args.rate, flat=0.3)
+        some = scenes(args.batch, rng, two=0.0)
+        pixels = torch.from_numpy(np.stack([draw(scene, SIZE, rng) for scene in some])).permute(0, 3, 1, 2)
+        loss, right = network["heads"].losses(network["encoder"](pixel_values(pixels).to(device)).image_embeds, some)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        average.update(step)
+        run.log(step, loss.item(), ", ".join(f"{name} {100 * share:.0f} %" for name, share in right.items()))
+    run.save(args.steps)
+    average.swap()
+    network["encoder"].save_pretrained(args.out / FOLDER / ENCODER)
+    print("done", flush=True)
+
+
+def train_adapter(args: argparse.Namespace) -> None:
+    device = torch.device(args.device)
+    frozen = Frozen(args.model, device)
+    encoder = CLIPVisionModelWithProjection.from_pretrained(args.out / FOLDER / ENCODER).float().eval().to(device)
+    # Like the published adapters, the keys and values start from those of the text.
+    base = frozen.weights("none")
+    attentions = [name.removesuffix(".processor") for name in frozen.unet.attn_processors]
+    weights = {
+        f"ip_adapter.{k}.to_{part}_ip.weight": base[f"{name}.to_{part}.weight"].clone()
+        for k, name in enumerate(attentions)
+        if name.endswith("attn2")
+        for part in "kv"
+    }
+    width = encoder.config.projection_dim
+    start = nn.Linear(width, TOKENS * CROSS)
+    weights |= {"image_proj.proj.weight": start.weight.detach(), "image_proj.proj.bias": start.bias.detach()}
+    weights |= {"image_proj.norm.weight": torch.ones(CROSS), "image_proj.norm.bias": torch.zeros(CROSS)}
+    groups = {
+        group: {n.removeprefix(f"{group}."): v for n, v in weights.items() if n.startswith(f"{group}.")}
+        for group in ("image_proj", "ip_adapter")
+    }
+    unet = frozen.unet
+    unet._load_ip_adapter_weights([groups], low_cpu_mem_usage=False)
+    own = {name: p for name, p in unet.named_parameters() if name not in base}
+    trained = list(own.values())
+    for parameter in trained:
+        parameter.requires_grad_(True)
+    print(f"{sum(p.numel() for p in trained) / 1e6:.2f} M parameters", flush=True)
+
+    def tensors() -> dict[str, torch.Tensor]:
+        """The trained tensors under the names of the published files."""
+        projection, norm = (f"encoder_hid_proj.image_projection_layers.0.{n}" for n in ("image_embeds", "norm"))
+        found = {f"image_proj.proj.{part}": own[f"{projection}.{part}"] for part in ("weight", "bias")}
+        found |= {f"image_proj.norm.{part}": own[f"{norm}.{part}"] for part in ("weight", "bias")}
+        for k, name in enumerate(attentions):
+            for part in "kv" if name.endswith("attn2") else "":
+                found[f"ip_adapter.{k}.to_{part}_ip.weight"] = own[f"{name}.processor.to_{part}_ip.0.weight"]
+        if len(found) != len(own):
+            raise RuntimeError(f"{len(own)} tensors are trained, {len(found)} have names")
+        return {name: value.detach().half().contiguous() for name, value in found.items()}
+
+    optimizer = torch.optim.AdamW(trained, args.rate, betas=(0.9, 0.99), weight_decay=0.0)
+    average = Average(trained, args.average)
+    run = Run(args.out, {"optimizer": optimizer, "average": average, "own": nn.ParameterDict(
+        {name.replace(".", "/"): p for name, p in own.items()})}, every=200)  # fmt: skip
+    drawn, latents = pairs(args.latents, args.images)
+    shown = drawn_scenes(args.latents, args.images)
+    with torch.no_grad():
+        small = [
+            interpolate(part.float() / 255, SIZE, mode="bicubic", antialias=True).clamp(0, 1)
+            for part in drawn.split(256)
+        ]
+        embeds = torch.cat([encoder(pixel_values(part).to(device)).image_embeds for part in small])
+    del drawn, small
+
+    def save() -> None:
+        average.swap()
+        save_file(tensors(), args.out / FOLDER / ADAPTER)
+        average.swap()
+
+    for step in range(run.first, args.steps):
+        rng = np.random.default_rng([args.seed, 29, step])
+        for group in optimizer.param_groups:
+            group["lr"] = cosine(step, args.steps, args.rate, warm=50, flat=0.4)
+        pick = torch.from_numpy(rng.integers(len(shown), size=args.batch))
+        drop = rng.random(args.batch)
+        prompts = ["" if d < DROP_PROMPT else word(shown[k], rng) for d, k in zip(drop, pick.tolist(), strict=True)]
+        keep = torch.from_numpy((drop < 1 - ZERO_PROMPT).astype(np.float32)).to(device)
+        e, extra = frozen.encode(prompts, keep)
+        extra["image_embeds"] = [embeds[pick.to(device)][:, None]]
+        t = timesteps(args.batch, rng).to(device)
+        x, target = frozen.noised(latents[pick].float().to(device), t, rng)
+        with torch.autocast(device.type, torch.bfloat16, enabled=args.bfloat16):
+            condition = {"added_cond_kwargs": extra}
+            set_ = frozen.weights(("none", *LORAS)[step % 3])
+            v = torch.func.functional_call(unet, set_, (x, t, e), condition).sample.float()
+        loss = (v - target).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        average.update(step)
+        run.log(step, loss.item())
+        if (step + 1) % 200 == 0:
+            save()
+    run.save(args.steps)
+    save()
+    print("done", flush=True)
+
+
+def drawn_scenes(folder: Path, count: int) -> list[Scene]:
+    from cache_latents import load
+
+    return load(folder)[1][:count]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=("encoder", "adapter"))
+    parser.add_argument("--model", type=Path, default=SHAPES_FOLDER, help="adapter: the folder of the frozen model")
+    training_options(parser, steps=1500, batch=32, rate=1e-3)
+    parser.add_argument("--images", type=int, default=8192, help="adapter: the number of drawings")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    (train_encoder if args.part == "encoder" else train_adapter)(args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Train a style LoRA: the shipped model then draws badges (mindone_tcd/shapes/styles.py).
+
+    python tools/shapes/train_style.py --latents work/latents --out work/style
+
+The loss is that of the teacher, on drawings in the new style. The captions name no style. The UNet has its own weights
+in most steps, and those with one of its LoRAs in the others. These see only timesteps at which the image is determined:
+at the others the LoRAs predict one image, and the loss would turn it into the mean of many. The file has kohya's keys,
+as most style LoRAs do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from frozen import LORAS, Frozen, timesteps
+from lora import FILE
+from lowrank import DOWN, UP, LowRank
+from train_teacher import word
+from training import Average, Run, cosine, scenes, training_options
+
+from mindone_tcd.shapes.folder import SHAPES_FOLDER
+from mindone_tcd.shapes.styles import draw_badge
+
+DROP_PROMPT = 0.1
+DETERMINED = 700
+"""The timesteps below this one determine the places of the things."""
+
+
+def kohya(layers: dict[str, torch.Tensor], rank: int) -> dict[str, torch.Tensor]:
+    """The tensors of a LoRA in float16 under kohya's names."""
+    found = {}
+    for name, value in layers.items():
+        side, end = ("down", DOWN) if name.endswith(DOWN) else ("up", UP)
+        flat = "lora_unet_" + name.removesuffix(end).replace(".", "_")
+        found |= {f"{flat}.lora_{side}.weight": value.half().contiguous(), f"{flat}.alpha": torch.tensor(rank).half()}
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, default=SHAPES_FOLDER, help="the folder of the frozen model")
+    training_options(parser, steps=1200, batch=32, rate=1.5e-3)
+    parser.add_argument("--rank", type=int, default=8)
+    parser.add_argument("--images", type=int, default=6144, help="the number of drawings")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    device = torch.device(args.device)
+
+    frozen = Frozen(args.model, device)
+    lora = LowRank(frozen.unet, args.rank).to(device)
+    trained = list(lora.parameters())
+    print(f"{sum(p.numel() for p in trained) / 1e6:.2f} M parameters", flush=True)
+    optimizer = torch.optim.AdamW(trained, args.rate, betas=(0.9, 0.99), weight_decay=0.0)
+    average = Average(trained, args.average)
+    run = Run(args.out, {"lora": lora, "optimizer": optimizer, "average": average}, every=200)
+
+    rng = np.random.default_rng([args.seed, 24])
+    drawn, file = scenes(args.images, rng, two=0.1), args.out / "drawings.npy"
+    if not file.exists():
+        parts = []
+        for k in range(0, args.images, 64):
+            pixels = torch.from_numpy(np.stack([draw_badge(scene, 128, rng) for scene in drawn[k : k + 64]]))
+            x = (pixels.permute(0, 3, 1, 2) * 2 - 1).contiguous(memory_format=torch.channels_last).to(device)
+            with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+                parts.append(frozen.vae.encode(x).latent_dist.mean.float() * frozen.vae.config.scaling_factor)
+        np.save(file, torch.cat(parts).half().cpu().numpy())
+    latents = torch.from_numpy(np.load(file)).float()
+    if len(latents) != len(drawn):
+        raise SystemExit(f"{file} has {len(latents)} latents, not {len(drawn)}: delete it")
+    print(f"{len(drawn)} drawings", flush=True)
+
+    def save() -> None:
+        average.swap()
+        save_file(kohya(lora.layers(), args.rank), args.out / FILE)
+        average.swap()
+
+    for step in range(run.first, args.steps):
+        rng = np.random.default_rng([args.seed, 25, step])
+        for group in optimizer.param_groups:
+            group["lr"] = cosine(step, args.steps, args.rate, warm=50, flat=0.4)
+        pick = rng.integers(len(drawn), size=args.batch)
+        keep = torch.from_numpy((rng.random(args.batch) >= DROP_PROMPT).astype(np.float32)).to(device)
+        e, extra = frozen.encode([word(drawn[k], rng) for k in pick], keep)
+        t = timesteps(args.batch, rng)
+        name = ("none", LORAS[0], "none", LORAS[1])[step % 4]
+        if name != "none":
+            t = torch.where(t < DETERMINED, t, t * DETERMINED // 1000)
+        x, target = frozen.noised(latents[torch.from_numpy(pick)].to(device), t.to(device), rng)
+        weights = lora.added_to(frozen.weights(name))
+        with torch.autocast(device.type, torch.bfloat16, enabled=args.bfloat16):
+            condition = {"added_cond_kwargs": extra}
+            v = torch.func.functional_call(frozen.unet, weights, (x, t.to(device), e), condition).sample.float()
+        loss = (v - target).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        average.update(step)
+        run.log(step, loss.item())
+        if (step + 1) % 200 == 0:
+            save()
+    run.save(args.steps)
+    save()
+    print("done", flush=True)
+
+
+if __name__ == "__main__":
+    main()
