@@ -44,7 +44,7 @@ def test_known_pipelines(family, mode, network, found):
 @pytest.mark.parametrize(
     ("family", "mode", "network", "message"),
     [
-        ("SDXL", "animate", None, "SDXL models have no pipeline for animation; related ones: text to image, image to"),
+        ("SDXL", "animate", None, "AnimateDiff needs a model in the layout of SD 1.5, but this one is SDXL; pass"),
         (
             "SDXL",
             "inpaint",

@@ -42,12 +42,12 @@ def test_the_published_parts(key, name):
         (
             SHIPPED,
             ("SDXL", "style", "oil"),
-            "no style LoRA 'oil' is known for shapes; choose one of: outline; or pass a",
+            "no style LoRA 'oil' is known for shapes; choose one of: badge; or pass a",
         ),
         (
             XL,
-            ("SDXL", "style", "outline"),
-            "no style LoRA 'outline' is known for owner/xl; pass a folder, a file or a hub",
+            ("SDXL", "style", "badge"),
+            "no style LoRA 'badge' is known for owner/xl; pass a folder, a file or a hub",
         ),
         (SD, ("SD", "t2i-adapter", "canny"), "no T2I-Adapter 'canny' is known for owner/sd; pass a folder"),
         (SD, ("SD", "motion", "spin"), "no motion LoRA 'spin' is known .*: zoom-in, zoom-out, pan-left"),
@@ -190,8 +190,8 @@ def test_values_that_are_no_maps(value):
 def test_loras(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "a.safetensors"
-    assert loras_of("outline", "style") == [("outline", None, 1.0)]
-    assert loras_of(("outline", 0.5), "style") == [("outline", None, 0.5)]
+    assert loras_of("badge", "style") == [("badge", None, 1.0)]
+    assert loras_of(("badge", 0.5), "style") == [("badge", None, 0.5)]
     assert loras_of([("owner/name", -1), file], "style") == [("", "owner/name", -1.0), ("", file, 1.0)]
     assert loras_of("Outline", "style") == [("", "Outline", 1.0)], "names are in lower case"
     assert loras_of("pan-left", "motion") == [("pan-left", None, 1.0)]
@@ -200,10 +200,10 @@ def test_loras(tmp_path, monkeypatch):
 def test_a_lora_in_a_folder_whose_name_is_like_a_shipped_ones(folders, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     os.symlink(folders("lora-sdxl"), "oil")
-    os.symlink(folders("lora-sdxl"), "outline")
+    os.symlink(folders("lora-sdxl"), "badge")
     assert find_part(XL, "SDXL", "style", "oil") == Part("style", "", str(folders("lora-sdxl").resolve()), "folder")
-    assert find_part(SHIPPED, "SDXL", "style", "outline").source == "package", "the package has this name"
-    assert find_part(SHIPPED, "SDXL", "style", "", "./outline").source == "folder"
+    assert find_part(SHIPPED, "SDXL", "style", "badge").source == "package", "the package has this name"
+    assert find_part(SHIPPED, "SDXL", "style", "", "./badge").source == "folder"
 
 
 @pytest.mark.parametrize(
@@ -211,14 +211,14 @@ def test_a_lora_in_a_folder_whose_name_is_like_a_shipped_ones(folders, tmp_path,
     [
         (3, "style is 3; expected a name, a file or a hub id, a pair of one and a weight, or a list of these"),
         ([3], "style is"),
-        (("outline", "x"), "style is"),
-        (("outline", True), "style is"),
+        (("badge", "x"), "style is"),
+        (("badge", True), "style is"),
         ((3, 0.5), "style is"),
         ([], "style is empty; name a LoRA, or leave it out"),
-        (("outline", float("nan")), "the weight of a LoRA in style is nan; expected a number from -100 to 100"),
-        (("outline", float("inf")), "the weight of a LoRA in style is inf; expected a number from -100 to 100"),
+        (("badge", float("nan")), "the weight of a LoRA in style is nan; expected a number from -100 to 100"),
+        (("badge", float("inf")), "the weight of a LoRA in style is inf; expected a number from -100 to 100"),
         (
-            [("outline", 1), ("outline", 101)],
+            [("badge", 1), ("badge", 101)],
             "the weight of a LoRA in style is 101; expected a number from -100 to 100",
         ),
     ],

@@ -145,7 +145,7 @@ def test_maps_that_are_passed_finished(folders, extras):
         ),
         ("inpainting", "sdxl", ["control"], {}, "SDXL models have no pipeline for inpainting with a ControlNet"),
         ("image-to-image", "sdxl", ["t2i"], {}, "SDXL models have no pipeline for image to image with a T2I-Adapter"),
-        ("animate", "sdxl", [], {"motion_adapter": "a/b"}, "SDXL models have no pipeline for animation"),
+        ("animate", "sdxl", [], {"motion_adapter": "a/b"}, "AnimateDiff needs a model in the layout of SD 1.5, but"),
         (
             "animate",
             "sd15",

@@ -38,7 +38,7 @@ def test_the_parts_of_the_package():
     assert extras(part()) == Extras(control=[("canny", None)])
     assert extras(part("t2i-adapter")) == Extras(t2i=[("canny", None)])
     assert extras(part("ip-adapter", "")) == Extras(ip_adapter=True)
-    assert extras(part("style", "outline", weight=0.5)) == Extras(style=[("outline", 0.5)])
+    assert extras(part("style", "badge", weight=0.5)) == Extras(style=[("badge", 0.5)])
 
 
 def test_the_order_of_networks_is_that_of_their_images():
@@ -159,15 +159,12 @@ def test_the_first_folder_that_has_the_file(place, tmp_path):
         "..\\secret.png",
         "/etc/hosts",
         "~/secret.png",
-        "file:///etc/hosts",
         "..",
         ".",
         "",
         "/",
         "a\0b",
         "x" * 5000,
-        "HTTP://example.org/other.png",
-        "ftp://example.org/other.png",
         "\x1b[2J\n.png",
     ],
 )
@@ -194,6 +191,9 @@ def test_urls_and_pixels(place, monkeypatch):
     monkeypatch.setattr(images, "fetch", lambda *_: pytest.fail("something was downloaded"))
     with pytest.raises(UsageError, match=r"the image of a\.png is the URL 'https://e\.org/x\.png'; add --trust-record"):
         inputs(source(name="https://e.org/photo.png".replace("photo", "x")), folders=[place])
+    for name in ("HTTP://example.org/photo.png", "ftp://example.org/photo.png", "file:///etc/photo.png"):
+        with pytest.raises(UsageError, match="is the URL"):
+            inputs(source(name=name), folders=[place])
     with pytest.raises(UsageError, match="the URL") as caught:
         inputs(source(name="http://\n\x1b[2J" + "x" * 5000), folders=[place])
     assert str(caught.value).isprintable()
