@@ -34,6 +34,8 @@ from mindone_tcd.shapes.grammar import Scene, Thing
 DROP_PROMPT = 0.1
 RANDOM_HOLES = 0.15
 ALONE = 0.5
+PAIRS = 3
+"""How often drawings of two things are used, relative to the others: the thing outside the hole must not change."""
 SIZE, F = 128, 8
 DEVIATION = 0.08
 """Standard deviation of the noise that the autoencoder's distribution adds to the latents of an image."""
@@ -98,12 +100,14 @@ class Holes:
             raise SystemExit(f"{file} has {len(stored['latents'])} latents, not {len(self.scenes)}: delete it")
         self.whole = torch.from_numpy(np.concatenate(whole)).float()
         self.left = torch.from_numpy(stored["latents"]).float()
+        pairs = [k for k, scene in enumerate(self.scenes) if len(scene.things) > 1]
+        self.order = np.array([*range(len(self.scenes)), *(PAIRS - 1) * pairs])
         # Nearest neighbors, as the pipeline scales its mask.
         self.masks = torch.from_numpy(np.concatenate(masks)[:, None, ::F, ::F]).float()
 
 
 def prompt_for(scene: Scene, covered: int | None, rng: np.random.Generator) -> str:
-    if covered is None or (len(scene.things) == 1 and rng.random() < 0.5) or rng.random() >= ALONE:
+    if covered is None or rng.random() >= ALONE:
         return word(scene, rng)
     alone = Scene(scene.background, (scene.things[covered],), scene.size, scene.position)
     return word(replace(alone, size=None, position=None), rng)
@@ -167,9 +171,9 @@ def main() -> None:
         rng = np.random.default_rng([args.seed, 31])
 
         def ask(name, x, t, pick):
-            return predict(name, x, t.to(device), torch.from_numpy(pick), None, rng).cpu()
+            return predict(name, x, t.to(device), torch.from_numpy(holes.order[pick]), None, rng).cpu()
 
-        own = OwnTrajectories(ask, len(holes.scenes), args.own, rng)
+        own = OwnTrajectories(ask, len(holes.order), args.own, rng)
         print(f"{args.own} trajectories for each LoRA", flush=True)
 
     def save() -> None:
@@ -185,10 +189,10 @@ def main() -> None:
         name = ("none", *LORAS)[step % 3]
         if own is not None and name != "none":
             x, t, cases = own.batch(name, args.batch, rng)
-            x, t, pick = x.to(device), t.to(device), torch.from_numpy(cases)
+            x, t, pick = x.to(device), t.to(device), torch.from_numpy(holes.order[cases])
             target = v_to_reach(holes.whole[pick].to(device), x, t, frozen.alphas)
         else:
-            pick = torch.from_numpy(rng.integers(len(holes.scenes), size=args.batch))
+            pick = torch.from_numpy(holes.order[rng.integers(len(holes.order), size=args.batch)])
             t = timesteps(args.batch, rng).to(device)
             x, target = frozen.noised(holes.whole[pick].to(device), t, rng)
         keep = torch.from_numpy((rng.random(args.batch) >= DROP_PROMPT).astype(np.float32)).to(device)
