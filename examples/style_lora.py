@@ -4,8 +4,8 @@
     python examples/style_lora.py --model stabilityai/stable-diffusion-xl-base-1.0 --lora h1t/TCD-SDXL-LoRA \\
         --style TheLastBen/Papercut_SDXL --prompt "papercut of a fox in a forest"
 
-Without --model, the script uses the shapes models, which ship in the package. Their style LoRA draws a thick outline
-around each shape.
+Without --model, the script uses the shapes models, which ship in the package. Their style LoRA draws each
+image as a round badge.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from mindone_tcd import StableDiffusionXLPipeline, TCDScheduler, make_image_grid
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--model", default=str(shapes.model("shapes")), help="a folder or a hub id")
 parser.add_argument("--lora", default=str(shapes.model("tcd-lora")), help="the TCD-LoRA: a folder or a hub id")
-parser.add_argument("--style", default=str(shapes.model("style-outline")), help="the style LoRA: a folder or a hub id")
+parser.add_argument("--style", default=str(shapes.model("style-badge")), help="the style LoRA: a folder or a hub id")
 parser.add_argument("--prompt", default="a large orange star on a cyan background")
 args = parser.parse_args()
 

@@ -60,7 +60,7 @@ def test_our_schedulers_are_not_mindones():
     "code",
     [
         "from mindone_tcd import load; load()",
-        "from mindone_tcd import TextToImage, TCDScheduler",
+        "from mindone_tcd import LoadedPipeline, TCDScheduler",
         "from mindone_tcd import StableDiffusionXLPipeline",
         "from mindone_tcd.schedulers import affine_step",
         "import mindone_tcd.cpu",

@@ -45,7 +45,6 @@ TESTED_ELSEWHERE: dict[str, tuple[str, str]] = {
     "selftest/cases.py": ("selftest/test_selftest.py", "the cases are the selftest's data"),
     "selftest/run.py": ("selftest/test_selftest.py", "the file is the whole selftest's"),
     "compiled/pipeline.py": ("compiled/test_compiled_pipelines.py", "most tests compile several pipelines"),
-    "generate/text_to_image.py": ("generate/test_shipped_model.py", "its class needs a whole model"),
     "schedulers/base.py": ("schedulers/test_trajectory.py", "TCD and LCM, the two subclasses, are compared there"),
     "cpu/arguments.py": ("cpu/test_refusals.py", "the kernels use it to refuse arguments"),
     "cpu/attention.py": ("cpu/test_mindone_functions.py", "it replaces functions of mindone"),

@@ -20,7 +20,7 @@ from ..shapes.folder import SHAPES
 from . import pipeline
 from .arguments import EXAMPLES, integer, number, size
 from .output import output_paths, save
-from .task_arguments import add_task_arguments, asked, control_files, default_suffix
+from .task_arguments import add_task_arguments, asked, control_files, default_suffix, preview_file
 
 if TYPE_CHECKING:
     from ..generate.loaded import LoadedPipeline
@@ -105,16 +105,18 @@ def run(args: argparse.Namespace) -> int:
     kinds = [source.kind for source in request.inputs.of("control")] if args.save_control else []
 
     def files(out: Path) -> list[Path]:
-        return [*of_images(out, count, args.grid), *control_files(out, kinds)]
+        previews = [preview_file(out)] if args.preview else []
+        return [*of_images(out, count, args.grid), *control_files(out, kinds), *previews]
 
     default = default_name(request.prompt, request.seeds[0]).with_suffix(default_suffix(setup.task))
     paths = output_paths(args, default, files, clips=count if setup.animated else 0)
 
     pipe = pipeline.load(setup, args.dtype, form_of(args.compile), args.record_paths)
-    for image, path in zip(pipe.control_maps(request) if kinds else [], paths[count + args.grid :], strict=True):
+    maps = pipe.control_maps(request) if kinds else []
+    for image, path in zip(maps, paths[count + args.grid :][: len(maps)], strict=True):
         save(GeneratedImage(image, {}), path, args.overwrite)
     made: list[GeneratedImage] = []
-    for batch in pipe.batches(request, on_step=_shown(pipe, paths[0]) if args.preview else None):
+    for batch in pipe.batches(request, on_step=_shown(pipe, paths[-1]) if args.preview else None):
         for each in batch:
             save(each, paths[len(made)], args.overwrite)
             made.append(each)
@@ -123,12 +125,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _shown(pipe: LoadedPipeline, out: Path) -> Callable[[int, Any], None]:
-    """Return an observer of steps that writes the first image of the batch, as far as it is, to OUT-preview.png."""
+def _shown(pipe: LoadedPipeline, path: Path) -> Callable[[int, Any], None]:
+    """Return an observer of steps that writes the first image of the batch, as far as it is, to a file."""
     from ..generate.preview import Preview
 
     preview = Preview(pipe)
-    path = out.with_name(f"{out.stem}-preview.png")
 
     def show(step: int, latents: Any) -> None:
         GeneratedImage(preview(latents)[0], {}).save(path)

@@ -57,9 +57,7 @@ def add_task_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--reference", metavar="IMAGE[:SCALE]", help="an image to resemble; SCALE is from 0 to 1")
     group.add_argument("--ip-adapter", metavar="MODEL", help="a folder, file or hub id instead of the usual one")
 
-    group = parser.add_argument_group(
-        "styles", 'example: generate "a red star on a blue background" --style outline:0.8'
-    )
+    group = parser.add_argument_group("styles", 'example: generate "a red star on a blue background" --style badge:0.8')
     group.add_argument(
         "--style",
         action="append",
@@ -76,6 +74,10 @@ def add_task_arguments(parser: argparse.ArgumentParser) -> None:
         "--motion", action="append", default=[], metavar="LORA[:WEIGHT]", help="a motion LoRA: zoom-in, …; repeatable"
     )
     group.add_argument("--motion-adapter", metavar="MODEL", help="a folder or hub id instead of the usual one")
+
+
+_NETWORK_FLAGS = {"--control": "--controlnet", "--t2i": "--t2i-adapter"}
+"""For the flag of control images, the flag of their networks."""
 
 
 @dataclass(frozen=True)
@@ -147,9 +149,9 @@ def _check(args: argparse.Namespace) -> None:
         ("--t2i-adapter", args.t2i_adapter, "--t2i", args.t2i),
         ("--depth-model", args.depth_model, "--control or --t2i", args.control or args.t2i),
         ("--save-control", args.save_control, "--control or --t2i", args.control or args.t2i),
-        ("--motion-adapter", args.motion_adapter, "--frames", args.frames or args.motion),
+        ("--motion-adapter", args.motion_adapter, "--frames", args.frames is not None or args.motion),
     ):
-        if value and not other:
+        if value not in (None, [], "") and value is not False and not other:
             raise UsageError(f"{flag} needs {needed}; add it, or leave {flag} out")
     if args.frames is not None or args.motion:
         for flag, value in (("--image", args.image), ("--control", args.control), ("--t2i", args.t2i)):
@@ -164,7 +166,7 @@ def _check(args: argparse.Namespace) -> None:
 def weighted(text: str) -> tuple[str, float | None]:
     """Split ``NAME:NUMBER``; the number is None if there is none. A URL's port is not a number."""
     match = re.fullmatch(r"(.+):(-?\d+(?:\.\d*)?|-?\.\d+)", text, re.DOTALL)
-    if match is None or re.fullmatch(r"https?://[^/]+", match[1]):
+    if match is None or re.fullmatch(r"https?://[^/]+", match[1], re.IGNORECASE):
         return text, None
     return match[1], float(match[2])
 
@@ -173,7 +175,11 @@ def _controls(
     flag: str, given: list[str], networks: list[str]
 ) -> tuple[list[tuple[str, str | None]], list[str], list[float | None]]:
     """Return the kinds with their networks, the images and the scales of a flag's values."""
-    locations = dict(_network(text) for text in networks)
+    locations: dict[str, str] = {}
+    for text in networks:
+        kind, location = _network(text)
+        if locations.setdefault(kind, location) != location:
+            raise UsageError(f"{_NETWORK_FLAGS[flag]} names several networks for the kind {kind}; name one")
     entries: list[tuple[str, str | None]] = []
     images: list[str] = []
     scales: list[float | None] = []
@@ -202,6 +208,11 @@ def _network(text: str) -> tuple[str, str]:
 def default_suffix(task: str) -> str:
     """Return the suffix of a task's files if the user names none."""
     return ".gif" if task == "animate" else ".png"
+
+
+def preview_file(out: Path) -> Path:
+    """Return the file that shows an image while it is generated: ``out-preview.png``."""
+    return out.with_name(f"{out.stem}-preview.png")
 
 
 def control_files(out: Path, kinds: list[str]) -> list[Path]:

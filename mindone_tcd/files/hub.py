@@ -1,7 +1,6 @@
 """Get files of hub repositories from the cache, the Hugging Face hub or a mirror of it, or ModelScope.
 
-Without a network, huggingface_hub retries for 23 seconds before it fails. This module first sends one short request to
-the hub. If the hub does not answer, only the cache is searched.
+If the hub does not answer (:mod:`~mindone_tcd.files.reachability`), only the cache is searched.
 """
 
 from __future__ import annotations
@@ -9,8 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import threading
-import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 from pathlib import Path
@@ -18,6 +15,7 @@ from typing import Any
 
 from ..errors import UsageError, first_line
 from ..quiet import errors_only
+from . import reachability
 
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 """owner/name"""
@@ -27,12 +25,6 @@ VARIABLE = "MINDONE_TCD_HUB"
 """The environment variable that selects one of :data:`HUBS` for the whole process."""
 
 _chosen: ContextVar[str | None] = ContextVar("hub", default=None)
-
-_TIMEOUT = 2.5
-"""Timeout in seconds for the hub's answer. HF_HUB_ETAG_TIMEOUT, if set, takes precedence."""
-_CACHE_SECONDS = 30.0
-"""Seconds for which a result, positive or negative, stays cached."""
-_answers: dict[str, tuple[float, bool]] = {}
 
 
 @contextlib.contextmanager
@@ -64,33 +56,6 @@ def _checked(name: object, where: str) -> str:
     return str(name)
 
 
-def reachable(endpoint: str) -> bool:
-    """Return whether a hub answers within :data:`_TIMEOUT`, with any response; cached for :data:`_CACHE_SECONDS`."""
-    known = _answers.get(endpoint)
-    if known is None or time.monotonic() - known[0] > _CACHE_SECONDS:
-        known = _answers[endpoint] = (time.monotonic(), _answers_in_time(endpoint))
-    return known[1]
-
-
-def _answers_in_time(endpoint: str) -> bool:
-    from huggingface_hub.utils import get_session
-
-    timeout = float(os.environ.get("HF_HUB_ETAG_TIMEOUT") or _TIMEOUT)
-    answered: list[bool] = []
-
-    def request() -> None:
-        # ValueError: the endpoint is not a URL.
-        with contextlib.suppress(OSError, ValueError):
-            get_session().head(endpoint, timeout=timeout, allow_redirects=False)
-            answered.append(True)
-
-    # Each name lookup and each address can use the full timeout, so `join` limits the total.
-    thread = threading.Thread(target=request, daemon=True)
-    thread.start()
-    thread.join(timeout)
-    return bool(answered)
-
-
 def cache_alone() -> bool:
     """Return whether only the cache can be used, so that ``local_files_only`` must be passed to huggingface_hub.
 
@@ -99,7 +64,7 @@ def cache_alone() -> bool:
     """
     from huggingface_hub import constants
 
-    return constants.HF_HUB_OFFLINE or not reachable(constants.ENDPOINT)
+    return constants.HF_HUB_OFFLINE or not reachability.reachable(constants.ENDPOINT)
 
 
 def fetch_file(name: str, file: str, subfolder: str | None, what: str, **options: Any) -> Path:
@@ -177,7 +142,7 @@ def hub_errors(name: str, what: str) -> Iterator[None]:
         raise
     except (OSError, ValueError) as error:  # every error of huggingface_hub is one of these
         reason, mirror = first_line(error), ""
-        if _answers.get(constants.ENDPOINT, (0, True))[1] is False:
+        if reachability.known_unreachable(constants.ENDPOINT):
             reason = f"{constants.ENDPOINT} cannot be reached, and it is not in the cache"
             mirror = f"set HF_ENDPOINT to a mirror or {VARIABLE}=modelscope, or "
         raise UsageError(

@@ -35,6 +35,7 @@ class Model:
         cross_attention_dim: width of the prompt embeddings: 768 in SD 1.5, 1024 in SD 2, 2048 in SDXL.
         prediction_type: the scheduler's, None if its configuration does not state it.
         guidance_embedded: whether the guidance scale is an input of the UNet, as in latent consistency models.
+        masked: whether the UNet also reads a mask and a masked image, as in models for inpainting.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Model:
     cross_attention_dim: int | None = None
     prediction_type: str | None = None
     guidance_embedded: bool = False
+    masked: bool = False
 
     @property
     def shipped(self) -> bool:
@@ -218,6 +220,7 @@ def _describe(name: str, location: str, local: bool, find: Callable[[str | None,
         cross if isinstance(cross, int) else None,
         read_scheduler(find("scheduler", SCHEDULER)).get("prediction_type"),
         unet.get("time_cond_proj_dim") is not None,
+        unet.get("in_channels") == 2 * vae.get("latent_channels", 4) + 1,
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import UsageError, first_line
 from ..quiet import errors_only
-from . import hub
+from . import reachability
 
 WEIGHTS = re.compile(r"(?:diffusion_pytorch_model|model)(?:\.(?P<variant>[^.-]+))?(?:-\d+-of-\d+)?\.safetensors")
 """Matches the weight files of a model; the group gives their variant."""
@@ -60,7 +60,7 @@ def _known(options: dict[str, Any]) -> dict[str, Any]:
 
 def _cache_alone(options: dict[str, Any]) -> bool:
     domain = os.environ.get("MODELSCOPE_DOMAIN") or "www.modelscope.cn"
-    return bool(options.get("local_files_only")) or not hub.reachable(f"https://{domain}")
+    return bool(options.get("local_files_only")) or not reachability.reachable(f"https://{domain}")
 
 
 def fetch_file(name: str, file: str, what: str, options: dict[str, Any]) -> Path:

@@ -83,7 +83,7 @@ def plan_again(
             )
         method, dtype = record["method"], record["dtype"]
         names = _names(record, path, model, lora, trust_record)
-        extras = recorded_extras(record, path, parts or {}, trust_record)
+        extras = recorded_extras(record, path, parts or {}, trust_record, names[0] in SHIPPED)
         setup = plan(record.get("task", "text-to-image"), names[0], method, names[1], extras)
         places = [path.parent, Path()] if folders is None else folders
         inputs = read_inputs(setup, recorded_inputs(record, path, places, trust_record))

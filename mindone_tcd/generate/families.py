@@ -70,6 +70,10 @@ def pipeline_class(family: str, mode: str, network: str | None) -> str:
         UsageError: if there is no such pipeline.
     """
     found = _CLASSES.get((family, mode, network))
+    if found is None and mode == "animate":
+        raise UsageError(
+            f"AnimateDiff needs a model in the layout of SD 1.5, but this one is {family}; pass another model"
+        )
     if found is None:
         others = [
             f"{_FROM[other_mode]}{_WITH[other_network]}"

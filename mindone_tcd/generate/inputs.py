@@ -13,6 +13,9 @@ from ..files.images import InputImage
 SLOTS = ("image", "mask", "control", "reference")
 """The arguments of a call that are images."""
 
+MOST_SCALE = 100.0
+"""A limit against typing errors: useful conditioning scales and LoRA weights are at most about 2."""
+
 
 @dataclass(frozen=True)
 class Source:

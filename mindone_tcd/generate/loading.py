@@ -58,7 +58,7 @@ def load(
             map instead of an image. It combines with text-to-image and image-to-image.
         t2i: the same for T2I-Adapters.
         ip_adapter: True for the IP-Adapter of the model, or a folder, file or hub id. It combines with all tasks.
-        style: style LoRAs: a name (``outline``), file, folder or hub id, a pair of one and its weight, or a list.
+        style: style LoRAs: a name (``badge``), file, folder or hub id, a pair of one and its weight, or a list.
         motion_adapter: for ``animate``: a folder or hub id instead of the usual one.
         motion: for ``animate``: motion LoRAs, as for ``style``: ``zoom-in`` and others.
         depth_model: a folder or hub id of the DPT model that estimates depths of photos (for other models than

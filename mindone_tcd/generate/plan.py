@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError, shown
-from ..files.model_folder import Model, check_lora, find_model, local_path
+from ..files.hub import HUB_ID
+from ..files.model_folder import Model, check_lora, check_weights, find_model, local_path
 from ..shapes.folder import SHAPES
 from .families import family_of, pipeline_class
 from .parts import TITLES, Part, find_part, loras_of, maps_of
 from .recipes import Recipe, lora_of, recipe
 from .setup import Setup
 from .tasks import PART_FEATURES, TASKS
+from .tasks.controls import ESTIMATED
 
 _SHIPPED_MODELS = {"inpaint": "shapes-inpainting"}
 """For ``shapes``, the model of the package that was trained for a mode."""
@@ -56,13 +58,14 @@ def plan(task: str, model: str | Path, method: str, lora: str | Path | None, ext
     found = find_model(name)
     chosen = _with_lora(recipe(method, found), method, found, lora)
     family = family_of(found)
+    pipeline_class(family, mode, None)  # an error if no model of the family has this task
     parts, given_maps = _parts(task, found, family, extras)
     roles = {part.role for part in parts}
     network = next((role for role in ("controlnet", "t2i-adapter") if role in roles), None)
-    _check_together(roles, mode)
+    _check_together(roles, mode, family)
     chosen_class = pipeline_class(family, mode, network)
-    if mode == "text" and network is None:
-        chosen_class = found.pipeline_class if family == "LCM" else chosen_class
+    if found.masked and mode != "inpaint":
+        raise UsageError(f"{found.name} is an inpainting model; choose the task inpainting, or another model")
     own = TASKS[task].feature
     features = [*([own] if own else []), *(PART_FEATURES[role] for role in PART_FEATURES if role in roles)]
     return Setup(
@@ -73,7 +76,7 @@ def plan(task: str, model: str | Path, method: str, lora: str | Path | None, ext
         tuple(features),
         tuple(parts),
         tuple(given_maps),
-        None if extras.depth_model is None else _name(extras.depth_model, "depth_model"),
+        None if extras.depth_model is None else _depth_model(extras.depth_model, found, parts, given_maps),
     )
 
 
@@ -88,6 +91,10 @@ def _parts(task: str, model: Model, family: str, extras: Extras) -> tuple[list[P
         "ip-adapter": extras.ip_adapter,
         "motion-adapter": extras.motion_adapter,
     }
+    if needs and values[needs[0]] is False:
+        raise UsageError(
+            f"the {TITLES[needs[0]]} is False, but the task {task} needs one; leave it out, or pass a folder"
+        )
     if needs and values[needs[0]] is None:
         values[needs[0]] = needs[1] or True
     for role, argument in (("controlnet", "control"), ("t2i-adapter", "t2i")):
@@ -109,7 +116,30 @@ def _parts(task: str, model: Model, family: str, extras: Extras) -> tuple[list[P
     return parts, given_maps
 
 
-def _check_together(roles: set[str], mode: str) -> None:
+def _depth_model(given: object, model: Model, parts: list[Part], given_maps: list[bool]) -> str:
+    """Return the folder or hub id of a depth estimator.
+
+    Raises:
+        UsageError: if it does not exist, or nothing needs it.
+    """
+    name = _name(given, "depth_model")
+    networks = [part for part in parts if part.role in ("controlnet", "t2i-adapter")]
+    from_photos = [
+        part for part, is_map in zip(networks, given_maps, strict=True) if part.kind in ESTIMATED and not is_map
+    ]
+    if model.shipped or not from_photos:
+        what = "the maps of drawings need none" if model.shipped else f"only {' and '.join(ESTIMATED)} maps need one"
+        raise UsageError(f"depth_model is {name!r}, but {what}; leave it out")
+    path = local_path(name)
+    if os.path.isdir(path):
+        check_weights(path)
+        return str(path.resolve())
+    if not HUB_ID.fullmatch(name):
+        raise UsageError(f"no depth model {name!r}: expected an existing folder, or a hub id (owner/name)")
+    return name
+
+
+def _check_together(roles: set[str], mode: str, family: str) -> None:
     """Check the combinations that no pipeline has, with the reason.
 
     Raises:
@@ -118,6 +148,11 @@ def _check_together(roles: set[str], mode: str) -> None:
     if {"controlnet", "t2i-adapter"} <= roles:
         raise UsageError(
             "a ControlNet and a T2I-Adapter do not combine: no pipeline of mindone has both; choose control or t2i"
+        )
+    if family == "SD" and {"t2i-adapter", "ip-adapter"} <= roles:
+        raise UsageError(
+            "a T2I-Adapter and an IP-Adapter do not combine for SD models: mindone's pipeline takes no image prompt; "
+            "leave one out, or use a ControlNet"
         )
     if mode != "animate":
         for role in ("motion-adapter", "motion"):

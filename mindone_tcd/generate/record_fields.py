@@ -10,12 +10,11 @@ from typing import Any
 from ..compiled.forms import FORMS
 from ..errors import UsageError, shown
 from ..schedulers.methods import METHODS
-from .inputs import SLOTS
+from .inputs import MOST_SCALE, SLOTS
 from .parts import ROLES
 from .request import DTYPES, MOST_GUIDANCE, MOST_IMAGES, MOST_PIXELS_A_SIDE, MOST_SEED
 from .tasks import TASKS
 from .tasks.animate import MOST_FRAMES
-from .tasks.feature import MOST_SCALE
 
 _MOST_CHARACTERS = 1 << 20
 
@@ -36,7 +35,7 @@ def check_record(record: Any, where: str) -> dict[str, Any]:
         UsageError: if the record is not an object, or a field has another type or exceeds its limits.
     """
     if not isinstance(record, dict):
-        raise UsageError(f"{where} is {shown(record)}; expected an object: pass a PNG that mindone-tcd wrote")
+        raise UsageError(f"{where} is {shown(record)}; expected an object: pass a file that mindone-tcd wrote")
     for name, check in {**_FIELDS, "grid": _grid}.items():
         if name in record:
             try:

@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import UsageError, shown
 from ..files.download import is_url
+from ..shapes.folder import SHAPES
 from .inputs import Inputs
-from .parts import TITLES
+from .parts import TITLES, shipped_kinds
 from .plan import Extras
 
 _EXTRAS = {
@@ -29,7 +30,9 @@ _EXTRAS = {
 """The argument of ``load`` for each role."""
 
 
-def recorded_extras(record: Mapping[str, Any], path: Path, given: Mapping[str, str], trust_record: bool) -> Extras:
+def recorded_extras(
+    record: Mapping[str, Any], path: Path, given: Mapping[str, str], trust_record: bool, shipped: bool
+) -> Extras:
     """Return what to load beside the model.
 
     Args:
@@ -37,9 +40,11 @@ def recorded_extras(record: Mapping[str, Any], path: Path, given: Mapping[str, s
         path: its file, for messages.
         given: the locations that the caller names, by role, or by role and kind: ``controlnet:canny``.
         trust_record: whether paths and hub ids in the record may be opened.
+        shipped: whether the model that is loaded is in the package.
 
     Raises:
-        UsageError: if a part is not in the package and the caller has not named it, or names one that is not there.
+        UsageError: if a part is not in the package and the caller has not named it, it does not fit the model, or the
+            caller names one that is not there.
     """
     parts = record.get("parts", [])
     names = {name for part in parts for name in (part["role"], f"{part['role']}:{part['kind']}")}
@@ -50,11 +55,13 @@ def recorded_extras(record: Mapping[str, Any], path: Path, given: Mapping[str, s
     found: dict[str, Any] = {}
     for part in parts:
         role, kind = part["role"], part["kind"]
-        location = given.get(f"{role}:{kind}", given.get(role)) or _location(part, path, trust_record)
+        location = given.get(f"{role}:{kind}", given.get(role)) or _location(part, path, trust_record, shipped)
         if role in ("controlnet", "t2i-adapter"):
             entry: Any = (f"{kind}-map" if next(maps, False) else kind, location)
         elif role in ("style", "motion"):
             entry = (location or kind, part["weight"])
+        elif _EXTRAS[role] in found:
+            raise UsageError(f"the record in {path} has several {TITLES[role]}s; it cannot be used again")
         else:
             found[_EXTRAS[role]] = location or True
             continue
@@ -62,11 +69,21 @@ def recorded_extras(record: Mapping[str, Any], path: Path, given: Mapping[str, s
     return Extras(**found)
 
 
-def _location(part: Mapping[str, Any], path: Path, trust_record: bool) -> str | None:
+def _location(part: Mapping[str, Any], path: Path, trust_record: bool, shipped: bool) -> str | None:
     """Return the location of a recorded part; None for one in the package."""
-    if part["from"] == "package":
-        return None
     flag = f"--part {part['role']}=…"
+    if part["from"] == "package":
+        title = TITLES[part["role"]]
+        if part["kind"] not in shipped_kinds(part["role"]):
+            raise UsageError(
+                f"the record in {path} says that the {title} {shown(part['kind'])} is in the package, but it is not"
+            )
+        if not shipped:
+            raise UsageError(
+                f"the record in {path} names the {title} of the model {SHAPES!r}, which fits no other model; pass "
+                f"{flag}"
+            )
+        return None
     if not trust_record:
         raise UsageError(
             f"the record in {path} names the {TITLES[part['role']]} {part['name']!r}; a record alone does not decide "
@@ -100,6 +117,8 @@ def recorded_inputs(
     controls = []
     for source in record.get("inputs", []):
         found = _find(source, path, folders, trust_record)
+        if source["slot"] in call:
+            raise UsageError(f"the record in {path} has several inputs {source['slot']}; it cannot be used again")
         if source["slot"] == "control":
             controls.append((found, source["scale"]))
         else:

@@ -22,7 +22,7 @@ class Setup:
         pipeline_class: the name of the pipeline's class in mindone.diffusers.
         features: what its calls can do.
         parts: the networks and LoRAs beside the model.
-        map_kinds: for each ControlNet or T2I-Adapter, whether a call passes finished maps instead of images.
+        given_maps: for each ControlNet or T2I-Adapter, whether a call passes finished maps instead of images.
         depth_model: the folder or hub id of the depth estimator for photos.
     """
 
@@ -32,7 +32,7 @@ class Setup:
     pipeline_class: str
     features: tuple[Feature, ...] = ()
     parts: tuple[Part, ...] = ()
-    map_kinds: tuple[bool, ...] = ()
+    given_maps: tuple[bool, ...] = ()
     depth_model: str | Path | None = None
 
     def of(self, role: str) -> list[Part]:

@@ -67,8 +67,8 @@ class FewStepScheduler(SchedulerMixin, ConfigMixin):
         timesteps_list: the same as a list of int.
         num_inference_steps: number of steps; None before `set_timesteps`.
         custom_timesteps: whether the caller chose the timesteps.
-        observer: called after each step with its index, from 0, and the denoised sample; None for nobody. With an
-            observer, compiled pipelines do not put the step into their graphs.
+        observer: called after each step with its index, which is 0 for the first step that is done, and the denoised
+            sample; None for nobody. With an observer, compiled pipelines do not put the step into their graphs.
     """
 
     order = 1
@@ -270,7 +270,7 @@ class FewStepScheduler(SchedulerMixin, ConfigMixin):
             denoised = cast(denoised, sample.dtype)
         self._trajectory.step_index = index + 1
         if self.observer is not None:
-            self.observer(index, denoised)
+            self.observer(index - (self.begin_index or 0), denoised)
         return self._output(x_next, denoised) if return_dict else (x_next, denoised)
 
     def _output(self, x_next: ms.Tensor, denoised: ms.Tensor) -> BaseOutput:

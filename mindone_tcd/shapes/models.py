@@ -58,7 +58,7 @@ MODELS: dict[str, Shipped] = {
     "controlnet-depth": Shipped(FAMILY_FOLDER / "controlnet_depth"),
     "t2i-canny": Shipped(FAMILY_FOLDER / "t2i_canny"),
     "ip-adapter": Shipped(FAMILY_FOLDER / "ip_adapter"),
-    "style-outline": Shipped(FAMILY_FOLDER / "style_outline"),
+    "style-badge": Shipped(FAMILY_FOLDER / "style_badge"),
     "tiny-vae": Shipped(FAMILY_FOLDER / "tiny_vae"),
 }
 

@@ -90,7 +90,7 @@ def test_the_file_of_a_repository_on_the_hub(monkeypatch, tmp_path, listing, sub
 
     info = SimpleNamespace(siblings=[SimpleNamespace(rfilename=name) for name in listing])
     monkeypatch.setattr(hf.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("mindone_tcd.files.hub.reachable", lambda endpoint: True)
+    monkeypatch.setattr("mindone_tcd.files.reachability.reachable", lambda endpoint: True)
     monkeypatch.setattr(hf, "model_info", lambda name, **options: info)
     monkeypatch.setattr(hf, "hf_hub_download", download)
     assert find("owner/name", None, subfolder, "LoRA").name == wanted

@@ -11,7 +11,7 @@ from untouched import Untouched, stop
 import mindone_tcd
 from mindone_tcd import LCMScheduler, TCDScheduler, UsageError, cpu, exports
 from mindone_tcd.concurrency import OneAtATime, one_at_a_time
-from mindone_tcd.generate.text_to_image import TextToImage
+from mindone_tcd.generate.loaded import LoadedPipeline
 from mindone_tcd.patches import pipeline_classes
 from mindone_tcd.schedulers.methods import METHODS
 
@@ -267,7 +267,7 @@ ENTRIES = {
     "compile_pipeline": lambda pipe: mindone_tcd.compile_pipeline(pipe, form="none"),
     "uncompile_pipeline": lambda pipe: mindone_tcd.uncompile_pipeline(pipe),
     "cpu.enable": lambda pipe: cpu.enable(),
-    "make_batch": lambda pipe: TextToImage.make_batch(None, None, ()),
+    "make_batch": lambda pipe: LoadedPipeline.make_batch(None, None, ()),
 }
 
 

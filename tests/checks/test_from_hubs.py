@@ -8,7 +8,7 @@ from hubs import cached_snapshot, fake_modelscope
 
 import mindone_tcd
 from mindone_tcd.errors import UsageError
-from mindone_tcd.files import hub
+from mindone_tcd.files import hub, reachability
 from mindone_tcd.files.safetensors import read_header
 from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
@@ -17,7 +17,7 @@ REPOSITORIES = {"owner/shapes": SHAPES_FOLDER, "owner/lora": SHAPES_FOLDER / "tc
 
 @pytest.fixture
 def modelscope(monkeypatch, tmp_path):
-    monkeypatch.setattr(hub, "reachable", lambda endpoint: True)
+    monkeypatch.setattr(reachability, "reachable", lambda endpoint: True)
     return fake_modelscope(monkeypatch, REPOSITORIES, tmp_path)
 
 
@@ -55,8 +55,8 @@ def test_without_a_network_no_request_is_repeated(name, monkeypatch, caplog):
 
     asked = []
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(hub, "_answers", {})
-    monkeypatch.setattr(hub, "_answers_in_time", lambda endpoint: asked.append(endpoint))
+    monkeypatch.setattr(reachability, "_answers", {})
+    monkeypatch.setattr(reachability, "_answers_in_time", lambda endpoint: asked.append(endpoint))
     monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: pytest.fail("it waits to try again"))
     with pytest.raises(UsageError, match="'nobody/nothing', and it cannot be fetched as a hub id"):
         getattr(mindone_tcd, name).from_pretrained("nobody/nothing")
@@ -86,6 +86,6 @@ def test_a_configuration_larger_than_the_weights_is_refused(cls, part, field, va
         weights.rename(weights.with_name(shard))
         content = {"metadata": {}, "weight_map": dict.fromkeys(keys, shard)}
         weights.with_name(f"{weights.name}.index.json").write_text(json.dumps(content))
-    monkeypatch.setattr(hub, "reachable", lambda endpoint: False)
+    monkeypatch.setattr(reachability, "reachable", lambda endpoint: False)
     with pytest.raises(UsageError, match=rf"{part}/config.json: {field} is 1000000"):
         getattr(mindone_tcd, cls).from_pretrained("owner/shapes", subfolder=part, cache_dir=tmp_path)

@@ -12,8 +12,8 @@ from PIL import Image
 from mindone_tcd.cli import main, pipeline
 from mindone_tcd.files import model_folder as folder
 from mindone_tcd.generate.generated_image import GeneratedImage, grid
+from mindone_tcd.generate.loaded import LoadedPipeline
 from mindone_tcd.generate.png_record import read_record
-from mindone_tcd.generate.text_to_image import TextToImage
 from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
 PROMPT = "a red circle on a blue background"
@@ -140,11 +140,12 @@ def test_info_refuses_files_without_a_usable_record(capsys, tmp_path):
         assert message in err
 
 
-class FakeTextToImage(TextToImage):
+class FakePipeline(LoadedPipeline):
     """Images of one color instead of those of a pipeline, with valid records."""
 
-    def make_batch(self, request, seeds):
-        common = {**request.as_record(), **self.sources(), "batch_seeds": list(seeds), "dtype": self.dtype}
+    def make_batch(self, request, seeds, on_step=None):
+        common = {"task": self.setup.task, **request.as_record(self.record_paths), **self.sources()}
+        common |= {"batch_seeds": list(seeds), "dtype": self.dtype}
         common |= {"compile": False, "device": "CPU", "kernels": "none", "versions": {}}
         size = request.width, request.height
         return [GeneratedImage(Image.new("RGB", size, (seed % 256, 0, 0)), {**common, "seed": seed}) for seed in seeds]
@@ -155,9 +156,9 @@ def generated(monkeypatch, tmp_path):
     """Run the command in an empty folder without MindSpore. The list of the models and LoRAs that it loads."""
     loaded = []
 
-    def load(model, recipe, dtype, form, record_paths=False):
-        loaded.append((model.location, recipe.lora))
-        return FakeTextToImage(None, model, recipe, dtype or "float32", record_paths=record_paths)
+    def load(setup, dtype, form, record_paths=False):
+        loaded.append((setup.model.location, setup.recipe.lora))
+        return FakePipeline(None, setup, dtype or "float32", record_paths=record_paths)
 
     monkeypatch.setattr(pipeline, "load", load)
     (tmp_path / "out").mkdir()
@@ -332,9 +333,9 @@ def test_unknown_words_cause_a_warning_but_no_error(capsys, tmp_path):
 def test_the_form_of_the_graphs_is_passed_on(capsys, generated, monkeypatch):
     forms, load = [], pipeline.load
 
-    def noted(model, recipe, dtype, form, *others):
+    def noted(setup, dtype, form, *others):
         forms.append(form)
-        return load(model, recipe, dtype, form, *others)
+        return load(setup, dtype, form, *others)
 
     monkeypatch.setattr(pipeline, "load", noted)
     for name, options in (("eager.png", ()), ("compiled.png", ("--compile",))):

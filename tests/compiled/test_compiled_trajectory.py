@@ -17,6 +17,7 @@ class Scheduler:
     """Has the place of a registered one."""
 
     affine = True
+    observer = None
 
     def __init__(self):
         self.timesteps_list = [999, 499, 249]
@@ -68,6 +69,11 @@ def test_a_call_that_fits(pipe):
 )
 def test_calls_that_need_every_step(pipe, given):
     assert not trajectory.fits(pipe, given)
+
+
+def test_an_observer_needs_every_step(pipe):
+    pipe.scheduler.observer = print
+    assert not trajectory.fits(pipe, {})
 
 
 def test_pipelines_that_do_not_fit(pipe):

@@ -10,7 +10,7 @@ from hubs import fake_modelscope, mirror
 from mindone_tcd.adapters.files import find
 from mindone_tcd.cli import main
 from mindone_tcd.errors import UsageError
-from mindone_tcd.files import hub
+from mindone_tcd.files import hub, reachability
 from mindone_tcd.files.model_folder import find_model
 from mindone_tcd.files.modelscope_hub import fetch_folder, needed
 from mindone_tcd.shapes.folder import SHAPES_FOLDER
@@ -70,33 +70,12 @@ print(find_model("owner/shapes").sample_size, find("owner/lora", None, None, "Lo
     assert not again.stderr
 
 
-def test_reachability_is_cached(monkeypatch):
-    clock, asked = [1000.0], []
-    monkeypatch.setattr(hub.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(hub, "_answers", {})
-    monkeypatch.setattr(hub, "_answers_in_time", lambda endpoint: asked.append(endpoint) or len(asked) > 1)
-    assert [hub.reachable("https://a"), hub.reachable("https://a")] == [False, False]
-    assert asked == ["https://a"]
-    clock[0] += 31
-    assert hub.reachable("https://a")
-
-
-def test_a_silent_hub_times_out(monkeypatch):
-    import socket
-
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        monkeypatch.setattr(hub, "_TIMEOUT", 0.2)
-        assert not hub._answers_in_time(f"http://127.0.0.1:{silent.getsockname()[1]}")
-
-
 # ----- ModelScope -----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def modelscope(monkeypatch, tmp_path):
-    monkeypatch.setattr(hub, "reachable", lambda endpoint: True)
+    monkeypatch.setattr(reachability, "reachable", lambda endpoint: True)
     return fake_modelscope(monkeypatch, REPOSITORIES, tmp_path / "cache")
 
 
@@ -159,7 +138,7 @@ def test_modelscope_without_a_network_uses_the_cache(modelscope, monkeypatch):
     with hub.using("modelscope"):
         fetch_folder("owner/shapes", None, True, {})
         find("owner/lora", None, None, "LoRA")
-        monkeypatch.setattr(hub, "reachable", lambda endpoint: False)
+        monkeypatch.setattr(reachability, "reachable", lambda endpoint: False)
         modelscope.clear()
         assert fetch_folder("owner/shapes", None, True, {}).name == "shapes"
         assert find("owner/lora", None, None, "LoRA").name == LORA

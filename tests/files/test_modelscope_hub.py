@@ -7,7 +7,7 @@ from hubs import fake_modelscope
 from scripts import write_files
 
 from mindone_tcd.errors import UsageError
-from mindone_tcd.files import hub, modelscope_hub
+from mindone_tcd.files import modelscope_hub, reachability
 
 NAME = "owner/model"
 
@@ -30,7 +30,7 @@ def repository(tmp_path):
 
 @pytest.fixture
 def fetched(monkeypatch, tmp_path, repository):
-    monkeypatch.setattr(hub, "reachable", lambda endpoint: True)
+    monkeypatch.setattr(reachability, "reachable", lambda endpoint: True)
     return fake_modelscope(monkeypatch, {NAME: repository}, tmp_path / "cache")
 
 
@@ -103,7 +103,7 @@ def test_the_cache_is_used_alone_on_request_or_without_a_network(fetched, monkey
     here = modelscope_hub.repository_here(NAME, "model", {"local_files_only": True})
     assert here.name == "model"
     asked = []
-    monkeypatch.setattr(hub, "reachable", lambda endpoint: asked.append(endpoint))
+    monkeypatch.setattr(reachability, "reachable", lambda endpoint: asked.append(endpoint))
     assert modelscope_hub.repository_here(NAME, "model", {}) == here
     monkeypatch.setenv("MODELSCOPE_DOMAIN", "mirror.example")
     modelscope_hub.fetch_file(NAME, "image.png", "image", {})

@@ -8,8 +8,8 @@ import pytest
 from mindone_tcd.errors import UsageError
 from mindone_tcd.generate import again as home
 from mindone_tcd.generate.again import check_same_weights, plan_again, sources_of
+from mindone_tcd.generate.loaded import LoadedPipeline
 from mindone_tcd.generate.plan import plan
-from mindone_tcd.generate.text_to_image import TextToImage
 from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
 SHIPPED = {
@@ -27,9 +27,9 @@ def opened(monkeypatch):
     """The models and LoRAs that the code looks for. None is opened."""
     seen = []
 
-    def note(model, method, lora):
+    def note(task, model, method, lora, extras):
         seen.append((model, lora))
-        return plan("shapes", method, "none")
+        return plan(task, "shapes", method, "none")
 
     monkeypatch.setattr(home, "plan", note)
     return seen
@@ -115,8 +115,7 @@ def test_records_that_cannot_be_reproduced(opened, record, options, message):
 
 
 def loaded(model, lora=None, record_paths=False):
-    found, chosen = plan(model, "tcd", lora)
-    return TextToImage(None, found, chosen, "float32", record_paths=record_paths)
+    return LoadedPipeline(None, plan("text-to-image", model, "tcd", lora), "float32", record_paths=record_paths)
 
 
 def test_the_record_contains_names_and_digests_and_no_path(shapes, tmp_path):

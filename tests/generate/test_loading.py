@@ -1,10 +1,13 @@
 """What `load` refuses before it reads any weights, and what it hands on."""
 
+from dataclasses import fields
+
 import pytest
 
 from mindone_tcd.errors import UsageError
 from mindone_tcd.files import hub
 from mindone_tcd.generate import loading
+from mindone_tcd.generate.plan import Extras
 from mindone_tcd.shapes.folder import SHAPES
 
 
@@ -15,7 +18,7 @@ def planned(monkeypatch):
 
     def plan(*args):
         calls.append((*args, hub.chosen()))
-        return "model", "recipe"
+        return "setup"
 
     monkeypatch.setattr(loading, "plan", plan)
     monkeypatch.setattr(loading, "load_planned", lambda *args: calls.append((*args, hub.chosen())) or "loaded")
@@ -25,17 +28,18 @@ def planned(monkeypatch):
 def test_the_defaults(planned):
     assert loading.load() == "loaded"
     assert planned == [
-        (SHAPES, "tcd", None, "huggingface"),
-        ("model", "recipe", None, None, False, "huggingface"),
+        ("text-to-image", SHAPES, "tcd", None, Extras(), "huggingface"),
+        ("setup", None, None, False, "huggingface"),
     ]
 
 
 def test_all_arguments_are_handed_on(planned):
     arguments = {"method": "lcm", "lora": "none", "dtype": "float16", "compile": "trajectory", "record_paths": True}
-    assert loading.load("text-to-image", "owner/name", **arguments, hub="modelscope") == "loaded"
+    extras = {field.name: f"some {field.name}" for field in fields(Extras)}
+    assert loading.load("animate", "owner/name", **arguments, **extras, hub="modelscope") == "loaded"
     assert planned == [
-        ("owner/name", "lcm", "none", "modelscope"),
-        ("model", "recipe", "float16", "trajectory", True, "modelscope"),
+        ("animate", "owner/name", "lcm", "none", Extras(**extras), "modelscope"),
+        ("setup", "float16", "trajectory", True, "modelscope"),
     ]
     assert hub.chosen() == "huggingface", "the hub is chosen for the call alone"
 
@@ -43,7 +47,6 @@ def test_all_arguments_are_handed_on(planned):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"task": "video"}, "unknown task 'video'; choose one of: text-to-image"),
         ({"dtype": "int8"}, "unknown dtype 'int8'; choose one of: float32, float16, bfloat16"),
         ({"compile": "loop"}, "compile is 'loop'; expected True, False or one of: step, trajectory"),
         ({"hub": "github"}, "hub is 'github'; expected one of: huggingface, modelscope"),

@@ -6,7 +6,8 @@ import pytest
 
 from mindone_tcd.errors import UsageError
 from mindone_tcd.files.model_folder import Model
-from mindone_tcd.generate.recipes import PIPELINES, Recipe, lora_of, recipe
+from mindone_tcd.generate.families import FAMILIES
+from mindone_tcd.generate.recipes import Recipe, lora_of, recipe
 from mindone_tcd.schedulers.methods import Method, register_method
 from mindone_tcd.shapes.folder import SHAPES, SHAPES_FOLDER
 
@@ -34,11 +35,11 @@ def test_an_embedded_guidance_of_zero_is_one(added_methods):
         recipe("tcd", EMBEDDED)
 
 
-def test_only_pipelines_that_need_a_prompt_alone():
-    for name in PIPELINES:
+def test_only_pipelines_of_a_known_family():
+    for name in (name for names in FAMILIES.values() for name in names):
         assert recipe("lcm", replace(SDXL, pipeline_class=name)).method == "lcm"
-    with pytest.raises(UsageError, match=r"^owner/xl is a StableDiffusionInpaintPipeline; expected .* mindone_tcd$"):
-        recipe("lcm", replace(SDXL, pipeline_class="StableDiffusionInpaintPipeline"))
+    with pytest.raises(UsageError, match=r"^owner/xl is a FluxPipeline; expected .* mindone_tcd$"):
+        recipe("lcm", replace(SDXL, pipeline_class="FluxPipeline"))
 
 
 @pytest.mark.parametrize(

@@ -1,22 +1,34 @@
 import json
+import re
 import warnings
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mindone_tcd.errors import UsageError
+from mindone_tcd.files.images import InputImage
+from mindone_tcd.generate.inputs import Inputs, Source
+from mindone_tcd.generate.loaded import LoadedPipeline
 from mindone_tcd.generate.plan import plan
 from mindone_tcd.generate.recipes import Recipe
-from mindone_tcd.generate.request import make_request, text_for
-from mindone_tcd.generate.text_to_image import TextToImage
+from mindone_tcd.generate.request import fitted, make_request, text_for
 from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
 PROMPT = "a red circle on a blue background"
 
 
+def planned(model, method, lora=None):
+    setup = plan("text-to-image", model, method, lora)
+    return setup.model, setup.recipe
+
+
 def request(method="tcd", prompt=PROMPT, **options):
-    return make_request(*plan("shapes", method, None), prompt, **options)
+    found, chosen = planned("shapes", method)
+    return make_request(found, chosen, prompt, **options)
 
 
 def test_the_recipe_completes_omitted_arguments():
@@ -56,7 +68,7 @@ def test_explicit_arguments_override_the_recipe():
         ({"eta": "0.3"}, r"eta is '0\.3'; expected a number from 0 to 1"),
         ({"prompt": "a red \udcff"}, r"prompt has '\\udcff', which is not a character"),
         ({"negative_prompt": "\udcff"}, r"negative_prompt has"),
-        ({"size": 100}, r"size 100 is not divisible by 8, the VAE's scale factor; try 96 or 104"),
+        ({"size": 100}, r"size 100 is not divisible by 8, as the pipeline needs; try 96 or 104"),
         ({"size": (128, 3)}, r"size 3 is not divisible by 8.*try 8$"),
         ({"size": 0}, r"size is 0"),
         ({"size": (8, 8, 8)}, r"size is \(8, 8, 8\); expected a number of pixels, or a width and a height"),
@@ -93,7 +105,7 @@ def test_a_warning_names_missing_parts_of_a_prompt_in_one_line(prompt, message):
 
 
 def test_other_models_accept_any_words(hub):
-    found, chosen = plan(hub(SD, 768), "tcd", None)
+    found, chosen = planned(hub(SD, 768), "tcd", None)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         make_request(found, chosen, "a grey dragon")
@@ -103,6 +115,8 @@ def test_other_models_accept_any_words(hub):
 class _Pipeline:
     """Records the arguments of its calls."""
 
+    scheduler = SimpleNamespace(observer=None)
+
     def __call__(self, **options):
         self.options = options
         return ([None] * options["num_images_per_prompt"],)
@@ -111,13 +125,105 @@ class _Pipeline:
 @pytest.mark.parametrize("prompt", ["a big grey disc on a blue background", "蓝色背景上的大灰色圆形"])
 def test_the_pipeline_gets_trained_words_and_the_record_keeps_the_prompt(prompt, monkeypatch):
     pipe = _Pipeline()
-    monkeypatch.setattr(TextToImage, "_record", lambda self, request, seeds, k: request.as_record())
-    made = TextToImage(pipe, *plan("shapes", "tcd", None), "float32")(
+    monkeypatch.setattr(LoadedPipeline, "_record", lambda self, request, seeds, k: request.as_record())
+    made = LoadedPipeline(pipe, plan("text-to-image", "shapes", "tcd", None), "float32")(
         prompt, negative_prompt="a tiny plus", guidance_scale=2
     )
     assert pipe.options["prompt"] == "a large gray circle on a blue background"
     assert pipe.options["negative_prompt"] == "a small cross"
     assert (made[0].record["prompt"], made[0].record["negative_prompt"]) == (prompt, "a tiny plus")
+
+
+def photo(width, height):
+    given = InputImage(Image.new("RGB", (width, height)), None, "0" * 64)
+    return Inputs((Source("image", given),), {"strength": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("size", "multiple", "fit"),
+    [
+        ((128, 128), 8, (128, 128)),
+        ((512, 512), 8, (128, 128)),
+        ((160, 104), 8, (160, 104)),
+        ((1600, 1040), 8, (160, 104)),
+        ((300, 200), 8, (160, 104)),
+        ((300, 200), 32, (160, 96)),
+        ((200, 300), 32, (96, 160)),
+        ((1, 1), 8, (128, 128)),
+        ((32768, 8), 8, (8192, 8)),
+        ((8, 32768), 32, (32, 8192)),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:the model 'shapes' was trained on images")
+def test_an_input_image_keeps_its_proportions_with_the_models_area(size, multiple, fit):
+    assert fitted(size, 128, multiple) == fit
+    made = request(inputs=photo(*size), multiple=multiple)
+    assert (made.width, made.height) == fit
+
+
+@pytest.mark.parametrize("slot", ["image", "control"])
+def test_an_explicit_size_takes_precedence(slot):
+    (source,) = photo(300, 200).sources
+    inputs = Inputs((replace(source, slot=slot),))
+    assert (request(inputs=inputs).width, request(inputs=inputs, size=128).width) == (160, 128)
+    with pytest.raises(UsageError, match="size 96 is not divisible by 64, as the pipeline needs; try 64 or 128"):
+        request(inputs=inputs, size=96, multiple=64)
+
+
+@pytest.mark.parametrize("slot", ["mask", "reference"])
+def test_other_images_do_not_choose_the_size(slot):
+    (source,) = photo(300, 200).sources
+    made = request(inputs=Inputs((replace(source, slot=slot),)))
+    assert (made.width, made.height) == (128, 128)
+
+
+def test_the_image_to_start_from_chooses_the_size_before_a_control():
+    (source,) = photo(300, 200).sources
+    square = replace(photo(64, 64).sources[0], slot="control")
+    assert request(inputs=Inputs((square, source))).width == 160
+
+
+def test_a_model_without_a_size_needs_one_also_for_an_image(hub):
+    found, chosen = planned(hub(SD, 768, sample_size=None), "tcd", None)
+    with pytest.raises(UsageError, match="does not state the size that it was trained for; pass a size"):
+        make_request(found, chosen, "a cat", inputs=photo(64, 64))
+
+
+@pytest.mark.parametrize(
+    ("steps", "strength", "least"), [(4, 0.2, 0.25), (3, 0.3, 0.34), (1, 0.99, 1), (50, 0.01, 0.02), (4, 0, 0.25)]
+)
+def test_a_strength_that_leaves_no_step(steps, strength, least):
+    inputs = replace(photo(128, 128), numbers={"strength": strength})
+    message = f"strength {strength:g} of {steps} steps leaves no step; choose a strength of at least {least:g}, or more"
+    with pytest.raises(UsageError, match=message):
+        request(steps=steps, inputs=inputs)
+    request(steps=steps, inputs=replace(inputs, numbers={"strength": least}))
+
+
+@pytest.mark.parametrize("steps", range(1, 51))
+def test_the_named_strength_is_enough(steps):
+    inputs = replace(photo(128, 128), numbers={"strength": 0})
+    with pytest.raises(UsageError) as caught:
+        request(steps=steps, inputs=inputs)
+    least = float(re.search(r"at least ([\d.]+),", str(caught.value))[1])
+    assert int(steps * least) >= 1
+    request(steps=steps, inputs=replace(inputs, numbers={"strength": least}))
+
+
+def test_an_empty_prompt_with_a_reference_causes_no_warning():
+    (source,) = photo(128, 128).sources
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        request(prompt="", inputs=Inputs((replace(source, slot="reference"),)))
+
+
+def test_the_record_of_inputs():
+    (source,) = photo(128, 128).sources
+    record = request(inputs=photo(128, 128)).as_record()
+    assert record["strength"] == 1.0
+    assert record["inputs"] == [source.as_record(False)]
+    assert json.dumps(record)
+    assert not {"inputs", "strength", "frames"} & set(request().as_record())
 
 
 @pytest.mark.parametrize("size", [64, 256, (128, 88)])
@@ -153,7 +259,7 @@ def test_a_negative_prompt_without_effect_causes_a_warning():
 )
 def test_invalid_plans_are_refused(arguments, message):
     with pytest.raises(UsageError, match=message):
-        plan(*arguments)
+        planned(*arguments)
 
 
 SDXL, SD = "StableDiffusionXLPipeline", "StableDiffusionPipeline"
@@ -192,15 +298,15 @@ def hub(tmp_path, monkeypatch):
     ],
 )
 def test_published_loras_match_the_base_model(hub, pipeline_class, width, method, lora):
-    found, chosen = plan(hub(pipeline_class, width), method, None)
+    found, chosen = planned(hub(pipeline_class, width), method, None)
     assert (chosen.lora, chosen.guidance_scale) == (lora, 0)
     made = make_request(found, chosen, "a cat")
     assert (made.width, made.height) == (512, 512)
 
 
 def test_no_lora_with_lora_none(hub):
-    assert plan("shapes", "tcd", "none")[1].lora is None
-    assert plan(hub(SD, 1024, "v_prediction"), "tcd", "none")[1].lora is None
+    assert planned("shapes", "tcd", "none")[1].lora is None
+    assert planned(hub(SD, 1024, "v_prediction"), "tcd", "none")[1].lora is None
 
 
 @pytest.mark.parametrize(
@@ -212,26 +318,26 @@ def test_no_lora_with_lora_none(hub):
             r"no lcm LoRA is known for owner/model \(a StableDiff.*_dim 1024.*\); pass one as lora, or",
         ),
         ((SD, 1024, "v_prediction"), "tcd", r"no tcd LoRA is known .*prediction_type v_prediction\)"),
-        (("AnimateDiffPipeline", 768), "tcd", r"is a AnimateDiffPipeline; expected a text-to-image pipeline"),
+        (("AnimateDiffPipeline", 768), "tcd", r"is a AnimateDiffPipeline; expected a pipeline that generates from"),
     ],
 )
 def test_models_that_no_published_lora_fits(hub, model, method, message):
     with pytest.raises(UsageError, match=message):
-        plan(hub(*model), method, None)
+        planned(hub(*model), method, None)
 
 
 def test_latent_consistency_models_need_no_lora(hub):
     name = hub("LatentConsistencyModelPipeline", 768, time_cond_proj_dim=256)
-    found, chosen = plan(name, "lcm", None)
+    found, chosen = planned(name, "lcm", None)
     assert (chosen.lora, chosen.guidance_scale) == (None, 8)
     with pytest.warns(UserWarning, match="the negative prompt has no effect with this model"):
         make_request(found, chosen, "a cat", negative_prompt="a dog")
     with pytest.raises(UsageError, match="owner/model is a latent consistency model; choose the method lcm"):
-        plan(name, "tcd", None)
+        planned(name, "tcd", None)
 
 
 def test_a_model_without_a_size_in_its_configuration(hub):
-    found, chosen = plan(hub(SD, 768, sample_size=None), "tcd", None)
+    found, chosen = planned(hub(SD, 768, sample_size=None), "tcd", None)
     with pytest.raises(UsageError, match="owner/model does not state the size that it was trained for; pass a size"):
         make_request(found, chosen, "a cat")
     assert make_request(found, chosen, "a cat", size=256).width == 256
@@ -239,14 +345,13 @@ def test_a_model_without_a_size_in_its_configuration(hub):
 
 def test_paths_are_accepted_and_become_absolute(monkeypatch):
     monkeypatch.chdir(SHAPES_FOLDER)
-    found, chosen = plan(Path("."), "tcd", Path("lcm_lora"))
+    found, chosen = planned(Path("."), "tcd", Path("lcm_lora"))
     assert (found.location, chosen.lora) == (str(SHAPES_FOLDER), str(SHAPES_FOLDER / "lcm_lora"))
 
 
 @pytest.mark.parametrize("batch_size", [0, -1, 1.5, True, "4"])
 def test_invalid_batch_sizes(batch_size):
-    found, chosen = plan("shapes", "tcd", None)
-    pipe = TextToImage(None, found, chosen, "float32")
+    pipe = LoadedPipeline(None, plan("text-to-image", "shapes", "tcd", None), "float32")
     with pytest.raises(UsageError, match=r"batch_size is .*; expected an integer of at least 1"):
         pipe(PROMPT, batch_size=batch_size)
 

@@ -5,8 +5,10 @@ import os
 import pytest
 
 from mindone_tcd.files.model_folder import Model
+from mindone_tcd.generate.parts import Part
 from mindone_tcd.generate.recipes import Recipe, lora_of
-from mindone_tcd.generate.sources import lora_fields, model_fields
+from mindone_tcd.generate.setup import Setup
+from mindone_tcd.generate.sources import lora_fields, model_fields, part_fields
 from mindone_tcd.generate.weights import Weights
 from mindone_tcd.shapes.folder import SHAPES, SHAPES_FOLDER
 
@@ -74,3 +76,33 @@ def test_names_that_cannot_be_written_as_text():
     fields = model_fields(local(f"/models/{name}"), None, True)
     assert (fields["model"], fields["model_path"]) == ("caf\ufffd", "/models/caf\ufffd")
     assert model_fields(local("/"), None, False)["model"] == "unnamed"
+
+
+def setup(*parts):
+    return Setup("text-to-image", SHIPPED, Recipe("tcd", None), "StableDiffusionXLPipeline", parts=parts)
+
+
+@pytest.mark.parametrize("paths", [False, True])
+def test_parts_of_the_package_and_the_hub(weights, paths):
+    packaged = Part("controlnet", "canny", str(SHAPES_FOLDER / "controlnet_canny"), "package")
+    fetched = Part("style", "", "owner/style", "hub", 0.5)
+    assert part_fields(setup(packaged, fetched), [weights, None], paths) == {
+        "parts": [
+            {"role": "controlnet", "kind": "canny", "name": "controlnet_canny", "from": "package"}
+            | {"sha256": "ab12", "weight": 1.0},
+            {"role": "style", "kind": "", "name": "owner/style", "from": "hub", "sha256": None, "weight": 0.5},
+        ]
+    }
+    assert part_fields(setup(), [], paths) == {}
+
+
+def test_a_parts_path_is_recorded_on_request(weights, tmp_path):
+    given = Part("ip-adapter", "", str(tmp_path / "secret"), "folder")
+    fields = {"role": "ip-adapter", "kind": "", "name": "secret", "from": "folder", "sha256": "ab12", "weight": 1.0}
+    assert part_fields(setup(given), [weights], False) == {"parts": [fields]}
+    assert part_fields(setup(given), [weights], True) == {"parts": [{**fields, "path": str(tmp_path / "secret")}]}
+
+
+def test_each_part_needs_its_weights(weights):
+    with pytest.raises(ValueError, match="shorter"):
+        part_fields(setup(Part("style", "", "a/b", "hub")), [], False)

@@ -10,7 +10,8 @@ from safetensors.numpy import save_file
 
 from mindone_tcd.files.model_folder import Model, find_model
 from mindone_tcd.generate import weights
-from mindone_tcd.generate.weights import weights_of_lora, weights_of_model
+from mindone_tcd.generate.parts import Part
+from mindone_tcd.generate.weights import weights_of_lora, weights_of_model, weights_of_part
 from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
@@ -80,3 +81,33 @@ def test_weights_that_change_after_loading_have_no_digest(shapes, change):
 
 def test_a_hub_model_that_is_not_cached_has_no_digest():
     assert weights_of_model(Model("nobody/nothing", "nobody/nothing", False, "StableDiffusionPipeline")) is None
+
+
+def part_digest(location, source="folder"):
+    found = weights_of_part(Part("ip-adapter", "", str(location), source))
+    return found and found.sha256()
+
+
+def test_the_digest_of_a_part_covers_all_its_safetensors(folders, tmp_path):
+    folder = shutil.copytree(folders("ip-adapter"), tmp_path / "adapter")
+    before = part_digest(folder)
+    assert len(before) == 64
+    assert part_digest(folders("ip-adapter")) == before, "it depends on the folder's name"
+    (folder / "notes.txt").write_text("x")
+    assert part_digest(folder) == before
+    seen = {before}
+    for file in sorted(folder.rglob("*.safetensors")):
+        content = file.read_bytes()
+        file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        seen.add(part_digest(folder))
+    assert len(seen) == 1 + len(list(folder.rglob("*.safetensors")))
+
+
+def test_the_digest_of_a_part_that_is_a_file():
+    file = SHAPES_FOLDER / "tcd_lora" / "pytorch_lora_weights.safetensors"
+    assert part_digest(file) == weights_of_lora(file).sha256()
+
+
+def test_parts_without_known_weights(tmp_path):
+    assert part_digest("owner/name", "hub") is None
+    assert part_digest(tmp_path) is None

@@ -12,7 +12,7 @@ def lora(name: str) -> tuple[str, tuple, dict]:
     return "load_lora_weights", (Shipped(f"{name}-lora"),), {**FILE, "adapter_name": name}
 
 
-STYLE = ("load_lora_weights", (Shipped("style-outline"),), {**FILE, "adapter_name": "style"})
+STYLE = ("load_lora_weights", (Shipped("style-badge"),), {**FILE, "adapter_name": "style"})
 IP = ("load_ip_adapter", (Shipped("ip-adapter"),))
 IP_FILE = {"subfolder": "sdxl_models", "weight_name": "ip-adapter_sdxl.safetensors"}
 TCD = {"method": "TCD-LoRA", "scheduler": "TCDScheduler"}

@@ -185,3 +185,42 @@ def test_samples_that_are_no_float_tensors_are_refused(kind):
         with pytest.raises(TypeError, match=message):
             scheduler.step(output, 999, sample)
     assert scheduler.step_index is None
+
+
+@EVERY
+@pytest.mark.parametrize("form", ["tuple", "output"])
+def test_an_observer_sees_each_step_and_changes_nothing(kind, form):
+    scheduler, plain, seen = scheduler_for(kind, 3), scheduler_for(kind, 3), []
+    scheduler.observer = lambda index, denoised: seen.append((index, denoised))
+    x, y = SAMPLE, SAMPLE
+    for k, timestep in enumerate(scheduler.timesteps_list):
+        options = {"return_dict": form == "output"}
+        made = scheduler.step(SAMPLE, timestep, x, generator=generator(k), **options)
+        x = made[0] if form == "tuple" else made.prev_sample
+        y, denoised = plain.step(SAMPLE, timestep, y, generator=generator(k), return_dict=False)
+        assert np.array_equal(x.asnumpy(), y.asnumpy())
+        assert seen[-1][0] == k
+        assert np.array_equal(seen[-1][1].asnumpy(), denoised.asnumpy())
+    assert len(seen) == 3
+    scheduler.observer = None
+    scheduler.set_timesteps(1)
+    at(scheduler, 999)
+    assert len(seen) == 3
+
+
+@EVERY
+def test_an_observer_counts_from_the_first_step_that_is_done(kind):
+    scheduler, seen = scheduler_for(kind, 4), []
+    scheduler.observer = lambda index, denoised: seen.append(index)
+    scheduler.set_begin_index(2)
+    for timestep in scheduler.timesteps_list[2:]:
+        at(scheduler, ms.Tensor(timestep))
+    assert seen == [0, 1]
+
+
+@EVERY
+def test_an_observer_is_no_part_of_the_configuration(kind):
+    scheduler = kind()
+    scheduler.observer = print
+    assert "observer" not in scheduler.config
+    assert kind.from_config(scheduler.config).observer is None

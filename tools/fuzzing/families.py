@@ -20,6 +20,7 @@ from unittest import mock
 import adapter_files
 import model_folders
 import numpy as np
+from PIL import Image
 
 from mindone_tcd.errors import UsageError
 from mindone_tcd.shapes.folder import SHAPES_FOLDER
@@ -97,10 +98,13 @@ def command(seed: int, folder: Path) -> Iterator[Case]:
     dice = random.Random(seed)
     flags = (
         *("--steps", "--seed", "--count", "--eta", "--guidance", "--size", "--method", "--model", "--lora", "--dtype"),
-        *("--negative", "--out", "--hub", "--grid", "--compile", "--overwrite", "--nonsense"),
+        *("--negative", "--out", "--hub", "--grid", "--compile", "--overwrite", "--nonsense", "--preview"),
+        *("--image", "--mask", "--strength", "--control", "--t2i", "--reference", "--style", "--frames", "--motion"),
+        *("--controlnet", "--t2i-adapter", "--ip-adapter", "--motion-adapter", "--depth-model", "--save-control"),
     )
     values = (
         *("0", "-1", "4", "51", "1e400", "nan", "0x10", "", " ", "tcd", "lcm", "none", "shapes", "/", "/dev/null", "."),
+        *("canny:x.png", "canny:", ":", "canny:/dev/null:2", "depth-map:.", "a=b", "=", "badge:nan", "badge:0.5"),
         *("~nobody/x", "a/b", "x.png", "no/such/x.png", "128x", "64x64", "٤", "\ud800", "-", "--", "\n", "é" * 300),
     )
 
@@ -140,6 +144,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 def records(seed: int, folder: Path) -> Iterator[Case]:
     """PNG files with damaged or hostile metadata"""
+    from mindone_tcd.generate.again import plan_again
     from mindone_tcd.generate.png_record import read_record
     from mindone_tcd.generate.record_text import KEY
 
@@ -149,14 +154,24 @@ def records(seed: int, folder: Path) -> Iterator[Case]:
         "height": 128, "seed": 0, "batch_seeds": [0], "model": "shapes", "method": "tcd", "lora": "shipped",
         "dtype": "float32", "compile": False, "device": "CPU", "kernels": "stock", "versions": {"mindspore": "2.7.1"},
     }  # fmt: skip
+    source = {"slot": "image", "kind": "", "name": "in.png", "sha256": "0" * 64, "scale": None}
+    part = {"role": "style", "kind": "badge", "name": "x", "from": "folder", "sha256": None, "weight": 1.0}
+    more = {"task": "image-to-image", "strength": 0.6, "inputs": [source], "parts": [part]}
     path = folder / "image.png"
 
     def run(content: bytes) -> object:
         path.write_bytes(content)
-        return read_record(path)
+        return plan_again(read_record(path), path)
 
     while True:
-        record: Any = {**sound, **{dice.choice(list(sound)): dice.choice(model_folders.WRONG) for _ in range(2)}}
+        record: Any = {**sound, **(more if dice.random() < 0.5 else {})}
+        for entry in (record.get("inputs", [{}])[0], record.get("parts", [{}])[0]):
+            if entry and dice.random() < 0.5:
+                field = dice.choice(list(entry))
+                record = json.loads(
+                    json.dumps(record).replace(json.dumps(entry), json.dumps({**entry, field: _odd(dice)}))
+                )
+        record = {**record, **{dice.choice(list(sound)): dice.choice(model_folders.WRONG) for _ in range(2)}}
         text = json.dumps(record).encode()
         change = dice.randrange(6)
         if change == 0:
@@ -165,17 +180,59 @@ def records(seed: int, folder: Path) -> Iterator[Case]:
             text = text[: dice.randrange(len(text))]
         elif change == 2:
             text = text.replace(b"{", b'{"prompt": "twice", ', 1)
-        size = struct.pack(">IIBBBBB", dice.choice((128, 0, 1 << 31, 1 << 16)), 128, 8, 2, 0, 0, 0)
+        size = struct.pack(">IIBBBBB", dice.choice((*[128] * 12, 0, 1 << 31, 1 << 16)), 128, 8, 2, 0, 0, 0)
         body = KEY.encode() + b"\0\0\0\0\0" + text
         if dice.random() < 0.2:
             body = KEY.encode() + b"\0\1\0\0\0" + zlib.compress(bytes(dice.randrange(1, 1 << 22)))
-        chunks = [_chunk(b"IHDR", size)] + [_chunk(b"iTXt", body)] * dice.choice((1, 1, 1, 2, 70))
+        chunks = [_chunk(b"IHDR", size)] + [_chunk(b"iTXt", body)] * dice.choice((*[1] * 12, 2, 70))
         content = bytearray(b"\x89PNG\r\n\x1a\n" + b"".join(chunks) + _chunk(b"IDAT", b"") + _chunk(b"IEND", b""))
-        for _ in range(dice.choice((0, 0, 1, 8))):
+        for _ in range(dice.choice((*[0] * 12, 1, 8))):
             content[dice.randrange(len(content))] = dice.randrange(256)
         if dice.random() < 0.1:
             del content[dice.randrange(len(content)) :]
         yield Case(f"record {record!r}, change {change}", lambda content=bytes(content): run(content))
+
+
+def _odd(dice: random.Random) -> object:
+    """A value that JSON can hold, for a field of a record."""
+    return dice.choice(
+        (None, True, -1, 10**30, 0.5, "", "../x.png", "/etc/hostname", "http://127.0.0.1:9/x.png", [], {})
+    )
+
+
+def inputs(seed: int, folder: Path) -> Iterator[Case]:
+    """images, masks and numbers of a task, checked before any work"""
+    from mindone_tcd.files.images import open_mask
+    from mindone_tcd.generate.any_record import read_any_record
+    from mindone_tcd.generate.loaded import read_inputs
+    from mindone_tcd.generate.plan import plan
+
+    dice = random.Random(seed)
+    setup = plan("image-to-image", "shapes", "tcd", None)
+    sound = {}
+    for suffix, mode in (("png", "RGBA"), ("jpeg", "RGB"), ("gif", "P"), ("bmp", "RGB"), ("webp", "RGB")):
+        stream = io.BytesIO()
+        Image.effect_noise((24, 20), 60).convert(mode).save(stream, suffix)
+        sound[suffix] = stream.getvalue()
+    path = folder / "input.png"
+
+    def run(content: bytes, call: Callable[[Path], object]) -> object:
+        path.write_bytes(content)
+        return call(path)
+
+    while True:
+        if dice.random() < 0.5:
+            content = bytearray(sound[dice.choice(list(sound))])
+            for _ in range(dice.choice((0, 1, 4, 30))):
+                content[dice.randrange(len(content))] = dice.randrange(256)
+            if dice.random() < 0.3:
+                del content[dice.randrange(len(content)) :]
+            call = dice.choice((lambda p: read_inputs(setup, {"image": p}), open_mask, read_any_record))
+            yield Case("a damaged image", lambda content=bytes(content), call=call: run(content, call))
+        else:
+            names = ("image", "strength", "mask", "control", "frames", "nonsense")
+            given = {name: dice.choice(ODD) for name in dice.sample(names, dice.randrange(1, 4))}
+            yield Case(f"inputs {given!r}", lambda given=given: read_inputs(setup, given))
 
 
 def folders(seed: int, folder: Path) -> Iterator[Case]:
@@ -270,7 +327,7 @@ def adapters(seed: int, folder: Path) -> Iterator[Case]:
 
 
 FAMILIES: dict[str, Callable[[int, Path], Iterator[Case]]] = {
-    family.__name__: family for family in (requests, command, records, folders, classes, tensors, adapters)
+    family.__name__: family for family in (requests, command, records, inputs, folders, classes, tensors, adapters)
 }
 SLOW = {"adapters"}
 """Families that load a model. They get more time."""

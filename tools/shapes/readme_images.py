@@ -1,15 +1,22 @@
 """Generate the images of the README and the quickstart with the shipped model, on MindSpore.
 
     python tools/shapes/readme_images.py
+    python tools/shapes/readme_images.py --only-examples
 
 - ``red-circle.png``: the image of the README's command, with the default seed.
 - ``steps.png``: one prompt with 1, 2, 4 and 8 TCD steps, and with the teacher's 50 guided DDIM steps.
 - ``prompts.png``: eight prompts with 4 TCD steps.
+- ``uses/NAME.png``: the image that ``examples/NAME.py`` writes.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 from mindone_tcd import load
@@ -26,7 +33,19 @@ PROMPTS = (
     "a cyan triangle to the left of a red square on a black background",
     "a yellow circle above a green triangle on a blue background",
 )
-ASSETS = Path(__file__).resolve().parents[2] / "docs" / "assets"
+ROOT = Path(__file__).resolve().parents[2]
+ASSETS = ROOT / "docs" / "assets"
+EXAMPLES = (
+    "image_to_image",
+    "inpainting",
+    "controlnet_canny",
+    "controlnet_depth",
+    "t2i_adapter",
+    "ip_adapter",
+    "style_lora",
+    "text_to_image_guidance_embedded",
+)
+"""The examples that run on trained models."""
 
 
 def teacher(prompt: str) -> GeneratedImage:
@@ -38,10 +57,26 @@ def teacher(prompt: str) -> GeneratedImage:
     return pipe(prompt, steps=50, guidance_scale=3, eta=0)[0]
 
 
+def example_images(names: tuple[str, ...], out: Path) -> None:
+    """Run examples and copy their images."""
+    out.mkdir(parents=True, exist_ok=True)
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            script = ROOT / "examples" / f"{name}.py"
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+            subprocess.run([sys.executable, script], cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
+            shutil.copyfile(Path(folder) / f"{name}.png", out / f"{name}.png")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ASSETS)
+    parser.add_argument("--only-examples", action="store_true", help="only the images of the examples")
     args = parser.parse_args()
+    example_images(EXAMPLES, args.out / "uses")
+    if args.only_examples:
+        return
     pipe = load("text-to-image")
     strip = [pipe(PROMPT, steps=steps)[0] for steps in (1, 2, 4, 8)]
     strip[2].save(args.out / "red-circle.png")

@@ -15,6 +15,7 @@ from ..parts import TITLES
 from .feature import needed, resized, scale_of
 
 if TYPE_CHECKING:
+    from ..request import Request
     from ..setup import Setup
 
 CONTROL_SCALE = 1.0
@@ -23,6 +24,9 @@ PUBLISHED_SCALE = 0.5
 
 KINDS = ("canny", "depth", "normal")
 """The kinds of maps that can be computed from an image. Networks of other kinds need finished maps."""
+
+ESTIMATED = ("depth", "normal")
+"""The kinds that need a depth estimator for photos."""
 
 
 def read_controls(given: Mapping[str, Any], setup: Setup, role: str) -> Inputs:
@@ -47,7 +51,7 @@ def read_controls(given: Mapping[str, Any], setup: Setup, role: str) -> Inputs:
     if len(scales) != len(parts):
         raise UsageError(f"control_scale has {len(scales)} numbers for {len(parts)} {TITLES[role]}s; pass one for each")
     sources = []
-    for part, is_map, image, number in zip(parts, setup.map_kinds, images, scales, strict=True):
+    for part, is_map, image, number in zip(parts, setup.given_maps, images, scales, strict=True):
         opened = open_image(image, "control")
         if not is_map and part.kind not in KINDS:
             raise UsageError(
@@ -77,11 +81,13 @@ def _warn_of_an_empty_map(source: Source, setup: Setup) -> None:
         pixels = np.asarray(drawn_map(source.kind, source.given.image))
         empty = bool((pixels == pixels[0, 0]).all())
     if empty:
-        what = "the map is uniform" if source.is_map else f"the image has no {source.kind} map: it shows nothing"
-        warn_user(f"control {shown(source.given.name)}: {what}, so the image follows only the prompt")
+        name = source.given.name
+        label = "the control image" if name is None else f"control {shown(name)}"
+        what = "is a uniform map" if source.is_map else f"shows nothing that a {source.kind} map could contain"
+        warn_user(f"{label} {what}, so the result follows only the prompt")
 
 
-def control_maps(request: Any, setup: Setup) -> list[Image.Image]:
+def control_maps(request: Request, setup: Setup) -> list[Image.Image]:
     """Return the map of each control image, RGB, in the request's size."""
     size = request.width, request.height
     maps = []

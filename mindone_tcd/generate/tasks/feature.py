@@ -9,14 +9,11 @@ from PIL import Image
 
 from ...errors import UsageError, shown
 from ...schedulers.arguments import is_real
-from ..inputs import Inputs
+from ..inputs import MOST_SCALE, Inputs
 
 if TYPE_CHECKING:
     from ..request import Request
     from ..setup import Setup
-
-MOST_SCALE = 100.0
-"""A limit against typing errors: useful conditioning scales are at most about 2."""
 
 
 class Feature:
