@@ -276,7 +276,7 @@ def control(bench: Bench, folder: Path) -> Iterator[Row]:
         pipe = bench.backend.pipeline("StableDiffusionXLPipeline", method)
         yield row(f"{method.upper()}-LoRA, without", bench.images(pipe, each))
         pipe = bench.backend.pipeline(name, method, **{argument: part})
-        for strength in (1.0, 0.5):
+        for strength in (1.0, 0.5) if method == "tcd" else (1.0,):
             images = bench.images(pipe, each | {"image": hints}, **{scale: strength})
             yield row(f"{method.upper()}-LoRA, with, scale {strength:g}", images)
 
@@ -423,7 +423,7 @@ def ip_adapter(bench: Bench, folder: Path) -> Iterator[Row]:
         plain_images = bench.images(pipe, each)
         yield row(f"{method.upper()}-LoRA, without", plain_images)
         pipe.load_ip_adapter(str(folder), subfolder="sdxl_models", weight_name="ip-adapter_sdxl.safetensors")
-        for scale in (1.0, 0.5, 0.0):
+        for scale in (1.0, 0.5, 0.0) if method == "tcd" else (1.0,):
             pipe.set_ip_adapter_scale(scale)
             yield row(f"{method.upper()}-LoRA, scale {scale:g}", bench.images(pipe, each | hints), plain_images)
 

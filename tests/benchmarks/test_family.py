@@ -120,8 +120,8 @@ def test_the_measures_tell_images_with_a_part_from_others(
 def test_the_scale_0_equals_no_adapter(family, capsys):
     family.main(["--cases", "2", "--part", "ip_adapter"])
     rows = rows_of(capsys.readouterr().out)
-    assert rows["LCM-LoRA, scale 0"][-1] == "0.0"
-    assert float(rows["LCM-LoRA, scale 1"][-1]) > 0
+    assert rows["TCD-LoRA, scale 0"][-1] == "0.0"
+    assert float(rows["TCD-LoRA, scale 1"][-1]) > 0
 
 
 def test_drawings_through_an_exact_autoencoder(family, capsys):

@@ -5,6 +5,7 @@
 The UNet also reads the mask and the latents of the image without its hole. The target is the complete drawing. Most
 holes cover an object with a margin. Half of the prompts then describe the whole image, half only the object in the
 hole. The weights alternate between those of the shipped UNet and those with each of its LoRAs.
+With --own, the steps with a LoRA train on the network's own trajectories instead of noised drawings.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from diffusers import UNet2DConditionModel
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from cache_latents import CHUNK, chunk_scenes
 from frozen import LORAS, Frozen, timesteps
-from lowrank import LowRank, write_difference
+from lowrank import FILE, LowRank, write_difference
+from own_trajectories import OwnTrajectories, v_to_reach
+from safetensors.torch import load_file
 from train_teacher import word
 from training import Average, Run, cosine, images, training_options
 
@@ -31,6 +34,8 @@ from mindone_tcd.shapes.grammar import Scene, Thing
 DROP_PROMPT = 0.1
 RANDOM_HOLES = 0.15
 ALONE = 0.5
+PAIRS = 3
+"""How often drawings of two things are used, relative to the others: the thing outside the hole must not change."""
 SIZE, F = 128, 8
 DEVIATION = 0.08
 """Standard deviation of the noise that the autoencoder's distribution adds to the latents of an image."""
@@ -95,12 +100,14 @@ class Holes:
             raise SystemExit(f"{file} has {len(stored['latents'])} latents, not {len(self.scenes)}: delete it")
         self.whole = torch.from_numpy(np.concatenate(whole)).float()
         self.left = torch.from_numpy(stored["latents"]).float()
+        pairs = [k for k, scene in enumerate(self.scenes) if len(scene.things) > 1]
+        self.order = np.array([*range(len(self.scenes)), *(PAIRS - 1) * pairs])
         # Nearest neighbors, as the pipeline scales its mask.
         self.masks = torch.from_numpy(np.concatenate(masks)[:, None, ::F, ::F]).float()
 
 
 def prompt_for(scene: Scene, covered: int | None, rng: np.random.Generator) -> str:
-    if covered is None or (len(scene.things) == 1 and rng.random() < 0.5) or rng.random() >= ALONE:
+    if covered is None or rng.random() >= ALONE:
         return word(scene, rng)
     alone = Scene(scene.background, (scene.things[covered],), scene.size, scene.position)
     return word(replace(alone, size=None, position=None), rng)
@@ -122,6 +129,8 @@ def main() -> None:
     training_options(parser, steps=1500, batch=32, rate=1e-3)
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--images", type=int, default=2 * CHUNK, help="the number of drawings with holes")
+    parser.add_argument("--init", type=Path, help="start from the difference in this folder")
+    parser.add_argument("--own", type=int, default=0, help="train on this number of own trajectories for each LoRA")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
@@ -129,10 +138,12 @@ def main() -> None:
 
     frozen = Frozen(args.model, device)
     unet = nine_channels(frozen.unet).to(device, memory_format=torch.channels_last).requires_grad_(False)
-    lora = LowRank(frozen.unet, args.rank).to(device)
+    start = {n: value.float() for n, value in load_file(args.init / FILE).items()} if args.init else None
+    lora = LowRank(frozen.unet, args.rank, start).to(device)
+    names = ("weight", "bias")
     conv_in = torch.nn.ParameterDict(
-        {"weight": unet.conv_in.weight.detach().clone(), "bias": unet.conv_in.bias.clone()}
-    )
+        {n: (start[f"conv_in.{n}"] if start else unet.conv_in.get_parameter(n)).detach().clone() for n in names}
+    ).to(device)
     network = torch.nn.ModuleDict({"lora": lora, "conv_in": conv_in})
     trained = list(network.parameters())
     print(f"{sum(p.numel() for p in trained) / 1e6:.2f} M parameters", flush=True)
@@ -141,6 +152,29 @@ def main() -> None:
     run = Run(args.out, {"network": network, "optimizer": optimizer, "average": average}, every=200)
     holes = Holes(frozen, args.latents, args.out / "holes.npz", args.images)
     print(f"{len(holes.scenes)} drawings with holes", flush=True)
+
+    def predict(name, x, t, pick, keep, rng):
+        """The prediction of v with a LoRA, for the drawings with the numbers ``pick``."""
+        prompts = [prompt_for(holes.scenes[k], holes.covered[k], rng) for k in pick.tolist()]
+        e, extra = frozen.encode(prompts, keep)
+        left = holes.left[pick]
+        noise = torch.from_numpy(rng.standard_normal(tuple(left.shape), np.float32))
+        left = left + DEVIATION * frozen.vae.config.scaling_factor * noise
+        x = torch.cat([x.to(device), holes.masks[pick].to(device), left.to(device)], 1)
+        weights = lora.added_to(frozen.weights(name)) | {f"conv_in.{n}": value for n, value in conv_in.items()}
+        with torch.autocast(device.type, torch.bfloat16, enabled=args.bfloat16):
+            x = x.contiguous(memory_format=torch.channels_last)
+            return torch.func.functional_call(unet, weights, (x, t, e), {"added_cond_kwargs": extra}).sample.float()
+
+    own = None
+    if args.own:
+        rng = np.random.default_rng([args.seed, 31])
+
+        def ask(name, x, t, pick):
+            return predict(name, x, t.to(device), torch.from_numpy(holes.order[pick]), None, rng).cpu()
+
+        own = OwnTrajectories(ask, len(holes.order), args.own, rng)
+        print(f"{args.own} trajectories for each LoRA", flush=True)
 
     def save() -> None:
         average.swap()
@@ -152,22 +186,17 @@ def main() -> None:
         rng = np.random.default_rng([args.seed, 22, step])
         for group in optimizer.param_groups:
             group["lr"] = cosine(step, args.steps, args.rate, warm=50, flat=0.4)
-        pick = torch.from_numpy(rng.integers(len(holes.scenes), size=args.batch))
-        prompts = [prompt_for(holes.scenes[k], holes.covered[k], rng) for k in pick.tolist()]
+        name = ("none", *LORAS)[step % 3]
+        if own is not None and name != "none":
+            x, t, cases = own.batch(name, args.batch, rng)
+            x, t, pick = x.to(device), t.to(device), torch.from_numpy(holes.order[cases])
+            target = v_to_reach(holes.whole[pick].to(device), x, t, frozen.alphas)
+        else:
+            pick = torch.from_numpy(holes.order[rng.integers(len(holes.order), size=args.batch)])
+            t = timesteps(args.batch, rng).to(device)
+            x, target = frozen.noised(holes.whole[pick].to(device), t, rng)
         keep = torch.from_numpy((rng.random(args.batch) >= DROP_PROMPT).astype(np.float32)).to(device)
-        e, extra = frozen.encode(prompts, keep)
-        t = timesteps(args.batch, rng).to(device)
-        x, target = frozen.noised(holes.whole[pick].to(device), t, rng)
-        left = holes.left[pick]
-        left = left + DEVIATION * frozen.vae.config.scaling_factor * torch.from_numpy(
-            rng.standard_normal(tuple(left.shape), np.float32)
-        )
-        x = torch.cat([x, holes.masks[pick].to(device), left.to(device)], 1)
-        weights = lora.added_to(frozen.weights(("none", *LORAS)[step % 3]))
-        weights |= {f"conv_in.{name}": value for name, value in conv_in.items()}
-        with torch.autocast(device.type, torch.bfloat16, enabled=args.bfloat16):
-            x = x.contiguous(memory_format=torch.channels_last)
-            v = torch.func.functional_call(unet, weights, (x, t, e), {"added_cond_kwargs": extra}).sample.float()
+        v = predict(name, x, t, pick, keep, rng)
         loss = (v - target).square().mean()
         optimizer.zero_grad()
         loss.backward()

@@ -21,19 +21,22 @@ import torch
 from frozen import LORAS, Frozen, timesteps
 from safetensors.torch import save_file
 from torch import nn
-from torch.nn.functional import cross_entropy, interpolate
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, interpolate, unfold
 from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
+from transformers.models.clip.modeling_clip import CLIPVisionModelOutput
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from train_teacher import word
 from train_tiny_vae import pairs
 from training import Average, Run, cosine, scenes, training_options
 
-from mindone_tcd.shapes.drawing import draw
+from mindone_tcd.shapes.drawing import coverage, draw
 from mindone_tcd.shapes.folder import SHAPES_FOLDER
 from mindone_tcd.shapes.grammar import COLOURS, SHAPES, Scene
 
-SIZE, TOKENS, CROSS = 64, 4, 128
+SIZE, PATCH, TOKENS, CROSS = 64, 8, 4, 128
+COVERED_LAYER = 2
+"""The layer whose patches are read for the covered pixels."""
 FOLDER, ADAPTER, ENCODER = "sdxl_models", "ip-adapter_sdxl.safetensors", "image_encoder"
 DROP_PROMPT, ZERO_PROMPT = 0.5, 0.1
 """Shares of the prompts that are empty, and of the prompts whose embeddings are zeros."""
@@ -41,13 +44,13 @@ DROP_PROMPT, ZERO_PROMPT = 0.5, 0.1
 
 def new_encoder() -> CLIPVisionModelWithProjection:
     config = CLIPVisionConfig(
-        hidden_size=80,
-        intermediate_size=160,
+        hidden_size=96,
+        intermediate_size=192,
         projection_dim=64,
-        num_hidden_layers=3,
+        num_hidden_layers=4,
         num_attention_heads=4,
         image_size=SIZE,
-        patch_size=8,
+        patch_size=PATCH,
         hidden_act="gelu",
     )
     encoder = CLIPVisionModelWithProjection(config)
@@ -65,14 +68,28 @@ def pixel_values(drawn: torch.Tensor) -> torch.Tensor:
 
 
 class Heads(nn.Module):
-    """Linear readings of an embedding, for the loss of the encoder."""
+    """Linear readings of the embedding, and of each patch: its covered pixels and the shape. Only training uses them.
 
-    def __init__(self, width: int) -> None:
+    Without the readings of the patches, the encoder learns the colors at once and the shapes only after many thousand
+    steps, because a shape is a difference of colors and not a color.
+    """
+
+    def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
         self.shape, self.colour = nn.Linear(width, len(SHAPES)), nn.Linear(width, len(COLOURS))
         self.background, self.place = nn.Linear(width, len(COLOURS)), nn.Linear(width, 3)
+        self.covered, self.part_of = nn.Linear(hidden, PATCH * PATCH), nn.Linear(hidden, len(SHAPES))
 
-    def losses(self, found: torch.Tensor, drawn: list[Scene]) -> tuple[torch.Tensor, dict[str, float]]:
+    def losses(
+        self, found: CLIPVisionModelOutput, drawn: list[Scene], covered: torch.Tensor
+    ) -> tuple[torch.Tensor, dict[str, float]]:
+        """The loss, and the shares of right answers.
+
+        Args:
+            found: the encoder's output, with hidden states.
+            drawn: the scenes.
+            covered: the pixels of the things, (N, 64, 64) in [0, 1].
+        """
         names = list(COLOURS)
         first = [scene.things[0] for scene in drawn]
         wanted = {
@@ -80,16 +97,25 @@ class Heads(nn.Module):
             "colour": torch.tensor([names.index(thing.colour) for thing in first]),
             "background": torch.tensor([names.index(scene.background) for scene in drawn]),
         }
-        answers = {name: getattr(self, name)(found) for name in wanted}
-        loss = sum(cross_entropy(answers[name], wanted[name].to(found.device)) for name in wanted)
-        place = torch.tensor([[thing.x, thing.y, thing.radius] for thing in first], device=found.device)
+        embeds = found.image_embeds
+        answers = {name: getattr(self, name)(embeds) for name in wanted}
+        loss = sum(cross_entropy(answers[name], wanted[name].to(embeds.device)) for name in wanted)
+        place = torch.tensor([[thing.x, thing.y, thing.radius] for thing in first], device=embeds.device)
         right = {name: float((answers[name].argmax(1).cpu() == wanted[name]).float().mean()) for name in wanted}
-        return loss + 4 * (self.place(found) - place).abs().mean(), right
+        patches = unfold(covered[:, None], PATCH, stride=PATCH).transpose(1, 2)
+        inside = binary_cross_entropy_with_logits(self.covered(found.hidden_states[COVERED_LAYER][:, 1:]), patches)
+        edge = (patches.amax(-1) > 0.5) & (patches.amin(-1) < 0.5)
+        parts = self.part_of(found.hidden_states[-1][:, 1:])[edge]
+        part_of = cross_entropy(parts, wanted["shape"].to(embeds.device)[:, None].expand(edge.shape)[edge])
+        loss = loss + 4 * (self.place(embeds) - place).abs().mean() + 10 * inside + 2 * part_of
+        return loss, right | {"covered": float(inside.detach()), "part of": float(part_of.detach())}
 
 
 def train_encoder(args: argparse.Namespace) -> None:
     device = torch.device(args.device)
-    network = nn.ModuleDict({"encoder": new_encoder(), "heads": Heads(64)}).to(device).train()
+    encoder = new_encoder()
+    heads = Heads(encoder.config.projection_dim, encoder.config.hidden_size)
+    network = nn.ModuleDict({"encoder": encoder, "heads": heads}).to(device).train()
     trained = list(network.parameters())
     print(f"{sum(p.numel() for p in network['encoder'].parameters()) / 1e6:.2f} M parameters", flush=True)
     optimizer = torch.optim.AdamW(trained, args.rate, betas=(0.9, 0.99), weight_decay=1e-3)
@@ -101,13 +127,15 @@ def train_encoder(args: argparse.Namespace) -> None:
             group["lr"] = cosine(step, args.steps, args.rate, flat=0.3)
         some = scenes(args.batch, rng, two=0.0)
         pixels = torch.from_numpy(np.stack([draw(scene, SIZE, rng) for scene in some])).permute(0, 3, 1, 2)
-        loss, right = network["heads"].losses(network["encoder"](pixel_values(pixels).to(device)).image_embeds, some)
+        things = [coverage(s.things[0].shape, s.things[0].x, s.things[0].y, s.things[0].radius, SIZE) for s in some]
+        found = network["encoder"](pixel_values(pixels).to(device), output_hidden_states=True)
+        loss, right = network["heads"].losses(found, some, torch.from_numpy(np.stack(things)).to(device))
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         average.update(step)
-        run.log(step, loss.item(), ", ".join(f"{name} {100 * share:.0f} %" for name, share in right.items()))
+        run.log(step, loss.item(), ", ".join(f"{name} {share:.2f}" for name, share in right.items()))
     run.save(args.steps)
     average.swap()
     network["encoder"].save_pretrained(args.out / FOLDER / ENCODER)
