@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 from safetensors.numpy import load_file, save_file
-from samplers import LORA_FILE, streams
+from samplers import LORA_FILE, streams, unseen_scenes
 
 from mindone_tcd.environment import versions
 from mindone_tcd.errors import UsageError
@@ -109,6 +109,11 @@ class TorchBackend:
         with self.framework.no_grad():
             return vae.decode(self.framework.from_numpy(latents) / vae.config.scaling_factor).sample.numpy()
 
+    def activate(self, pipe: Any, loras: list[str]) -> None:
+        """Use several loaded LoRAs, each with the weight 1."""
+        # The pipeline's set_adapters fails for a UNet with a number of layers for each block.
+        pipe.unet.set_adapter(loras)
+
 
 class MindSporeBackend:
     """The pipelines of mindone_tcd."""
@@ -145,6 +150,10 @@ class MindSporeBackend:
         """The images of scaled latents, (N, 3, H, H)."""
         scaled = np.asarray(latents / vae.config.scaling_factor, np.float32)
         return vae.decode(self.framework.Tensor(scaled))[0].asnumpy()
+
+    def activate(self, pipe: Any, loras: list[str]) -> None:
+        """Use several loaded LoRAs, each with the weight 1."""
+        pipe.set_adapters(loras, [1.0] * len(loras))
 
 
 def finished(pipe: Any, library: Any, scheduler: str, lora: bool) -> Any:
@@ -380,14 +389,14 @@ def style(bench: Bench, folder: Path) -> Iterator[Row]:
         pipe = bench.backend.pipeline("StableDiffusionXLPipeline", method)
         yield row(f"{method.upper()}-LoRA, without", bench.images(pipe, each))
         pipe.load_lora_weights(str(folder), weight_name=LORA_FILE, adapter_name="style")
-        pipe.set_adapters([method, "style"], [1.0, 1.0])
+        bench.backend.activate(pipe, [method, "style"])
         yield row(f"{method.upper()}-LoRA, with", bench.images(pipe, each))
 
 
 def embedded(bench: Bench, folder: Path) -> Iterator[Row]:
-    """The LCM UNet, at several guidance scales."""
-    scenes = bench.scenes(4)
-    each = {"prompt": [caption(plain(scene)) for scene in scenes]}
+    """The LCM UNet at several guidance scales, for the prompts of accuracy.py."""
+    scenes, prompts = unseen_scenes(bench.cases, 0.0, seed=31337)
+    each = {"prompt": prompts}
 
     def row(title: str, images: np.ndarray) -> Row:
         found = verdicts(images, scenes)
@@ -395,6 +404,8 @@ def embedded(bench: Bench, folder: Path) -> Iterator[Row]:
 
     pipe = bench.backend.pipeline("StableDiffusionXLPipeline", "lcm", lora=False)
     yield row("without, guidance 8 (two passes per step)", bench.images(pipe, each, guidance_scale=8.0))
+    pipe = bench.backend.pipeline("StableDiffusionXLPipeline", "lcm")
+    yield row("LCM-LoRA, no guidance", bench.images(pipe, each))
     unet = changed_unet(bench, folder)
     pipe = bench.backend.pipeline("StableDiffusionXLPipeline", "lcm", lora=False, unet=unet)
     for guidance in (3.0, 5.0, 8.0, 10.0, 13.0):

@@ -19,6 +19,8 @@ MAX_DISTANCE = 0.25
 """Maximum distance in RGB of the ground to the named color."""
 MIN_OVERLAP = 0.9
 """Minimum intersection over union of a badge with the disc."""
+RADIUS = 0.46
+"""The radius of a single thing on a plate, in half images."""
 CONTENT = 0.66
 """Half the width of the square inside a plate that the judge reads, in half images."""
 
@@ -30,11 +32,13 @@ def ground_of(background: str) -> str:
 
 
 def on_a_plate(scene: Scene) -> Scene:
-    """Return the scene with its things made smaller and moved toward the center, so that a plate has room for them."""
-    if len(scene.things) > 1:
-        things = [replace(t, x=0.62 * t.x, y=0.62 * t.y, radius=0.85 * t.radius) for t in scene.things]
-    else:
-        things = [replace(t, x=0.15 * t.x, y=0.15 * t.y, radius=0.2 + 0.385 * t.radius) for t in scene.things]
+    """Return the scene with its things in the middle of a plate, all of one size."""
+    if len(scene.things) == 1:
+        return replace(scene, things=(replace(scene.things[0], x=0.0, y=0.0, radius=RADIUS),))
+    side = 0.65 * RADIUS
+    things = [
+        replace(t, x=side * round(t.x / 0.48), y=side * round(t.y / 0.48), radius=0.62 * RADIUS) for t in scene.things
+    ]
     return replace(scene, things=tuple(things))
 
 

@@ -51,6 +51,9 @@ class Drawings:
                 out.append(draw(scene))
         return np.stack(out)
 
+    def activate(self, pipe, loras):
+        pipe.adapters = loras
+
     def encode(self, vae, pixels):
         return pixels
 
@@ -65,9 +68,6 @@ class Pipeline:
 
     def load_lora_weights(self, folder, weight_name, adapter_name):
         assert (Path(folder) / weight_name).is_file()
-
-    def set_adapters(self, names, weights):
-        self.adapters = names
 
     def load_ip_adapter(self, folder, subfolder, weight_name):
         assert (Path(folder) / subfolder / weight_name).is_file()

@@ -26,17 +26,19 @@ from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWi
 from transformers.models.clip.modeling_clip import CLIPVisionModelOutput
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from cache_latents import load
 from train_teacher import word
 from train_tiny_vae import pairs
-from training import Average, Run, cosine, scenes, training_options
+from training import Average, Run, cosine, training_options
 
-from mindone_tcd.shapes.drawing import coverage, draw
+from mindone_tcd.shapes.drawing import coverage
 from mindone_tcd.shapes.folder import SHAPES_FOLDER
 from mindone_tcd.shapes.grammar import COLOURS, SHAPES, Scene
 
-SIZE, PATCH, TOKENS, CROSS = 64, 8, 4, 128
+SIZE, PATCH, TOKENS, CROSS = 40, 4, 4, 128
 COVERED_LAYER = 2
-"""The layer whose patches are read for the covered pixels."""
+"""The layer whose patches are read for the covered pixels and for the direction of the outline."""
+DIRECTIONS = 16
 FOLDER, ADAPTER, ENCODER = "sdxl_models", "ip-adapter_sdxl.safetensors", "image_encoder"
 DROP_PROMPT, ZERO_PROMPT = 0.5, 0.1
 """Shares of the prompts that are empty, and of the prompts whose embeddings are zeros."""
@@ -45,7 +47,7 @@ DROP_PROMPT, ZERO_PROMPT = 0.5, 0.1
 def new_encoder() -> CLIPVisionModelWithProjection:
     config = CLIPVisionConfig(
         hidden_size=96,
-        intermediate_size=192,
+        intermediate_size=256,
         projection_dim=64,
         num_hidden_layers=4,
         num_attention_heads=4,
@@ -55,30 +57,39 @@ def new_encoder() -> CLIPVisionModelWithProjection:
     )
     encoder = CLIPVisionModelWithProjection(config)
     # CLIP's own deviations are for much wider networks: with them, the patches hardly matter at the start.
-    nn.init.normal_(encoder.vision_model.embeddings.position_embedding.weight, std=0.3)
-    nn.init.normal_(encoder.vision_model.embeddings.patch_embedding.weight, std=0.08)
+    embeddings = encoder.vision_model.embeddings
+    nn.init.normal_(embeddings.patch_embedding.weight, std=0.14)
+    # With waves, two projections of the places give the distance of two patches, from which shapes follow.
+    side, width = SIZE // PATCH, config.hidden_size // 4
+    frequencies = torch.pi / 2 ** torch.linspace(0, 4, width)
+    angles = torch.arange(side)[:, None] * frequencies
+    waves = torch.cat([angles.sin(), angles.cos()], 1)
+    rows, columns = waves[:, None].expand(side, side, -1), waves[None].expand(side, side, -1)
+    with torch.no_grad():
+        embeddings.position_embedding.weight[0] = 0
+        embeddings.position_embedding.weight[1:] = 0.5 * torch.cat([rows, columns], 2).flatten(0, 1)
     return encoder
 
 
 def pixel_values(drawn: torch.Tensor) -> torch.Tensor:
-    """Images in [0, 1], (N, 3, 64, 64), normalized as the pipelines' CLIPImageProcessor does."""
+    """Images in [0, 1], (N, 3, 40, 40), normalized as the pipelines' CLIPImageProcessor does."""
     processor = CLIPImageProcessor()
     mean, deviation = (torch.tensor(v)[:, None, None] for v in (processor.image_mean, processor.image_std))
     return (drawn - mean) / deviation
 
 
 class Heads(nn.Module):
-    """Linear readings of the embedding, and of each patch: its covered pixels and the shape. Only training uses them.
+    """Linear readings of the embedding, and of each patch: its covered pixels and its outline.
 
     Without the readings of the patches, the encoder learns the colors at once and the shapes only after many thousand
-    steps, because a shape is a difference of colors and not a color.
+    steps, because a shape is a difference of colors and not a color. The directions of the outline tell most shapes.
     """
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
         self.shape, self.colour = nn.Linear(width, len(SHAPES)), nn.Linear(width, len(COLOURS))
         self.background, self.place = nn.Linear(width, len(COLOURS)), nn.Linear(width, 3)
-        self.covered, self.part_of = nn.Linear(hidden, PATCH * PATCH), nn.Linear(hidden, len(SHAPES))
+        self.covered, self.direction = nn.Linear(hidden, PATCH * PATCH), nn.Linear(hidden, DIRECTIONS)
 
     def losses(
         self, found: CLIPVisionModelOutput, drawn: list[Scene], covered: torch.Tensor
@@ -88,7 +99,7 @@ class Heads(nn.Module):
         Args:
             found: the encoder's output, with hidden states.
             drawn: the scenes.
-            covered: the pixels of the things, (N, 64, 64) in [0, 1].
+            covered: the pixels of the things, (N, 40, 40) in [0, 1].
         """
         names = list(COLOURS)
         first = [scene.things[0] for scene in drawn]
@@ -104,11 +115,25 @@ class Heads(nn.Module):
         right = {name: float((answers[name].argmax(1).cpu() == wanted[name]).float().mean()) for name in wanted}
         patches = unfold(covered[:, None], PATCH, stride=PATCH).transpose(1, 2)
         inside = binary_cross_entropy_with_logits(self.covered(found.hidden_states[COVERED_LAYER][:, 1:]), patches)
-        edge = (patches.amax(-1) > 0.5) & (patches.amin(-1) < 0.5)
-        parts = self.part_of(found.hidden_states[-1][:, 1:])[edge]
-        part_of = cross_entropy(parts, wanted["shape"].to(embeds.device)[:, None].expand(edge.shape)[edge])
-        loss = loss + 4 * (self.place(embeds) - place).abs().mean() + 10 * inside + 2 * part_of
-        return loss, right | {"covered": float(inside.detach()), "part of": float(part_of.detach())}
+        down, right_ = torch.gradient(covered, dim=(1, 2))
+        slopes = [unfold(slope[:, None], PATCH, stride=PATCH).sum(1) for slope in (down, right_)]
+        edge = torch.hypot(*slopes) > 1
+        turn = (torch.atan2(*slopes) / (2 * torch.pi) * DIRECTIONS).round().long() % DIRECTIONS
+        direction = cross_entropy(self.direction(found.hidden_states[COVERED_LAYER][:, 1:])[edge], turn[edge])
+        loss = loss + 4 * (self.place(embeds) - place).abs().mean() + 10 * inside + 2 * direction
+        return loss, right | {"covered": float(inside.detach()), "direction": float(direction.detach())}
+
+
+def drawings(folder: Path, count: int) -> tuple[torch.Tensor, torch.Tensor, list[Scene]]:
+    """Drawings of one thing at the encoder's size, (N, 3, 40, 40) in [0, 1], their latents and scenes."""
+    drawn, latents = pairs(folder, count)
+    shown = load(folder)[1][:count]
+    # CLIPImageProcessor scales images of the pipelines in the same way.
+    small = [
+        interpolate(part.float() / 255, SIZE, mode="bicubic", antialias=True).clamp(0, 1) for part in drawn.split(256)
+    ]
+    single = [k for k, scene in enumerate(shown) if len(scene.things) == 1]
+    return torch.cat(small)[single], latents[single], [shown[k] for k in single]
 
 
 def train_encoder(args: argparse.Namespace) -> None:
@@ -117,28 +142,36 @@ def train_encoder(args: argparse.Namespace) -> None:
     heads = Heads(encoder.config.projection_dim, encoder.config.hidden_size)
     network = nn.ModuleDict({"encoder": encoder, "heads": heads}).to(device).train()
     trained = list(network.parameters())
-    print(f"{sum(p.numel() for p in network['encoder'].parameters()) / 1e6:.2f} M parameters", flush=True)
+    print(f"{sum(p.numel() for p in encoder.parameters()) / 1e6:.2f} M parameters", flush=True)
     optimizer = torch.optim.AdamW(trained, args.rate, betas=(0.9, 0.99), weight_decay=1e-3)
     average = Average(trained, args.average)
-    run = Run(args.out / "encoder", {"network": network, "optimizer": optimizer, "average": average}, every=500)
+    run = Run(args.out / "encoder", {"network": network, "optimizer": optimizer, "average": average}, every=200)
+    pixels, _, shown = drawings(args.latents, args.images)
+
+    def save() -> None:
+        average.swap()
+        encoder.save_pretrained(args.out / FOLDER / ENCODER)
+        average.swap()
+
     for step in range(run.first, args.steps):
         rng = np.random.default_rng([args.seed, 28, step])
         for group in optimizer.param_groups:
             group["lr"] = cosine(step, args.steps, args.rate, flat=0.3)
-        some = scenes(args.batch, rng, two=0.0)
-        pixels = torch.from_numpy(np.stack([draw(scene, SIZE, rng) for scene in some])).permute(0, 3, 1, 2)
+        pick = rng.integers(len(shown), size=args.batch)
+        some = [shown[k] for k in pick]
         things = [coverage(s.things[0].shape, s.things[0].x, s.things[0].y, s.things[0].radius, SIZE) for s in some]
-        found = network["encoder"](pixel_values(pixels).to(device), output_hidden_states=True)
-        loss, right = network["heads"].losses(found, some, torch.from_numpy(np.stack(things)).to(device))
+        found = encoder(pixel_values(pixels[torch.from_numpy(pick)]).to(device), output_hidden_states=True)
+        loss, right = heads.losses(found, some, torch.from_numpy(np.stack(things)).to(device))
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         average.update(step)
         run.log(step, loss.item(), ", ".join(f"{name} {share:.2f}" for name, share in right.items()))
+        if (step + 1) % 200 == 0:
+            save()
     run.save(args.steps)
-    average.swap()
-    network["encoder"].save_pretrained(args.out / FOLDER / ENCODER)
+    save()
     print("done", flush=True)
 
 
@@ -187,15 +220,9 @@ def train_adapter(args: argparse.Namespace) -> None:
     average = Average(trained, args.average)
     run = Run(args.out, {"optimizer": optimizer, "average": average, "own": nn.ParameterDict(
         {name.replace(".", "/"): p for name, p in own.items()})}, every=200)  # fmt: skip
-    drawn, latents = pairs(args.latents, args.images)
-    shown = drawn_scenes(args.latents, args.images)
+    pixels, latents, shown = drawings(args.latents, args.images)
     with torch.no_grad():
-        small = [
-            interpolate(part.float() / 255, SIZE, mode="bicubic", antialias=True).clamp(0, 1)
-            for part in drawn.split(256)
-        ]
-        embeds = torch.cat([encoder(pixel_values(part).to(device)).image_embeds for part in small])
-    del drawn, small
+        embeds = torch.cat([encoder(pixel_values(part).to(device)).image_embeds for part in pixels.split(256)])
 
     def save() -> None:
         average.swap()
@@ -232,18 +259,12 @@ def train_adapter(args: argparse.Namespace) -> None:
     print("done", flush=True)
 
 
-def drawn_scenes(folder: Path, count: int) -> list[Scene]:
-    from cache_latents import load
-
-    return load(folder)[1][:count]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=("encoder", "adapter"))
     parser.add_argument("--model", type=Path, default=SHAPES_FOLDER, help="adapter: the folder of the frozen model")
     training_options(parser, steps=1500, batch=32, rate=1e-3)
-    parser.add_argument("--images", type=int, default=8192, help="adapter: the number of drawings")
+    parser.add_argument("--images", type=int, default=8192, help="the number of drawings")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)

@@ -2,10 +2,10 @@
 
     python tools/shapes/train_style.py --latents work/latents --out work/style
 
-The loss is that of the teacher, on drawings in the new style. The captions name no style. The UNet has its own weights
-in most steps, and those with one of its LoRAs in the others. These see only timesteps at which the image is determined:
-at the others the LoRAs predict one image, and the loss would turn it into the mean of many. The file has kohya's keys,
-as most style LoRAs do.
+The loss is that of the teacher, on drawings in the new style. The captions name no style. The weights alternate between
+those of the shipped UNet and those with each of its LoRAs. This needs a style in which the prompt determines the image:
+the LoRAs predict one image, and the loss would turn it into the mean of many. With --own, the steps with a LoRA train
+on own trajectories instead of noised drawings. The file has the keys of kohya, as most style LoRAs do.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from own_trajectories import OwnTrajectories, v_to_reach
+from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from frozen import LORAS, Frozen, timesteps
@@ -29,8 +30,6 @@ from mindone_tcd.shapes.folder import SHAPES_FOLDER
 from mindone_tcd.shapes.styles import draw_badge
 
 DROP_PROMPT = 0.1
-DETERMINED = 700
-"""The timesteps below this one determine the places of the things."""
 
 
 def kohya(layers: dict[str, torch.Tensor], rank: int) -> dict[str, torch.Tensor]:
@@ -43,19 +42,31 @@ def kohya(layers: dict[str, torch.Tensor], rank: int) -> dict[str, torch.Tensor]
     return found
 
 
+def peft(unet: torch.nn.Module, folder: Path) -> dict[str, torch.Tensor]:
+    """The tensors that :func:`kohya` wrote, in PEFT's form."""
+    tensors, found = load_file(folder / FILE), {}
+    for name, _ in unet.named_modules():
+        flat = "lora_unet_" + name.replace(".", "_")
+        if f"{flat}.alpha" in tensors:
+            found |= {name + end: tensors[f"{flat}.lora_{s}.weight"].float() for s, end in (("down", DOWN), ("up", UP))}
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=SHAPES_FOLDER, help="the folder of the frozen model")
     training_options(parser, steps=1200, batch=32, rate=1.5e-3)
     parser.add_argument("--rank", type=int, default=8)
     parser.add_argument("--images", type=int, default=6144, help="the number of drawings")
+    parser.add_argument("--init", type=Path, help="start from the LoRA in this folder")
+    parser.add_argument("--own", type=int, default=0, help="train on this number of own trajectories for each LoRA")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     device = torch.device(args.device)
 
     frozen = Frozen(args.model, device)
-    lora = LowRank(frozen.unet, args.rank).to(device)
+    lora = LowRank(frozen.unet, args.rank, peft(frozen.unet, args.init) if args.init else None).to(device)
     trained = list(lora.parameters())
     print(f"{sum(p.numel() for p in trained) / 1e6:.2f} M parameters", flush=True)
     optimizer = torch.optim.AdamW(trained, args.rate, betas=(0.9, 0.99), weight_decay=0.0)
@@ -77,6 +88,23 @@ def main() -> None:
         raise SystemExit(f"{file} has {len(latents)} latents, not {len(drawn)}: delete it")
     print(f"{len(drawn)} drawings", flush=True)
 
+    def predict(name, x, t, pick, keep, rng):
+        """The prediction of v with a LoRA of the shipped model, for the drawings with the numbers ``pick``."""
+        e, extra = frozen.encode([word(drawn[k], rng) for k in pick], keep)
+        x = x.to(device).contiguous(memory_format=torch.channels_last)
+        weights = lora.added_to(frozen.weights(name))
+        with torch.autocast(device.type, torch.bfloat16, enabled=args.bfloat16):
+            condition = {"added_cond_kwargs": extra}
+            return torch.func.functional_call(frozen.unet, weights, (x, t, e), condition).sample.float()
+
+    own = None
+    if args.own:
+        rng = np.random.default_rng([args.seed, 32])
+        own = OwnTrajectories(
+            lambda name, x, t, pick: predict(name, x, t.to(device), pick, None, rng).cpu(), len(drawn), args.own, rng
+        )
+        print(f"{args.own} trajectories for each LoRA", flush=True)
+
     def save() -> None:
         average.swap()
         save_file(kohya(lora.layers(), args.rank), args.out / FILE)
@@ -86,18 +114,16 @@ def main() -> None:
         rng = np.random.default_rng([args.seed, 25, step])
         for group in optimizer.param_groups:
             group["lr"] = cosine(step, args.steps, args.rate, warm=50, flat=0.4)
-        pick = rng.integers(len(drawn), size=args.batch)
+        name = ("none", *LORAS)[step % 3]
+        if own is not None and name != "none":
+            x, t, pick = own.batch(name, args.batch, rng)
+            x, t = x.to(device), t.to(device)
+            target = v_to_reach(latents[torch.from_numpy(pick)].to(device), x, t, frozen.alphas)
+        else:
+            pick, t = rng.integers(len(drawn), size=args.batch), timesteps(args.batch, rng).to(device)
+            x, target = frozen.noised(latents[torch.from_numpy(pick)].to(device), t, rng)
         keep = torch.from_numpy((rng.random(args.batch) >= DROP_PROMPT).astype(np.float32)).to(device)
-        e, extra = frozen.encode([word(drawn[k], rng) for k in pick], keep)
-        t = timesteps(args.batch, rng)
-        name = ("none", LORAS[0], "none", LORAS[1])[step % 4]
-        if name != "none":
-            t = torch.where(t < DETERMINED, t, t * DETERMINED // 1000)
-        x, target = frozen.noised(latents[torch.from_numpy(pick)].to(device), t.to(device), rng)
-        weights = lora.added_to(frozen.weights(name))
-        with torch.autocast(device.type, torch.bfloat16, enabled=args.bfloat16):
-            condition = {"added_cond_kwargs": extra}
-            v = torch.func.functional_call(frozen.unet, weights, (x, t.to(device), e), condition).sample.float()
+        v = predict(name, x, t, pick, keep, rng)
         loss = (v - target).square().mean()
         optimizer.zero_grad()
         loss.backward()
