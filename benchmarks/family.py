@@ -114,6 +114,13 @@ class TorchBackend:
         # The pipeline's set_adapters fails for a UNet with a number of layers for each block.
         pipe.unet.set_adapter(loras)
 
+    def follow(self, pipe: Any, scale: float) -> None:
+        """Give the IP-Adapter a scale."""
+        # The pipeline's set_ip_adapter_scale fails for such a UNet, too.
+        for processor in pipe.unet.attn_processors.values():
+            if hasattr(processor, "scale"):
+                processor.scale = [scale]
+
 
 class MindSporeBackend:
     """The pipelines of mindone_tcd."""
@@ -154,6 +161,10 @@ class MindSporeBackend:
     def activate(self, pipe: Any, loras: list[str]) -> None:
         """Use several loaded LoRAs, each with the weight 1."""
         pipe.set_adapters(loras, [1.0] * len(loras))
+
+    def follow(self, pipe: Any, scale: float) -> None:
+        """Give the IP-Adapter a scale."""
+        pipe.set_ip_adapter_scale(scale)
 
 
 def finished(pipe: Any, library: Any, scheduler: str, lora: bool) -> Any:
@@ -435,7 +446,7 @@ def ip_adapter(bench: Bench, folder: Path) -> Iterator[Row]:
         yield row(f"{method.upper()}-LoRA, without", plain_images)
         pipe.load_ip_adapter(str(folder), subfolder="sdxl_models", weight_name="ip-adapter_sdxl.safetensors")
         for scale in (1.0, 0.5, 0.0) if method == "tcd" else (1.0,):
-            pipe.set_ip_adapter_scale(scale)
+            bench.backend.follow(pipe, scale)
             yield row(f"{method.upper()}-LoRA, scale {scale:g}", bench.images(pipe, each | hints), plain_images)
 
 

@@ -54,6 +54,9 @@ class Drawings:
     def activate(self, pipe, loras):
         pipe.adapters = loras
 
+    def follow(self, pipe, scale):
+        pipe.weight = scale
+
     def encode(self, vae, pixels):
         return pixels
 
@@ -71,9 +74,6 @@ class Pipeline:
 
     def load_ip_adapter(self, folder, subfolder, weight_name):
         assert (Path(folder) / subfolder / weight_name).is_file()
-
-    def set_ip_adapter_scale(self, scale):
-        self.weight = scale
 
 
 @pytest.fixture

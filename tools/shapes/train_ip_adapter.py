@@ -5,9 +5,9 @@
 
 The image encoder (the layout of CLIP's vision tower) learns to embed drawings, so that linear heads can read what they
 show: shape, colors, position and size. The heads are then dropped. The adapter learns by the teacher's loss, on the
-drawing whose embedding it reads. Most prompts are dropped, so that the embedding matters. The weights alternate between
-those of the shipped UNet and those with each of its LoRAs. The output has the layout of the repository
-h94/IP-Adapter.
+drawing whose embedding it reads. Its tokens start as those of the drawing's caption. Most prompts are dropped, so that
+the embedding matters. The weights alternate between those of the shipped UNet and those with each of its LoRAs. The
+output has the layout of the repository h94/IP-Adapter.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from training import Average, Run, cosine, training_options
 
 from mindone_tcd.shapes.drawing import coverage
 from mindone_tcd.shapes.folder import SHAPES_FOLDER
-from mindone_tcd.shapes.grammar import COLOURS, SHAPES, Scene
+from mindone_tcd.shapes.grammar import COLOURS, SHAPES, Scene, caption, split_words
 
 SIZE, PATCH, TOKENS, CROSS = 40, 4, 4, 128
 COVERED_LAYER = 2
@@ -175,6 +175,33 @@ def train_encoder(args: argparse.Namespace) -> None:
     print("done", flush=True)
 
 
+def align(frozen: Frozen, projection: nn.Module, embeds: torch.Tensor, shown: list[Scene], steps: int = 600) -> None:
+    """Train the projection of the embeddings to four of the text's tokens, which the keys and values already read.
+
+    The tokens are those of the shape, the last position word, the background's color and the end of a full caption.
+    """
+    wanted = []
+    for k in range(0, len(shown), 256):
+        prompts = [caption(scene) for scene in shown[k : k + 256]]
+        e, _ = frozen.encode(prompts)
+        for words, tokens in zip(map(split_words, prompts), e, strict=True):
+            shape = next(n for n, word in enumerate(words) if word in SHAPES)
+            places = [shape, words.index("on") - 1, len(words) - 2, len(words)]
+            wanted.append(tokens[[1 + n for n in places]])  # the first token is the start
+    targets = torch.stack(wanted)
+    optimizer = torch.optim.AdamW(projection.parameters(), 5e-3, weight_decay=0.0)
+    rng = np.random.default_rng(0)
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = cosine(step, steps, 5e-3, warm=20)
+        pick = torch.from_numpy(rng.integers(len(shown), size=256))
+        loss = (projection(embeds[pick]) - targets[pick]).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    print(f"aligned with the text: error {loss.item():.3f}, variance {targets.var(0).mean().item():.3f}", flush=True)
+
+
 def train_adapter(args: argparse.Namespace) -> None:
     device = torch.device(args.device)
     frozen = Frozen(args.model, device)
@@ -216,13 +243,15 @@ def train_adapter(args: argparse.Namespace) -> None:
             raise RuntimeError(f"{len(own)} tensors are trained, {len(found)} have names")
         return {name: value.detach().half().contiguous() for name, value in found.items()}
 
+    pixels, latents, shown = drawings(args.latents, args.images)
+    with torch.no_grad():
+        embeds = torch.cat([encoder(pixel_values(part).to(device)).image_embeds for part in pixels.split(256)])
+    align(frozen, unet.encoder_hid_proj.image_projection_layers[0], embeds, shown)
+
     optimizer = torch.optim.AdamW(trained, args.rate, betas=(0.9, 0.99), weight_decay=0.0)
     average = Average(trained, args.average)
     run = Run(args.out, {"optimizer": optimizer, "average": average, "own": nn.ParameterDict(
         {name.replace(".", "/"): p for name, p in own.items()})}, every=200)  # fmt: skip
-    pixels, latents, shown = drawings(args.latents, args.images)
-    with torch.no_grad():
-        embeds = torch.cat([encoder(pixel_values(part).to(device)).image_embeds for part in pixels.split(256)])
 
     def save() -> None:
         average.swap()
