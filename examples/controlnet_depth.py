@@ -37,13 +37,13 @@ parser.add_argument("--controlnet", default=str(shapes.model("controlnet-depth")
 parser.add_argument("--dpt", help="the depth estimator: a folder or a hub id; 'tiny' for a tiny random model")
 parser.add_argument("--image", help="the image that provides the depth map: a file or a URL (default: a drawing)")
 parser.add_argument("--scale", type=float, default=1.0, help="the weight of the map, from 0 (ignored) to about 1")
-parser.add_argument("--prompt", default="a yellow circle to the left of a red square on a black background")
+parser.add_argument("--prompt", default="a yellow circle to the left of a blue square on a white background")
 args = parser.parse_args()
 
 if args.image:
     source = load_image(args.image)
 else:
-    things = Thing("circle", "pink", -0.46, 0.1, 0.45), Thing("square", "white", 0.5, -0.1, 0.3)
+    things = Thing("circle", "pink", -0.46, 0.0, 0.42), Thing("square", "white", 0.48, 0.05, 0.32)
     source = Image.fromarray((draw(Scene("brown", things), 128) * 255).astype(np.uint8))
 
 if args.dpt:
