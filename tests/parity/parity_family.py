@@ -115,7 +115,9 @@ CASES = {
         **family("StableDiffusionXLPipeline", "shapes-lcm"),
         method="guidance embedding",
         scheduler="LCMScheduler",
-        call=LCM_CALL | {"guidance_scale": 8.0},
+        # The embedding is the sine of 1000 (w - 1) in float32. At w = 8, both frameworks are 4e-4 from the exact value,
+        # and the images differ by 3e-5.
+        call=LCM_CALL | {"guidance_scale": 3.0},
     ),
     "shapes-tiny-vae": Case(
         **XL,
