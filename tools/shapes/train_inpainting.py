@@ -34,7 +34,7 @@ from mindone_tcd.shapes.grammar import Scene, Thing
 DROP_PROMPT = 0.1
 RANDOM_HOLES = 0.15
 ALONE = 0.5
-PAIRS = 3
+PAIRS = 5
 """How often drawings of two things are used, relative to the others: the thing outside the hole must not change."""
 SIZE, F = 128, 8
 DEVIATION = 0.08
