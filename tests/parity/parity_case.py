@@ -203,6 +203,7 @@ class Framework(Protocol):
     def tensor(self, array: np.ndarray) -> Any: ...
     def array(self, tensor: Any) -> np.ndarray: ...
     def noise(self) -> contextlib.AbstractContextManager: ...
+    def set_up(self, pipe: Any, method: str, args: tuple, options: dict) -> None: ...
 
 
 class Mindone:
@@ -225,6 +226,9 @@ class Mindone:
 
     def noise(self) -> contextlib.AbstractContextManager:
         return contextlib.nullcontext()
+
+    def set_up(self, pipe: Any, method: str, args: tuple, options: dict) -> None:
+        getattr(pipe, method)(*args, **options)
 
 
 Folders = Callable[[str, int], Path]
@@ -263,7 +267,7 @@ class Runner:
         if case.scheduler is not None:
             pipe.scheduler = self.framework.get(case.scheduler).from_config(pipe.scheduler.config)
         for method, args, options in _resolve(case.setup, self.framework, self.folders):
-            getattr(pipe, method)(*args, **options)
+            self.framework.set_up(pipe, method, args, options)
         if case.made_from is not None:
             pipe = self.framework.get(case.pipeline).from_pipe(pipe)
         pipe.set_progress_bar_config(disable=True)

@@ -23,6 +23,7 @@ import diffusers
 import numpy as np
 import torch
 import transformers
+from diffusers.utils.peft_utils import set_weights_and_activate_adapters
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "parity"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "shapes"))
@@ -54,6 +55,17 @@ class Torch:
     def noise(self) -> contextlib.AbstractContextManager:
         """A context in which all noise of diffusers comes from the NumPy generators."""
         return numpy_streams()
+
+    def set_up(self, pipe: Any, method: str, args: tuple, options: dict) -> None:
+        """Call a method of a pipeline, or do the same where diffusers needs a UNet with one number of layers."""
+        if isinstance(pipe.unet.config.layers_per_block, int) or method not in ("set_adapters", "set_ip_adapter_scale"):
+            getattr(pipe, method)(*args, **options)
+        elif method == "set_adapters":
+            set_weights_and_activate_adapters(pipe.unet, *args)
+        else:
+            for processor in pipe.unet.attn_processors.values():
+                if hasattr(processor, "scale"):
+                    processor.scale = [*args]
 
 
 class ControlNet:
