@@ -7,7 +7,8 @@ The image encoder (the layout of CLIP's vision tower) learns to embed drawings, 
 show: shape, colors, position and size. The heads are then dropped. The adapter learns by the teacher's loss, on the
 drawing whose embedding it reads. Its tokens start as those of the drawing's caption. Most prompts are dropped, so that
 the embedding matters. The weights alternate between those of the shipped UNet and those with each of its LoRAs. The
-output has the layout of the repository h94/IP-Adapter.
+output has the layout of the repository h94/IP-Adapter. With --own and more steps, the adapter goes on from its last
+checkpoint, and the steps with a LoRA train on its own trajectories.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from frozen import LORAS, Frozen, timesteps
+from own_trajectories import OwnTrajectories, v_to_reach
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, interpolate, unfold
@@ -253,6 +255,27 @@ def train_adapter(args: argparse.Namespace) -> None:
     run = Run(args.out, {"optimizer": optimizer, "average": average, "own": nn.ParameterDict(
         {name.replace(".", "/"): p for name, p in own.items()})}, every=200)  # fmt: skip
 
+    def predict(name, x, t, pick, drop, rng):
+        """The prediction of v with a LoRA of the shipped model, for the drawings with the numbers ``pick``."""
+        prompts = ["" if d < DROP_PROMPT else word(shown[k], rng) for d, k in zip(drop, pick.tolist(), strict=True)]
+        keep = torch.from_numpy((drop < 1 - ZERO_PROMPT).astype(np.float32)).to(device)
+        e, extra = frozen.encode(prompts, keep)
+        extra["image_embeds"] = [embeds[pick.to(device)][:, None]]
+        x = x.to(device).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16, enabled=args.bfloat16):
+            condition = {"added_cond_kwargs": extra}
+            return torch.func.functional_call(unet, frozen.weights(name), (x, t, e), condition).sample.float()
+
+    own_rows = None
+    if args.own:
+        rng = np.random.default_rng([args.seed, 33])
+
+        def ask(name, x, t, pick):
+            return predict(name, x, t.to(device), torch.from_numpy(pick), np.zeros(len(pick)), rng).cpu()
+
+        own_rows = OwnTrajectories(ask, len(shown), args.own, rng)
+        print(f"{args.own} trajectories for each LoRA", flush=True)
+
     def save() -> None:
         average.swap()
         save_file(tensors(), args.out / FOLDER / ADAPTER)
@@ -262,18 +285,16 @@ def train_adapter(args: argparse.Namespace) -> None:
         rng = np.random.default_rng([args.seed, 29, step])
         for group in optimizer.param_groups:
             group["lr"] = cosine(step, args.steps, args.rate, warm=50, flat=0.4)
-        pick = torch.from_numpy(rng.integers(len(shown), size=args.batch))
-        drop = rng.random(args.batch)
-        prompts = ["" if d < DROP_PROMPT else word(shown[k], rng) for d, k in zip(drop, pick.tolist(), strict=True)]
-        keep = torch.from_numpy((drop < 1 - ZERO_PROMPT).astype(np.float32)).to(device)
-        e, extra = frozen.encode(prompts, keep)
-        extra["image_embeds"] = [embeds[pick.to(device)][:, None]]
-        t = timesteps(args.batch, rng).to(device)
-        x, target = frozen.noised(latents[pick].float().to(device), t, rng)
-        with torch.autocast(device.type, torch.bfloat16, enabled=args.bfloat16):
-            condition = {"added_cond_kwargs": extra}
-            set_ = frozen.weights(("none", *LORAS)[step % 3])
-            v = torch.func.functional_call(unet, set_, (x, t, e), condition).sample.float()
+        name, drop = ("none", *LORAS)[step % 3], rng.random(args.batch)
+        if own_rows is not None and name != "none":
+            x, t, cases = own_rows.batch(name, args.batch, rng)
+            x, t, pick, drop = x.to(device), t.to(device), torch.from_numpy(cases), np.zeros(args.batch)
+            target = v_to_reach(latents[pick].float().to(device), x, t, frozen.alphas)
+        else:
+            pick = torch.from_numpy(rng.integers(len(shown), size=args.batch))
+            t = timesteps(args.batch, rng).to(device)
+            x, target = frozen.noised(latents[pick].float().to(device), t, rng)
+        v = predict(name, x, t, pick, drop, rng)
         loss = (v - target).square().mean()
         optimizer.zero_grad()
         loss.backward()
@@ -294,6 +315,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=SHAPES_FOLDER, help="adapter: the folder of the frozen model")
     training_options(parser, steps=1500, batch=32, rate=1e-3)
     parser.add_argument("--images", type=int, default=8192, help="the number of drawings")
+    parser.add_argument("--own", type=int, default=0, help="adapter: own trajectories for each LoRA, without prompts")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
