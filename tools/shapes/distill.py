@@ -29,7 +29,7 @@ from cache_latents import load
 from family import TIME_IDS, alphas_cumprod, encode_prompts
 from lora import add_lora, fill_lora, read_lora, save_lora
 from train_teacher import offset_noise, word
-from training import Average, Run, cosine
+from training import Average, Run, cosine, train
 
 GRID = torch.arange(1, 51) * 20 - 1
 
@@ -125,14 +125,10 @@ def main() -> None:
     below = torch.cat([alphas[:1], alphas[grid[:-1]]])
 
     def save() -> None:
-        average.swap()
         save_lora(student, args.out)
-        average.swap()
 
-    for step in range(run.first, args.steps):
+    def loss_of(step: int) -> torch.Tensor:
         rng = np.random.default_rng([args.seed, 11, step])
-        for group in optimizer.param_groups:
-            group["lr"] = cosine(step, args.steps, args.rate, warm=50, flat=0.5)
         pick = rng.integers(len(drawn), size=args.batch)
         z = latents[torch.from_numpy(pick).to(device)]
         prompts = [word(drawn[k], rng) for k in pick]
@@ -163,18 +159,11 @@ def main() -> None:
             chosen = wide(torch.from_numpy(rng.random(args.batch) < along).to(device))
             answer_x0, target_x0 = to_the_image(v, x, a, t), to_the_image(v_earlier, x_earlier, a_earlier, earlier)
             answer, target = torch.where(chosen, answer, answer_x0), torch.where(chosen, target, target_x0)
-        loss = pseudo_huber(answer, target)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        average.update(step)
-        run.log(step, loss.item())
-        if (step + 1) % 100 == 0:
-            save()
-    run.save(args.steps)
-    save()
-    print("done", flush=True)
+        return pseudo_huber(answer, target)
+
+    train(
+        run, args.steps, lambda step: cosine(step, args.steps, args.rate, warm=50, flat=0.5), loss_of, save, every=100
+    )
 
 
 if __name__ == "__main__":

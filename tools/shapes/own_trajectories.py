@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from diffusers import LCMScheduler, TCDScheduler
 from family import SCHEDULE
-from frozen import LORAS
+from frozen import LORAS, Frozen, timesteps
 
 STEPS = 4
 BATCH = 32
@@ -61,6 +61,38 @@ class OwnTrajectories:
         x, t, case = self.rows[lora]
         pick = rng.integers(len(t), size=count)
         return x[pick], t[pick], case[pick]
+
+
+def training_batch(
+    frozen: Frozen,
+    latents: Callable[[np.ndarray], torch.Tensor],
+    total: int,
+    own: OwnTrajectories | None,
+    lora: str,
+    count: int,
+    rng: np.random.Generator,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, np.ndarray]:
+    """Samples for one step: of the own trajectories if there are any with this LoRA, else noised latents.
+
+    Args:
+        frozen: the shipped model.
+        latents: returns the clean latents (N, 4, 16, 16) of cases.
+        total: the number of cases.
+        own: the own trajectories.
+        lora: ``none``, ``tcd`` or ``lcm``.
+        count: the number of samples.
+        rng: the random numbers.
+
+    Returns:
+        The samples x and the v to predict, (count, 4, 16, 16), the timesteps (count,), and the numbers of the cases.
+    """
+    if own is not None and lora != "none":
+        x, t, cases = own.batch(lora, count, rng)
+        x, t = x.to(frozen.device), t.to(frozen.device)
+        return x, v_to_reach(latents(cases).to(frozen.device), x, t, frozen.alphas), t, cases
+    cases, t = rng.integers(total, size=count), timesteps(count, rng).to(frozen.device)
+    x, target = frozen.noised(latents(cases).to(frozen.device), t, rng)
+    return x, target, t, cases
 
 
 def v_to_reach(z: torch.Tensor, x: torch.Tensor, t: torch.Tensor, alphas: torch.Tensor) -> torch.Tensor:

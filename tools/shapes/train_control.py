@@ -22,10 +22,10 @@ from diffusers import ControlNetModel, T2IAdapter
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from cache_latents import load
 from family import controlnet_of, load_controlnet, new_t2i_adapter
-from frozen import LORAS, Frozen, timesteps
-from own_trajectories import OwnTrajectories, v_to_reach
+from frozen import LORAS, Frozen
+from own_trajectories import OwnTrajectories, training_batch
 from train_teacher import word
-from training import Average, Run, cosine, training_options
+from training import Average, Run, cosine, train, training_options
 
 from mindone_tcd.shapes import maps
 from mindone_tcd.shapes.drawing import draw
@@ -118,38 +118,21 @@ def main() -> None:
         print(f"{args.own} trajectories for each LoRA", flush=True)
 
     def save() -> None:
-        average.swap()
         network.save_pretrained(args.out)
-        average.swap()
 
-    for step in range(run.first, args.steps):
+    def loss_of(step: int) -> torch.Tensor:
         rng = np.random.default_rng([args.seed, 21, step])
-        for group in optimizer.param_groups:
-            group["lr"] = cosine(step, args.steps, args.rate, warm=50, flat=0.4)
         lora = ("none", *LORAS)[step % 3]
         frozen.use(lora)
-        if own is not None and lora != "none":
-            x, t, pick = own.batch(lora, args.batch, rng)
-            x, t = x.to(device), t.to(device)
-            target = v_to_reach(latents[torch.from_numpy(pick)].to(device), x, t, frozen.alphas)
-        else:
-            pick, t = rng.integers(len(drawn), size=args.batch), timesteps(args.batch, rng).to(device)
-            x, target = frozen.noised(latents[torch.from_numpy(pick)].to(device), t, rng)
+        x, target, t, pick = training_batch(
+            frozen, lambda k: latents[torch.from_numpy(k)], len(drawn), own, lora, args.batch, rng
+        )
         some = [drawn[k] for k in pick]
         keep = torch.from_numpy((rng.random(args.batch) >= DROP_PROMPT).astype(np.float32)).to(device)
         v = predict(x, t, some, keep, control_maps(some, args.kind, rng), rng)
-        loss = (v - target).square().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        average.update(step)
-        run.log(step, loss.item())
-        if (step + 1) % 200 == 0:
-            save()
-    run.save(args.steps)
-    save()
-    print("done", flush=True)
+        return (v - target).square().mean()
+
+    train(run, args.steps, lambda step: cosine(step, args.steps, args.rate, warm=50, flat=0.4), loss_of, save)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from frozen import Frozen
 from lora import read_lora
 from lowrank import LowRank, write_difference
 from train_teacher import offset_noise, word
-from training import Average, Run, cosine, training_options
+from training import Average, Run, cosine, train, training_options
 
 from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
@@ -98,14 +98,10 @@ def main() -> None:
         return torch.func.functional_call(student, weights, (x, t, e), options).sample.float()
 
     def save() -> None:
-        average.swap()
         write_difference(args.out, student.config, network["lora"].layers(), {PROJECTION: network["projection"].weight})
-        average.swap()
 
-    for step in range(run.first, args.steps):
+    def loss_of(step: int) -> torch.Tensor:
         rng = np.random.default_rng([args.seed, 26, step])
-        for group in optimizer.param_groups:
-            group["lr"] = cosine(step, args.steps, args.rate, warm=50, flat=0.4)
         pick = rng.integers(len(drawn), size=args.batch)
         z = latents[torch.from_numpy(pick)].to(device)
         place = torch.from_numpy(rng.integers(0, 50, args.batch)).to(device)
@@ -125,18 +121,11 @@ def main() -> None:
         answer, target = along_the_trajectory(v, x, a, v_earlier, x_earlier, a_earlier, place, rng, alphas)
         chosen = wide(torch.from_numpy(rng.random(args.batch) < args.anchor).to(device))
         answer_x0, target_x0 = to_the_image(v, x, a, t), to_the_image(v_earlier, x_earlier, a_earlier, earlier)
-        loss = pseudo_huber(torch.where(chosen, answer, answer_x0), torch.where(chosen, target, target_x0))
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        average.update(step)
-        run.log(step, loss.item())
-        if (step + 1) % 100 == 0:
-            save()
-    run.save(args.steps)
-    save()
-    print("done", flush=True)
+        return pseudo_huber(torch.where(chosen, answer, answer_x0), torch.where(chosen, target, target_x0))
+
+    train(
+        run, args.steps, lambda step: cosine(step, args.steps, args.rate, warm=50, flat=0.4), loss_of, save, every=100
+    )
 
 
 if __name__ == "__main__":

@@ -21,12 +21,12 @@ from diffusers import UNet2DConditionModel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from cache_latents import CHUNK, chunk_scenes
-from frozen import LORAS, Frozen, timesteps
+from frozen import LORAS, Frozen
 from lowrank import FILE, LowRank, write_difference
-from own_trajectories import OwnTrajectories, v_to_reach
+from own_trajectories import OwnTrajectories, training_batch
 from safetensors.torch import load_file
 from train_teacher import word
-from training import Average, Run, cosine, images, training_options
+from training import Average, Run, cosine, images, train, training_options
 
 from mindone_tcd.shapes.folder import SHAPES_FOLDER
 from mindone_tcd.shapes.grammar import Scene, Thing
@@ -177,38 +177,27 @@ def main() -> None:
         print(f"{args.own} trajectories for each LoRA", flush=True)
 
     def save() -> None:
-        average.swap()
         full = {f"conv_in.{name}": value for name, value in conv_in.items()}
         write_difference(args.out, unet.config, lora.layers(), full)
-        average.swap()
 
-    for step in range(run.first, args.steps):
+    def loss_of(step: int) -> torch.Tensor:
         rng = np.random.default_rng([args.seed, 22, step])
-        for group in optimizer.param_groups:
-            group["lr"] = cosine(step, args.steps, args.rate, warm=50, flat=0.4)
         name = ("none", *LORAS)[step % 3]
-        if own is not None and name != "none":
-            x, t, cases = own.batch(name, args.batch, rng)
-            x, t, pick = x.to(device), t.to(device), torch.from_numpy(holes.order[cases])
-            target = v_to_reach(holes.whole[pick].to(device), x, t, frozen.alphas)
-        else:
-            pick = torch.from_numpy(holes.order[rng.integers(len(holes.order), size=args.batch)])
-            t = timesteps(args.batch, rng).to(device)
-            x, target = frozen.noised(holes.whole[pick].to(device), t, rng)
+        x, target, t, cases = training_batch(
+            frozen,
+            lambda k: holes.whole[torch.from_numpy(holes.order[k])],
+            len(holes.order),
+            own,
+            name,
+            args.batch,
+            rng,
+        )
+        pick = torch.from_numpy(holes.order[cases])
         keep = torch.from_numpy((rng.random(args.batch) >= DROP_PROMPT).astype(np.float32)).to(device)
         v = predict(name, x, t, pick, keep, rng)
-        loss = (v - target).square().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        average.update(step)
-        run.log(step, loss.item())
-        if (step + 1) % 200 == 0:
-            save()
-    run.save(args.steps)
-    save()
-    print("done", flush=True)
+        return (v - target).square().mean()
+
+    train(run, args.steps, lambda step: cosine(step, args.steps, args.rate, warm=50, flat=0.4), loss_of, save)
 
 
 if __name__ == "__main__":

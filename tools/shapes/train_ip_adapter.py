@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from frozen import LORAS, Frozen, timesteps
-from own_trajectories import OwnTrajectories, v_to_reach
+from frozen import LORAS, Frozen
+from own_trajectories import OwnTrajectories, training_batch
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, interpolate, unfold
@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from cache_latents import load
 from train_teacher import word
 from train_tiny_vae import pairs
-from training import Average, Run, cosine, training_options
+from training import Average, Run, cosine, train, training_options
 
 from mindone_tcd.shapes.drawing import coverage
 from mindone_tcd.shapes.folder import SHAPES_FOLDER
@@ -151,30 +151,18 @@ def train_encoder(args: argparse.Namespace) -> None:
     pixels, _, shown = drawings(args.latents, args.images)
 
     def save() -> None:
-        average.swap()
         encoder.save_pretrained(args.out / FOLDER / ENCODER)
-        average.swap()
 
-    for step in range(run.first, args.steps):
+    def loss_of(step: int) -> tuple[torch.Tensor, str]:
         rng = np.random.default_rng([args.seed, 28, step])
-        for group in optimizer.param_groups:
-            group["lr"] = cosine(step, args.steps, args.rate, flat=0.3)
         pick = rng.integers(len(shown), size=args.batch)
         some = [shown[k] for k in pick]
         things = [coverage(s.things[0].shape, s.things[0].x, s.things[0].y, s.things[0].radius, SIZE) for s in some]
         found = encoder(pixel_values(pixels[torch.from_numpy(pick)]).to(device), output_hidden_states=True)
         loss, right = heads.losses(found, some, torch.from_numpy(np.stack(things)).to(device))
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        average.update(step)
-        run.log(step, loss.item(), ", ".join(f"{name} {share:.2f}" for name, share in right.items()))
-        if (step + 1) % 200 == 0:
-            save()
-    run.save(args.steps)
-    save()
-    print("done", flush=True)
+        return loss, ", ".join(f"{name} {share:.2f}" for name, share in right.items())
+
+    train(run, args.steps, lambda step: cosine(step, args.steps, args.rate, flat=0.3), loss_of, save)
 
 
 def align(frozen: Frozen, projection: nn.Module, embeds: torch.Tensor, shown: list[Scene], steps: int = 600) -> None:
@@ -277,36 +265,20 @@ def train_adapter(args: argparse.Namespace) -> None:
         print(f"{args.own} trajectories for each LoRA", flush=True)
 
     def save() -> None:
-        average.swap()
         save_file(tensors(), args.out / FOLDER / ADAPTER)
-        average.swap()
 
-    for step in range(run.first, args.steps):
+    def loss_of(step: int) -> torch.Tensor:
         rng = np.random.default_rng([args.seed, 29, step])
-        for group in optimizer.param_groups:
-            group["lr"] = cosine(step, args.steps, args.rate, warm=50, flat=0.4)
         name, drop = ("none", *LORAS)[step % 3], rng.random(args.batch)
         if own_rows is not None and name != "none":
-            x, t, cases = own_rows.batch(name, args.batch, rng)
-            x, t, pick, drop = x.to(device), t.to(device), torch.from_numpy(cases), np.zeros(args.batch)
-            target = v_to_reach(latents[pick].float().to(device), x, t, frozen.alphas)
-        else:
-            pick = torch.from_numpy(rng.integers(len(shown), size=args.batch))
-            t = timesteps(args.batch, rng).to(device)
-            x, target = frozen.noised(latents[pick].float().to(device), t, rng)
-        v = predict(name, x, t, pick, drop, rng)
-        loss = (v - target).square().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        average.update(step)
-        run.log(step, loss.item())
-        if (step + 1) % 200 == 0:
-            save()
-    run.save(args.steps)
-    save()
-    print("done", flush=True)
+            drop = np.zeros(args.batch)
+        x, target, t, cases = training_batch(
+            frozen, lambda k: latents[torch.from_numpy(k)].float(), len(shown), own_rows, name, args.batch, rng
+        )
+        v = predict(name, x, t, torch.from_numpy(cases), drop, rng)
+        return (v - target).square().mean()
+
+    train(run, args.steps, lambda step: cosine(step, args.steps, args.rate, warm=50, flat=0.4), loss_of, save)
 
 
 def main() -> None:

@@ -16,15 +16,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from own_trajectories import OwnTrajectories, v_to_reach
+from own_trajectories import OwnTrajectories, training_batch
 from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from frozen import LORAS, Frozen, timesteps
+from frozen import LORAS, Frozen
 from lora import FILE
 from lowrank import DOWN, UP, LowRank
 from train_teacher import word
-from training import Average, Run, cosine, scenes, training_options
+from training import Average, Run, cosine, scenes, train, training_options
 
 from mindone_tcd.shapes.folder import SHAPES_FOLDER
 from mindone_tcd.shapes.styles import draw_badge
@@ -106,36 +106,19 @@ def main() -> None:
         print(f"{args.own} trajectories for each LoRA", flush=True)
 
     def save() -> None:
-        average.swap()
         save_file(kohya(lora.layers(), args.rank), args.out / FILE)
-        average.swap()
 
-    for step in range(run.first, args.steps):
+    def loss_of(step: int) -> torch.Tensor:
         rng = np.random.default_rng([args.seed, 25, step])
-        for group in optimizer.param_groups:
-            group["lr"] = cosine(step, args.steps, args.rate, warm=50, flat=0.4)
         name = ("none", *LORAS)[step % 3]
-        if own is not None and name != "none":
-            x, t, pick = own.batch(name, args.batch, rng)
-            x, t = x.to(device), t.to(device)
-            target = v_to_reach(latents[torch.from_numpy(pick)].to(device), x, t, frozen.alphas)
-        else:
-            pick, t = rng.integers(len(drawn), size=args.batch), timesteps(args.batch, rng).to(device)
-            x, target = frozen.noised(latents[torch.from_numpy(pick)].to(device), t, rng)
+        x, target, t, pick = training_batch(
+            frozen, lambda k: latents[torch.from_numpy(k)], len(drawn), own, name, args.batch, rng
+        )
         keep = torch.from_numpy((rng.random(args.batch) >= DROP_PROMPT).astype(np.float32)).to(device)
         v = predict(name, x, t, pick, keep, rng)
-        loss = (v - target).square().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        average.update(step)
-        run.log(step, loss.item())
-        if (step + 1) % 200 == 0:
-            save()
-    run.save(args.steps)
-    save()
-    print("done", flush=True)
+        return (v - target).square().mean()
+
+    train(run, args.steps, lambda step: cosine(step, args.steps, args.rate, warm=50, flat=0.4), loss_of, save)
 
 
 if __name__ == "__main__":

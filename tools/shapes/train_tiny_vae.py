@@ -19,7 +19,7 @@ from diffusers import AutoencoderTiny
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from cache_latents import chunk_scenes
 from train_vae import decibels, reconstruction_loss
-from training import Average, Run, cosine, training_options
+from training import Average, Run, cosine, train, training_options
 
 from mindone_tcd.shapes.drawing import draw
 
@@ -76,14 +76,10 @@ def main() -> None:
     drawn, latents = pairs(args.latents, args.images)
 
     def save() -> None:
-        average.swap()
         vae.save_pretrained(args.out)
-        average.swap()
 
-    for step in range(run.first, args.steps):
+    def loss_of(step: int) -> tuple[torch.Tensor, str]:
         rng = np.random.default_rng([args.seed, 27, step])
-        for group in optimizer.param_groups:
-            group["lr"] = cosine(step, args.steps, args.rate, flat=0.3)
         pick = torch.from_numpy(rng.integers(len(drawn), size=args.batch))
         x = (drawn[pick].float() / 127.5 - 1).to(device).contiguous(memory_format=torch.channels_last)
         z = latents[pick].float().to(device)
@@ -95,17 +91,9 @@ def main() -> None:
         loss = reconstruction_loss(y, x)
         if found is not None:
             loss = loss + (found.float() - z).square().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        average.update(step)
-        run.log(step, loss.item(), f"{decibels(y.detach(), x):.1f} dB")
-        if (step + 1) % 200 == 0:
-            save()
-    run.save(args.steps)
-    save()
-    print("done", flush=True)
+        return loss, f"{decibels(y.detach(), x):.1f} dB"
+
+    train(run, args.steps, lambda step: cosine(step, args.steps, args.rate, flat=0.3), loss_of, save)
 
 
 if __name__ == "__main__":

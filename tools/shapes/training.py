@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,49 @@ class Run:
         parts = {n: p.values if isinstance(p, Average) else p.state_dict() for n, p in self.state.items()}
         torch.save({"step": step, **parts}, self.path.with_suffix(".new"))
         self.path.with_suffix(".new").replace(self.path)
+
+
+def train(
+    run: Run,
+    steps: int,
+    rate: Callable[[int], float],
+    loss_of: Callable[[int], torch.Tensor | tuple[torch.Tensor, str]],
+    save: Callable[[], None],
+    every: int = 200,
+) -> None:
+    """Train from the last checkpoint to the end.
+
+    Args:
+        run: its state contains the ``optimizer`` and the ``average`` of the trained parameters.
+        steps: the number of steps.
+        rate: the learning rate of a step.
+        loss_of: the loss of a step; or the loss and a note for the log.
+        save: saves the result. It is called with the averaged parameters.
+        every: the number of steps between two calls of ``save``.
+    """
+    optimizer, average = run.state["optimizer"], run.state["average"]
+
+    def save_average() -> None:
+        average.swap()
+        save()
+        average.swap()
+
+    for step in range(run.first, steps):
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step)
+        found = loss_of(step)
+        loss, note = found if isinstance(found, tuple) else (found, "")
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(average.parameters, 1.0)
+        optimizer.step()
+        average.update(step)
+        run.log(step, loss.item(), note)
+        if (step + 1) % every == 0:
+            save_average()
+    run.save(steps)
+    save_average()
+    print("done", flush=True)
 
 
 def training_options(parser: argparse.ArgumentParser, steps: int, batch: int, rate: float) -> None:
