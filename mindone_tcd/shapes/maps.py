@@ -48,6 +48,11 @@ def depth(image: np.ndarray) -> np.ndarray:
     for mask in _shapes(image):
         radius = np.sqrt(np.count_nonzero(mask) / np.pi) / (image.shape[0] / 2)
         near[mask] = np.clip(FARTHEST + radius * (NEAREST - FARTHEST), FARTHEST, NEAREST)
+    return gray(near)
+
+
+def gray(near: np.ndarray) -> np.ndarray:
+    """Return values (H, W) in [0, 1] as a gray image, uint8 RGB (H, W, 3)."""
     return np.repeat((near * 255).round().astype(np.uint8)[..., None], 3, axis=-1)
 
 
@@ -67,7 +72,19 @@ def normals(image: np.ndarray) -> np.ndarray:
     for mask in _shapes(image):
         height += np.minimum(ndimage.distance_transform_edt(mask), width)
     # A slope over two pixels is smoother than the steps of the distances to whole pixels.
-    down, right = np.gradient(ndimage.gaussian_filter(height, 1.0))
+    return normals_of(ndimage.gaussian_filter(height, 1.0))
+
+
+def normals_of(height: np.ndarray) -> np.ndarray:
+    """Return the surface normals of a relief, in the colors of :func:`normals`.
+
+    Args:
+        height: (H, W) floats, in pixels toward the viewer.
+
+    Returns:
+        uint8 RGB, (H, W, 3).
+    """
+    down, right = np.gradient(height)
     vectors = np.stack([right, down, np.ones_like(down)], axis=-1)
     vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
     return ((vectors + 1) * 127.5).round().astype(np.uint8)

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ...quiet import errors_only
+from ...shapes.maps import gray, normals_of
 from .feature import resized
 
 DEPTH_MODEL = "Intel/dpt-hybrid-midas"
@@ -27,15 +28,7 @@ def estimated_map(kind: str, image: Image.Image, model: str | Path | None) -> Im
         model: the folder or hub id of a DPT model; None for :data:`DEPTH_MODEL`.
     """
     near = estimated_depth(image, model)
-    if kind == "depth":
-        pixels = np.repeat((near * 255).round().astype(np.uint8)[..., None], 3, axis=-1)
-    else:
-        # Red points to the left, green up, blue to the viewer.
-        down, right = np.gradient(near * image.height * RELIEF)
-        normals = np.stack([right, down, np.ones_like(down)], axis=-1)
-        normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
-        pixels = ((normals + 1) * 127.5).round().astype(np.uint8)
-    return Image.fromarray(pixels)
+    return Image.fromarray(gray(near) if kind == "depth" else normals_of(near * image.height * RELIEF))
 
 
 def estimated_depth(image: Image.Image, model: str | Path | None) -> np.ndarray:
