@@ -113,7 +113,7 @@ def train(
     Args:
         run: its state contains the ``optimizer`` and the ``average`` of the trained parameters.
         steps: the number of steps.
-        rate: the learning rate of a step.
+        rate: the learning rate of a step. A group of parameters with a ``scale`` multiplies it.
         loss_of: the loss of a step; or the loss and a note for the log.
         save: saves the result. It is called with the averaged parameters.
         every: the number of steps between two calls of ``save``.
@@ -127,7 +127,7 @@ def train(
 
     for step in range(run.first, steps):
         for group in optimizer.param_groups:
-            group["lr"] = rate(step)
+            group["lr"] = rate(step) * group.get("scale", 1.0)
         found = loss_of(step)
         loss, note = found if isinstance(found, tuple) else (found, "")
         optimizer.zero_grad()
