@@ -1,7 +1,7 @@
 """The models that ship in the package, by name: the base model, and the networks and LoRAs trained for it.
 
 A UNet that differs little from the base model's ships as the difference: a LoRA and a few whole tensors. :func:`model`
-writes the whole model to the cache folder at the first use.
+writes the whole model to the cache folder at the first use, with the other components of the base model.
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ FAMILY_FOLDER = Path(__file__).resolve().parent / "family"
 DIFFERENCE = "difference.safetensors"
 """The file of a difference. ``M.lora_A.weight`` and ``M.lora_B.weight`` add B·A to ``M.weight``; others replace."""
 
+SD15 = "shapes-sd15"
+"""The sibling of the base model in the layout of SD 1.5."""
+
 _WEIGHTS = "diffusion_pytorch_model.safetensors"
+_INDEX = "model_index.json"
 
 
 @dataclass(frozen=True)
@@ -40,29 +44,37 @@ class Shipped:
         folder: its files.
         pipeline: for a difference: the class of the whole pipeline; else None.
         part: the folder to return inside the whole pipeline of a difference; empty for the pipeline itself.
+        loras: the folder with the LoRAs of each method for this pipeline.
     """
 
     folder: Path
     pipeline: str | None = None
     part: str = ""
+    loras: Path = SHAPES_FOLDER
 
 
 MODELS: dict[str, Shipped] = {
     SHAPES: Shipped(SHAPES_FOLDER),
     "shapes-inpainting": Shipped(FAMILY_FOLDER / "inpainting", "StableDiffusionXLInpaintPipeline"),
     "shapes-lcm": Shipped(FAMILY_FOLDER / "lcm_unet", "StableDiffusionXLPipeline"),
+    SD15: Shipped(FAMILY_FOLDER / "sd15", "StableDiffusionPipeline", loras=FAMILY_FOLDER / "sd15"),
     "lcm-unet": Shipped(FAMILY_FOLDER / "lcm_unet", "StableDiffusionXLPipeline", part="unet"),
     "tcd-lora": Shipped(SHAPES_FOLDER / "tcd_lora"),
     "lcm-lora": Shipped(SHAPES_FOLDER / "lcm_lora"),
+    "sd15-tcd-lora": Shipped(FAMILY_FOLDER / "sd15" / "tcd_lora"),
+    "sd15-lcm-lora": Shipped(FAMILY_FOLDER / "sd15" / "lcm_lora"),
     "controlnet-canny": Shipped(FAMILY_FOLDER / "controlnet_canny"),
     "controlnet-depth": Shipped(FAMILY_FOLDER / "controlnet_depth"),
+    "controlnet-normal": Shipped(FAMILY_FOLDER / "controlnet_normal"),
     "t2i-canny": Shipped(FAMILY_FOLDER / "t2i_canny"),
     "ip-adapter": Shipped(FAMILY_FOLDER / "ip_adapter"),
     "style-badge": Shipped(FAMILY_FOLDER / "style_badge"),
+    "motion-adapter": Shipped(FAMILY_FOLDER / "motion_adapter"),
+    "motion-zoom-in": Shipped(FAMILY_FOLDER / "motion_zoom_in"),
     "tiny-vae": Shipped(FAMILY_FOLDER / "tiny_vae"),
 }
 
-PIPELINES = (SHAPES, "shapes-inpainting", "shapes-lcm")
+PIPELINES = (SHAPES, "shapes-inpainting", "shapes-lcm", SD15)
 """The names of whole pipelines, which ``load`` and ``--model`` accept."""
 
 
@@ -84,6 +96,16 @@ def model(name: str) -> Path:
         raise UsageError(f"no shipped model {name!r}; choose one of: {', '.join(MODELS)}")
     found = MODELS[name]
     return found.folder if found.pipeline is None else _whole(found.folder, found.pipeline) / found.part
+
+
+def lora_folder(name: str, lora: str) -> Path:
+    """Return the folder of a method's LoRA for a shipped pipeline.
+
+    Args:
+        name: a name in :data:`PIPELINES`.
+        lora: the name of the LoRA's folder, such as ``tcd_lora``.
+    """
+    return MODELS[name].loras / lora
 
 
 @functools.cache
@@ -114,25 +136,37 @@ def _whole(folder: Path, pipeline: str) -> Path:
 def _digest(folder: Path) -> str:
     """Return a digest of everything that determines the whole pipeline."""
     digest = hashlib.sha256()
-    for path in sorted([*folder.iterdir(), *(p for p in SHAPES_FOLDER.rglob("*") if "lora" not in p.parent.name)]):
-        if path.is_file():
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for root in (folder, SHAPES_FOLDER):
+        for path in sorted(path for path in root.rglob("*") if path.is_file() and "lora" not in path.parent.name):
+            digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
 def _write(folder: Path, pipeline: str, target: Path) -> None:
-    from safetensors.numpy import load_file, save_file
+    """Write a whole pipeline: the folder's own components, the UNet of its difference, and the base model's others."""
+    from safetensors.numpy import save_file
 
-    index = json.loads((SHAPES_FOLDER / "model_index.json").read_text())
+    own = folder / _INDEX
+    index = json.loads((own if own.is_file() else SHAPES_FOLDER / _INDEX).read_text())
     index["_class_name"] = pipeline
-    for name in index:
-        if name != "unet" and (SHAPES_FOLDER / name).is_dir():
-            shutil.copytree(SHAPES_FOLDER / name, target / name)
-    (target / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
+    for name, entry in index.items():
+        if name.startswith("_") or name == "unet" or not isinstance(entry, list) or entry[0] is None:
+            continue
+        shutil.copytree(folder / name if (folder / name).is_dir() else SHAPES_FOLDER / name, target / name)
+    (target / _INDEX).write_text(json.dumps(index, indent=2) + "\n")
     (target / "unet").mkdir()
     shutil.copyfile(folder / "config.json", target / "unet" / "config.json")
-    weights = changed(load_file(SHAPES_FOLDER / "unet" / _WEIGHTS), load_file(folder / DIFFERENCE))
-    save_file(weights, target / "unet" / _WEIGHTS, metadata={"format": "pt"})
+    save_file(unet_weights(folder), target / "unet" / _WEIGHTS, metadata={"format": "pt"})
+
+
+def unet_weights(folder: Path) -> dict[str, np.ndarray]:
+    """Return the weights of a UNet whose difference from the base model's is in a folder, float16 by name."""
+    from safetensors.numpy import load_file
+
+    base = load_file(SHAPES_FOLDER / "unet" / _WEIGHTS)
+    if json.loads((folder / "config.json").read_text()).get("addition_embed_type") is None:
+        base = {name: value for name, value in base.items() if not name.startswith("add_embedding.")}
+    return changed(base, load_file(folder / DIFFERENCE))
 
 
 def changed(weights: dict[str, np.ndarray], difference: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -141,7 +175,8 @@ def changed(weights: dict[str, np.ndarray], difference: dict[str, np.ndarray]) -
     Args:
         weights: the base model's tensors, float16.
         difference: pairs ``M.lora_A.weight`` (r, in, …) and ``M.lora_B.weight`` (out, r, …), which add B·A to
-            ``M.weight``; and whole tensors, which replace or add to those of the same name.
+            ``M.weight`` and give it their shape: a linear layer becomes a convolution of 1×1; and whole tensors, which
+            replace or add to those of the same name.
     """
     import numpy as np
 
@@ -151,7 +186,8 @@ def changed(weights: dict[str, np.ndarray], difference: dict[str, np.ndarray]) -
             module = name.removesuffix(".lora_A.weight")
             up = difference[f"{module}.lora_B.weight"].astype(np.float32)
             product = np.tensordot(up.reshape(len(up), -1), value.astype(np.float32), axes=1)
-            out[f"{module}.weight"] = (out[f"{module}.weight"].astype(np.float32) + product).astype(np.float16)
+            before = out[f"{module}.weight"].astype(np.float32).reshape(product.shape)
+            out[f"{module}.weight"] = (before + product).astype(np.float16)
         elif not name.endswith(".lora_B.weight"):
             out[name] = value
     return out

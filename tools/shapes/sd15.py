@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import torch
 from diffusers import UNet2DConditionModel
 from family import TEXT_WIDTH
-from lowrank import DOWN, UP, product
+from lora import DOWN, UP
+from lowrank import product
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 WIDTH = 2 * TEXT_WIDTH

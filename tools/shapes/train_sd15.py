@@ -1,4 +1,4 @@
-"""Train the sibling in SD 1.5's layout with its TCD-LoRA and LCM-LoRA: it learns to predict what the shipped model does.
+"""Train the sibling in SD 1.5's layout with both of its LoRAs: it learns to predict what the shipped model does.
 
     python tools/shapes/train_sd15.py --latents work/latents --out work/sd15
 
@@ -6,6 +6,9 @@ The sibling starts from the shipped model (sd15.py). It lacks the pooled prompt 
 the prompt from the cross-attention alone. The targets are the predictions of the shipped model: without a LoRA on
 noised drawings, and with each LoRA on the shipped model's own trajectories. The UNet learns a low-rank difference, and
 whole cross-attention and time embedding layers. First, the text encoder alone learns to replace the two others.
+
+The sibling also learns prompts of motion: in an image, "moving right" means the same as "in the right". A motion
+adapter does not read the prompt, so it can follow a direction only if the UNet's features contain it.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from sd15 import lora_start, new_text_encoder, new_unet
 from train_teacher import word
 from training import Average, Run, cosine, scenes, train, training_options
 
+from mindone_tcd.shapes.clips import moving
 from mindone_tcd.shapes.folder import SHAPES_FOLDER
 
 WHOLE = ("attn2.to_k.weight", "attn2.to_v.weight", "time_embedding.linear_1.weight", "time_embedding.linear_1.bias",
@@ -36,6 +40,8 @@ WHOLE = ("attn2.to_k.weight", "attn2.to_v.weight", "time_embedding.linear_1.weig
 """The ends of the names of the UNet's weights that are trained, and shipped, as a whole."""
 
 DROP = 0.15
+
+SAY_MOVING = 0.6
 
 
 @torch.no_grad()
@@ -77,7 +83,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=SHAPES_FOLDER, help="the folder of the shipped model")
     training_options(parser, steps=1800, batch=32, rate=1e-3)
-    parser.add_argument("--text-steps", type=int, default=1500, help="steps of the text encoder alone")
+    parser.add_argument("--text-steps", type=int, default=1200, help="steps of the text encoder alone")
     parser.add_argument("--rank", type=int, default=16, help="the rank of the UNet's difference")
     parser.add_argument("--lora-rank", type=int, default=12, help="the rank of both LoRAs")
     parser.add_argument("--own", type=int, default=4096, help="trajectories of the shipped model for each LoRA")
@@ -172,6 +178,7 @@ def main() -> None:
             prompts = [prompt if kept else "" for prompt, kept in zip(prompts, keep, strict=True)]
             keep = torch.from_numpy(keep.astype(np.float32)).to(device)
         target = shipped(name, x, t, prompts, keep)
+        prompts = [moving(p) if m else p for p, m in zip(prompts, rng.random(args.batch) < SAY_MOVING, strict=True)]
         return (ask(name, x, t, prompts) - target).square().mean()
 
     def rate(step: int) -> float:
