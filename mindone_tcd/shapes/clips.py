@@ -25,7 +25,7 @@ POSITIONS: dict[str, str] = {"right": "right", "left": "left", "up": "top", "dow
 ZOOM = (0.75, 1.6)
 """The scale of the first and of the last frame of a zoom."""
 
-MIN_TRAVEL = 0.4
+MIN_TRAVEL = 0.3
 """Minimum distance between the first and the last place of a thing that moves, in half images."""
 MAX_DRIFT = 0.2
 """Maximum distance for a thing that stays, in half images."""

@@ -119,7 +119,7 @@ def _whole(folder: Path, pipeline: str) -> Path:
         part = target.with_name(f"{target.name}.{os.getpid()}.part")
         try:
             part.mkdir(parents=True)
-            _write(folder, pipeline, part)
+            write_pipeline(folder, pipeline, part)
             part.rename(target)
             return target
         except OSError:  # no permission, no space, or another process was faster
@@ -129,7 +129,7 @@ def _whole(folder: Path, pipeline: str) -> Path:
             shutil.rmtree(part, ignore_errors=True)
     target = temporary_folder("models") / folder.name
     target.mkdir()
-    _write(folder, pipeline, target)
+    write_pipeline(folder, pipeline, target)
     return target
 
 
@@ -142,8 +142,14 @@ def _digest(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _write(folder: Path, pipeline: str, target: Path) -> None:
-    """Write a whole pipeline: the folder's own components, the UNet of its difference, and the base model's others."""
+def write_pipeline(folder: Path, pipeline: str, target: Path) -> None:
+    """Write a whole pipeline: the folder's own components, the UNet of its difference, and the base model's others.
+
+    Args:
+        folder: contains the difference, its UNet's configuration, and possibly components and an index of the pipeline.
+        pipeline: the class of the pipeline.
+        target: an empty folder.
+    """
     from safetensors.numpy import save_file
 
     own = folder / _INDEX

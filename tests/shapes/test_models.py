@@ -82,7 +82,7 @@ def test_a_difference_is_applied(cache, difference):
 def test_it_is_written_once(cache, difference, monkeypatch):
     folder = shapes.model("test")
     models._whole.cache_clear()
-    monkeypatch.setattr(models, "_write", None)
+    monkeypatch.setattr(models, "write_pipeline", None)
     assert shapes.model("test") == folder
     assert shapes.model("test-unet") == folder / "unet"
 

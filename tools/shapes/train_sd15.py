@@ -14,6 +14,7 @@ adapter does not read the prompt, so it can follow a direction only if the UNet'
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -26,9 +27,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from cache_latents import load
 from family import encode_prompts
 from frozen import LORAS, Frozen, timesteps
-from lora import FILE, read_lora
+from lora import FILE, kohya, read_lora
 from lowrank import LowRank, write_difference
-from sd15 import lora_start, new_text_encoder, new_unet
+from sd15 import INDEX, lora_start, new_text_encoder, new_unet
 from train_teacher import word
 from training import Average, Run, cosine, scenes, train, training_options
 
@@ -144,14 +145,16 @@ def main() -> None:
             e = encoder(tokens(frozen, prompts))[0]
             return torch.func.functional_call(unet, weights, (x, t, e)).sample.float()
 
-    rng = np.random.default_rng([args.seed, 42])
-    own = OwnTrajectories(
-        lambda name, x, t, pick: shipped(
-            name, x.to(device), t.to(device), [word(drawn[k], rng) for k in pick], None
-        ).cpu(),
-        len(drawn), args.own, rng,
-    )  # fmt: skip
-    print(f"{args.own} trajectories for each LoRA", flush=True)
+    own = None
+    if run.first < args.steps:
+        rng = np.random.default_rng([args.seed, 42])
+        own = OwnTrajectories(
+            lambda name, x, t, pick: shipped(
+                name, x.to(device), t.to(device), [word(drawn[k], rng) for k in pick], None
+            ).cpu(),
+            len(drawn), args.own, rng,
+        )  # fmt: skip
+        print(f"{args.own} trajectories for each LoRA", flush=True)
 
     def save() -> None:
         encoder.save_pretrained(args.out / "text_encoder")
@@ -159,8 +162,13 @@ def main() -> None:
         write_difference(args.out, unet.config, network["difference"].layers(), full)
         for name in LORAS:
             (args.out / f"{name}_lora").mkdir(exist_ok=True)
-            layers = {f"unet.{key}": value.contiguous() for key, value in network[name].layers().items()}
-            save_file(layers, args.out / f"{name}_lora" / FILE)
+            layers = network[name].layers()
+            if name == "lcm":  # the published LCM-LoRA for SD 1.5 has kohya's names
+                layers = kohya(layers, args.lora_rank)
+            else:
+                layers = {f"unet.{key}": value.half().contiguous() for key, value in layers.items()}
+            save_file(layers, args.out / f"{name}_lora" / FILE, metadata={"format": "pt"})
+        (args.out / "model_index.json").write_text(json.dumps(INDEX, indent=2) + "\n")
 
     def loss_of(step: int) -> torch.Tensor:
         rng = np.random.default_rng([args.seed, 43, step])
