@@ -327,7 +327,7 @@ def sibling(bench: Bench, folder: Path) -> Base:
     found = folder.parent / "sd15"
     if bench.whole is None:
         bench.whole = tempfile.TemporaryDirectory()
-        write_pipeline(found, "StableDiffusionPipeline", Path(bench.whole.name))
+        write_pipeline((found,), "StableDiffusionPipeline", Path(bench.whole.name))
     return Base(Path(bench.whole.name), found)
 
 
@@ -491,7 +491,7 @@ def changed_unet(bench: Bench, folder: Path) -> Any:
     with tempfile.TemporaryDirectory() as name:
         target = Path(name)
         shutil.copyfile(folder / "config.json", target / "config.json")
-        save_file(unet_weights(folder), target / WEIGHTS, metadata={"format": "pt"})
+        save_file(unet_weights((folder,)), target / WEIGHTS, metadata={"format": "pt"})
         return bench.backend.network("UNet2DConditionModel", target)
 
 
