@@ -58,8 +58,9 @@ def plan(task: str, model: str | Path, method: str, lora: str | Path | None, ext
         name = _shipped_model(mode, extras)
     found = find_model(name)
     chosen = _with_lora(recipe(method, found), method, found, lora)
-    if TASKS[task].steps is not None:
-        chosen = replace(chosen, steps=TASKS[task].steps)
+    steps = TASKS[task].steps
+    if steps is not None:
+        chosen = replace(chosen, steps=steps)
     family = family_of(found)
     pipeline_class(family, mode, None)  # an error if no model of the family has this task
     parts, given_maps = _parts(task, found, family, extras)

@@ -15,7 +15,7 @@ def scene(size=None):
 
 
 @pytest.mark.parametrize(
-    "prompt, expected",
+    ("prompt", "expected"),
     [
         ("a red circle in the right on a blue background", "a red circle moving right on a blue background"),
         ("a red circle in the top, blue background", "a red circle moving up, blue background"),
