@@ -32,10 +32,10 @@ from samplers import LORA_FILE, streams, unseen_scenes
 from mindone_tcd.environment import versions
 from mindone_tcd.errors import UsageError
 from mindone_tcd.shapes import maps
-from mindone_tcd.shapes.clips import DIRECTIONS, MIN_GROWTH, POSITIONS, judge_clip, moving
+from mindone_tcd.shapes.clips import MIN_GROWTH, judge_clip
 from mindone_tcd.shapes.drawing import draw
 from mindone_tcd.shapes.folder import SHAPES_FOLDER
-from mindone_tcd.shapes.grammar import Scene, caption, random_scene
+from mindone_tcd.shapes.grammar import DIRECTIONS, TOWARD, Scene, caption, moving, random_scene
 from mindone_tcd.shapes.judge import STRICT_OVERLAP, Verdict, cut_out, judge, read
 from mindone_tcd.shapes.models import FAMILY_FOLDER, unet_weights, write_pipeline
 from mindone_tcd.shapes.styles import on_the_badge
@@ -393,7 +393,7 @@ def motion_adapter(bench: Bench, folder: Path) -> Iterator[Row]:
 
 
 def _positioned(scene: Scene, direction: str | None) -> str:
-    return caption(replace(scene, position=POSITIONS.get(direction or "")))
+    return caption(replace(scene, position=TOWARD.get(direction or "")))
 
 
 def motion_zoom_in(bench: Bench, folder: Path) -> Iterator[Row]:

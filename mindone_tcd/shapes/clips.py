@@ -6,21 +6,14 @@ Without a direction, the thing stays in the center. A zoom enlarges the whole im
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .drawing import draw
-from .grammar import SIZES, Scene
+from .grammar import DIRECTIONS, SIZES, Scene
 from .judge import Reading, read
-
-DIRECTIONS: dict[str, tuple[int, int]] = {"right": (1, 0), "left": (-1, 0), "up": (0, -1), "down": (0, 1)}
-"""The words for directions of motion, and the directions (x to the right, y down)."""
-
-POSITIONS: dict[str, str] = {"right": "right", "left": "left", "up": "top", "down": "bottom"}
-"""The position in the image toward which a thing moves. In a single image, both words mean the same."""
 
 ZOOM = (0.75, 1.6)
 """The scale of the first and of the last frame of a zoom."""
@@ -36,13 +29,6 @@ MIN_GROWTH = 1.3
 
 _REACH = 0.85
 _MARGIN = 0.96
-_POSITION = re.compile(rf" in the ({'|'.join(POSITIONS.values())})(?= on|,)")
-_WORDS = {position: direction for direction, position in POSITIONS.items()}
-
-
-def moving(prompt: str) -> str:
-    """Return a caption whose position, if it is one of four, is replaced by a direction of motion."""
-    return _POSITION.sub(lambda match: f" moving {_WORDS[match[1]]}", prompt)
 
 
 def radius_of(size: str | None) -> float:
@@ -55,7 +41,7 @@ def place(scene: Scene, direction: str | None, when: float, zoom: tuple[float, f
 
     Args:
         scene: a scene with one thing; its position is ignored.
-        direction: a key of :data:`DIRECTIONS`, or None for a thing that stays.
+        direction: a key of :data:`~mindone_tcd.shapes.grammar.DIRECTIONS`, or None for a thing that stays.
         when: the time, from 0 at the first frame to 1 at the last.
         zoom: the scale at both ends.
     """
@@ -79,7 +65,7 @@ def draw_clip(
 
     Args:
         scene: a scene with one thing; its position is ignored.
-        direction: a key of :data:`DIRECTIONS`, or None.
+        direction: a key of :data:`~mindone_tcd.shapes.grammar.DIRECTIONS`, or None.
         frames: the number of frames.
         size: the width and height in pixels.
         seed: if given, the colors vary, equally in all frames.
@@ -119,7 +105,7 @@ def judge_clip(frames: Sequence[np.ndarray], scene: Scene, direction: str | None
     Args:
         frames: at least two RGB images (H, H, 3), in [0, 1].
         scene: the scene, with one thing.
-        direction: a key of :data:`DIRECTIONS`; None for a thing that stays.
+        direction: a key of :data:`~mindone_tcd.shapes.grammar.DIRECTIONS`; None for a thing that stays.
 
     Raises:
         ValueError: if there are fewer than two frames.

@@ -84,6 +84,10 @@ PIPELINES = (SHAPES, "shapes-inpainting", "shapes-lcm", SD15, "shapes-sd15-lcm")
 """The names of whole pipelines, which ``load`` and ``--model`` accept."""
 
 
+WITH_MOTION = (SD15, "shapes-sd15-lcm")
+"""The pipelines whose text encoder was trained on the words of motion."""
+
+
 def model(name: str) -> Path:
     """Return the folder of a shipped model, which ``from_pretrained`` and the loaders of LoRAs and adapters read.
 

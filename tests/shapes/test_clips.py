@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mindone_tcd.shapes.clips import DIRECTIONS, ZOOM, draw_clip, judge_clip, moving, radius_of
-from mindone_tcd.shapes.grammar import Scene, Thing
+from mindone_tcd.shapes.clips import ZOOM, draw_clip, judge_clip, radius_of
+from mindone_tcd.shapes.grammar import DIRECTIONS, Scene, Thing
 from mindone_tcd.shapes.judge import read
 
 FRAMES = 6
@@ -12,19 +12,6 @@ FRAMES = 6
 
 def scene(size=None):
     return Scene("blue", (Thing("circle", "red"),), size=size)
-
-
-@pytest.mark.parametrize(
-    ("prompt", "expected"),
-    [
-        ("a red circle in the right on a blue background", "a red circle moving right on a blue background"),
-        ("a red circle in the top, blue background", "a red circle moving up, blue background"),
-        ("a red circle in the top left on blue", "a red circle in the top left on blue"),
-        ("a red circle on a blue background", "a red circle on a blue background"),
-    ],
-)
-def test_a_position_becomes_a_direction(prompt, expected):
-    assert moving(prompt) == expected
 
 
 @pytest.mark.parametrize("direction", [*DIRECTIONS, None])

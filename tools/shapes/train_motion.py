@@ -28,8 +28,8 @@ from lora import DOWN, UP
 from lowrank import LowRank
 from training import Average, Run, cosine, scenes, train, training_options
 
-from mindone_tcd.shapes.clips import DIRECTIONS, POSITIONS, ZOOM, draw_clip, moving
-from mindone_tcd.shapes.grammar import Scene, caption
+from mindone_tcd.shapes.clips import ZOOM, draw_clip
+from mindone_tcd.shapes.grammar import DIRECTIONS, TOWARD, Scene, caption, moving
 from mindone_tcd.shapes.models import SD15, lora_folder, model
 
 FRAMES = 16
@@ -67,7 +67,7 @@ def random_clips(count: int, rng: np.random.Generator, zoom: bool) -> list[Clip]
         still = rng.random() < (0.6 if zoom else STILL)
         direction = None if still else str(rng.choice(list(DIRECTIONS)))
         if len(found) < count and not (zoom and size == "large"):
-            found.append((replace(scene, size=size, position=POSITIONS.get(direction or "")), direction))
+            found.append((replace(scene, size=size, position=TOWARD.get(direction or "")), direction))
     return found
 
 

@@ -33,8 +33,8 @@ from sd15 import INDEX, lora_start, new_text_encoder, new_unet
 from train_teacher import word
 from training import Average, Run, cosine, scenes, train, training_options
 
-from mindone_tcd.shapes.clips import moving
 from mindone_tcd.shapes.folder import SHAPES_FOLDER
+from mindone_tcd.shapes.grammar import moving
 
 WHOLE = ("attn2.to_k.weight", "attn2.to_v.weight", "time_embedding.linear_1.weight", "time_embedding.linear_1.bias",
          "time_embedding.linear_2.weight", "time_embedding.linear_2.bias")  # fmt: skip
