@@ -49,7 +49,7 @@ def add(commands: argparse._SubParsersAction, parents: dict[str, argparse.Argume
     make.add_argument(
         "--steps",
         type=integer,
-        help=f"inference steps, 1 to {usual.max_steps} (default: {usual.steps}, with --frames {TASKS['animate'].steps})",
+        help=f"inference steps, 1 to {usual.max_steps} (default: {usual.steps}; clips: {TASKS['animate'].steps})",
     )
     make.add_argument(
         "--method",
