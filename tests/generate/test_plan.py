@@ -274,7 +274,7 @@ def test_the_member_of_the_family_that_has_the_networks(task, extras, name):
 
 
 def test_no_member_has_both_networks():
-    with pytest.raises(UsageError, match=r"no ControlNet normal is known for shapes; choose one of: canny, depth"):
+    with pytest.raises(UsageError, match=r"no ControlNet 'normal' is known for shapes; choose one of: canny, depth"):
         plan("controlnet", SHAPES, "lcm", None, Extras(control=["canny", "normal"]))
 
 

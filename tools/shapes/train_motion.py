@@ -141,7 +141,8 @@ def main() -> None:
     average = Average(trained, args.average)
     run = Run(args.out, {"network": lora or unet, "optimizer": optimizer, "average": average}, every=100)
 
-    clips = random_clips(args.clips, np.random.default_rng([args.seed, 50]), args.lora)
+    # The same for every --seed, because the file of the latents is.
+    clips = random_clips(args.clips, np.random.default_rng([0, 50]), args.lora)
     latents = encode_clips(frozen, clips, args.latents / "clips.npy", args.lora)
     print(f"{len(clips)} clips", flush=True)
 
