@@ -346,6 +346,11 @@ def sd15(bench: Bench, folder: Path) -> Iterator[Row]:
         yield row(f"{method.upper()}, 4 steps, without a LoRA", bench.images(pipe, each))
         pipe = bench.backend.pipeline("StableDiffusionPipeline", method, base=base)
         yield row(f"{method.upper()}-LoRA, 4 steps", bench.images(pipe, each))
+    with tempfile.TemporaryDirectory() as name:
+        whole = Base(Path(name), folder)
+        write_pipeline((folder, folder.parent / "lcm_unet"), "LatentConsistencyModelPipeline", whole.folder)
+        pipe = bench.backend.pipeline("LatentConsistencyModelPipeline", "lcm", lora=False, base=whole)
+        yield row("guidance embedding, 4 steps, guidance 8", bench.images(pipe, each, guidance_scale=8.0))
     pipe = bench.backend.pipeline("StableDiffusionPipeline", "ddim", lora=False, base=base)
     images = bench.images(pipe, each, num_inference_steps=50, guidance_scale=TEACHER_GUIDANCE)
     yield row(f"DDIM, 50 steps, guidance {TEACHER_GUIDANCE:g}", images)
