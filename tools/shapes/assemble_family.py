@@ -66,8 +66,7 @@ def copy(source: Path, target: Path) -> None:
         target.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
         return
     tensors = load_file(source)
-    # diffusers reads the position embeddings of motion modules from the file, and mindone computes them. In float32, both
-    # are equal.
+    # diffusers reads the position embeddings of motion modules from the file. mindone computes them, in float32.
     halves = {
         name: v.half().contiguous() if v.is_floating_point() and not name.endswith(".pos_embed.pe") else v
         for name, v in tensors.items()
