@@ -45,7 +45,7 @@ setup(
         "transformers==4.57.1",
         "numpy>=1.26,<2",
         "scipy>=1.10",
-        "pillow>=10",
+        "pillow>=10.1",
         "safetensors>=0.4",
         "huggingface_hub>=0.34,<1",
         "opencv-python>=4.8,<4.12",
