@@ -57,7 +57,10 @@ setup(
         "openvino": ["openvino>=2025"],
         "mp4": ["imageio-ffmpeg>=0.5"],
         "modelscope": ["modelscope>=1.20"],
-        "docs": ["mkdocs-material>=9.5,<10", "mkdocstrings[python]>=0.26"],
+        "docs": [
+            *("mkdocs-material>=9.5,<10", "mkdocs-static-i18n>=1.3,<2", "mkdocstrings[python]>=0.26", "jieba>=0.42"),
+            *("nbformat>=5.10,<6", "nbclient>=0.10,<1", "ipykernel>=6.29,<8", "selenium>=4.20,<5"),
+        ],
         "dev": ["ruff>=0.14,<0.16", "mypy>=2.4,<3", "pre-commit>=4"],
     },
     entry_points={"console_scripts": ["mindone-tcd=mindone_tcd.cli:main"]},
