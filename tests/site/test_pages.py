@@ -164,6 +164,11 @@ def test_each_stored_image_is_shown():
     assert stored - shown == set()
 
 
+@pytest.mark.parametrize("page", pages.english_pages()[1:], ids=name)
+def test_each_page_has_a_chinese_page(page):
+    assert page.with_name(f"{page.stem}.zh.md").is_file()
+
+
 @pytest.mark.parametrize("page", CHINESE, ids=name)
 def test_a_chinese_page_has_the_blocks_and_images_of_the_english_one(page):
     text = page.read_text(encoding="utf-8")
