@@ -60,6 +60,19 @@ def test_differences(tmp_path):
         build_images.difference(one, other)
 
 
+def test_a_stored_image_equals_the_generated_one_up_to_rounding(tmp_path):
+    stored, rounded, other = (tmp_path / f"{k}.png" for k in range(3))
+    pixels = np.asarray(pictures()[0])
+    Image.fromarray(pixels).save(stored)
+    changed = pixels.copy()
+    changed[::20, ::20] ^= 1
+    Image.fromarray(changed).save(rounded)
+    pictures(seed=1)[0].save(other)
+    build_images.check_equal(stored, rounded)
+    with pytest.raises(ValueError, match=r"0\.png differs from what the page makes"):
+        build_images.check_equal(stored, other)
+
+
 @pytest.fixture
 def page(tmp_path, monkeypatch):
     """A page that shows the image that its block writes, and a stored image that it does not show."""

@@ -135,17 +135,9 @@ def test_blocks_are_python():
 @pytest.mark.slow
 @pytest.mark.parametrize("page", WITH_BLOCKS, ids=name)
 def test_blocks_run_and_make_the_images_of_the_page(page, tmp_path, added_methods):
-    """The images are compared with those that the page shows.
-
-    A mean of 3 of 255 is the most that fewer colors change. The order of sums, which depends on the number of cores
-    and on the kernels, changes a pixel by 1, and seldom an outline: so 0.5 % of the pixels may differ by more. The
-    image of another seed differs in more than 5 %.
-    """
     pages.run(page, tmp_path)
     for stored in pages.made_images(page):
-        mean, share = build_images.difference(stored, tmp_path / stored.name)
-        assert mean <= 3, stored.name
-        assert share <= 0.005, stored.name
+        build_images.check_equal(stored, tmp_path / stored.name)
 
 
 @pytest.mark.parametrize("page", ALL, ids=name)

@@ -59,8 +59,9 @@ def cells_of_text(text: str, page: Path, made: set[str]) -> list[NotebookNode]:
         shown = images(paragraph)
         names = [Path(image.target).name for image in shown]
         if names and all(name in made for name in names):
-            code = ", ".join(f'Image("{name}")' for name in names)
-            cells.append(new_code_cell(f"from IPython.display import Image, display\n\ndisplay({code})"))
+            code = ", ".join(f'view.Image("{name}")' for name in names)
+            # Not `import Image`, because blocks of the page import Pillow's.
+            cells.append(new_code_cell(f"import IPython.display as view\n\nview.display({code})"))
             continue
         cell = new_markdown_cell(paragraph)
         for image, name in zip(shown, names, strict=True):
