@@ -23,6 +23,13 @@ ASSETS = DOCS / "assets" / "tutorials"
 SHIPPED = "Shipped model (CPU, offline)", "内置模型（CPU，离线）"
 PUBLISHED = "Published checkpoints (Ascend)", "公开权重（Ascend）"
 
+NOTEBOOKS = {
+    "quickstart": "index.md",
+    "controlnet": "tutorials/controlnet.md",
+    "animatediff": "tutorials/animatediff.md",
+}
+"""The pages that also exist as Jupyter notebooks, in docs/notebooks. `build_notebooks.py` builds them."""
+
 _TAB = re.compile(r'( *)===\+? "(.*)"')
 _FENCE = re.compile(r"( *)```(\S*).*")
 _IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
