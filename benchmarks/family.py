@@ -26,17 +26,18 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 from samplers import LORA_FILE, streams, unseen_scenes
 
 from mindone_tcd.environment import versions
 from mindone_tcd.errors import UsageError
 from mindone_tcd.shapes import maps
+from mindone_tcd.shapes.clips import MIN_GROWTH, judge_clip
 from mindone_tcd.shapes.drawing import draw
 from mindone_tcd.shapes.folder import SHAPES_FOLDER
-from mindone_tcd.shapes.grammar import Scene, caption, random_scene
+from mindone_tcd.shapes.grammar import DIRECTIONS, TOWARD, Scene, caption, moving, random_scene
 from mindone_tcd.shapes.judge import STRICT_OVERLAP, Verdict, cut_out, judge, read
-from mindone_tcd.shapes.models import DIFFERENCE, FAMILY_FOLDER, changed
+from mindone_tcd.shapes.models import FAMILY_FOLDER, unet_weights, write_pipeline
 from mindone_tcd.shapes.styles import on_the_badge
 
 TOOLS = Path(__file__).resolve().parents[1] / "tools"
@@ -44,7 +45,18 @@ STEPS = 4
 MOST_CASES = 4096
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 ROUNDS = 22
-SCHEDULERS = {"tcd": "TCDScheduler", "lcm": "LCMScheduler"}
+SCHEDULERS = {"tcd": "TCDScheduler", "lcm": "LCMScheduler", "ddim": "DDIMScheduler"}
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base model: the folder of its pipeline, and the folder of its LoRAs."""
+
+    folder: Path
+    loras: Path
+
+
+BASE = Base(SHAPES_FOLDER, SHAPES_FOLDER)
 
 
 @dataclass
@@ -78,12 +90,14 @@ class TorchBackend:
             torch.set_num_threads(threads)
         self.library, self.framework, self._streams = diffusers, torch, numpy_streams
 
-    def pipeline(self, name: str, scheduler: str, lora: bool = True, **parts: Any) -> Any:
-        """A pipeline of the shipped weights with other parts, and with the LoRA of a scheduler."""
+    def pipeline(self, name: str, scheduler: str, lora: bool = True, base: Base = BASE, **parts: Any) -> Any:
+        """A pipeline of a base model with other parts, and with the LoRA of a scheduler."""
+        if "XL" in name:
+            parts["add_watermarker"] = False
         pipe = getattr(self.library, name).from_pretrained(
-            SHAPES_FOLDER, torch_dtype=self.framework.float32, use_safetensors=True, add_watermarker=False, **parts
+            base.folder, torch_dtype=self.framework.float32, use_safetensors=True, **parts
         )
-        return finished(pipe, self.library, scheduler, lora)
+        return finished(pipe, self.library, scheduler, lora, base)
 
     def network(self, name: str, folder: Path) -> Any:
         """A network of a class in a folder, in float32."""
@@ -93,9 +107,9 @@ class TorchBackend:
         return getattr(self.library, name).from_pretrained(folder, use_safetensors=True).float().eval()
 
     def call(self, pipe: Any, generators: list[np.random.Generator], **options: Any) -> np.ndarray:
-        """The images of a call, (N, H, H, 3) in [0, 1]."""
+        """The images of a call, (N, H, H, 3) in [0, 1]; or its clips, (N, F, H, H, 3)."""
         with self._streams(), self.framework.no_grad():
-            return pipe(generator=generators, output_type="np", **options).images
+            return pipe(generator=generators, output_type="np", return_dict=False, **options)[0]
 
     def encode(self, vae: Any, pixels: np.ndarray) -> np.ndarray:
         """The latents of images, (N, 3, H, H) in [-1, 1], as the UNet reads them: scaled means."""
@@ -134,17 +148,17 @@ class MindSporeBackend:
         logging.disable_progress_bar()
         self.library, self.framework = mindone_tcd, mindspore
 
-    def pipeline(self, name: str, scheduler: str, lora: bool = True, **parts: Any) -> Any:
-        """A pipeline of the shipped weights with other parts, and with the LoRA of a scheduler."""
-        pipe = getattr(self.library, name).from_pretrained(SHAPES_FOLDER, use_safetensors=True, **parts)
-        return finished(pipe, self.library, scheduler, lora)
+    def pipeline(self, name: str, scheduler: str, lora: bool = True, base: Base = BASE, **parts: Any) -> Any:
+        """A pipeline of a base model with other parts, and with the LoRA of a scheduler."""
+        pipe = getattr(self.library, name).from_pretrained(base.folder, use_safetensors=True, **parts)
+        return finished(pipe, self.library, scheduler, lora, base)
 
     def network(self, name: str, folder: Path) -> Any:
         """A network of a class in a folder, in float32."""
         return getattr(self.library, name).from_pretrained(folder, use_safetensors=True).set_train(False)
 
     def call(self, pipe: Any, generators: list[np.random.Generator], **options: Any) -> np.ndarray:
-        """The images of a call, (N, H, H, 3) in [0, 1]."""
+        """The images of a call, (N, H, H, 3) in [0, 1]; or its clips, (N, F, H, H, 3)."""
         return pipe(generator=generators, output_type="np", **options)[0]
 
     def encode(self, vae: Any, pixels: np.ndarray) -> np.ndarray:
@@ -167,12 +181,12 @@ class MindSporeBackend:
         pipe.set_ip_adapter_scale(scale)
 
 
-def finished(pipe: Any, library: Any, scheduler: str, lora: bool) -> Any:
+def finished(pipe: Any, library: Any, scheduler: str, lora: bool, base: Base) -> Any:
     """The pipeline with the scheduler, and with its LoRA."""
     pipe.scheduler = getattr(library, SCHEDULERS[scheduler]).from_config(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=True)
     if lora:
-        folder = str(SHAPES_FOLDER / f"{scheduler}_lora")
+        folder = str(base.loras / f"{scheduler}_lora")
         pipe.load_lora_weights(folder, weight_name=LORA_FILE, adapter_name=scheduler)
     return pipe
 
@@ -197,6 +211,7 @@ class Bench:
     def __init__(self, backend: Any, cases: int, seed: int, batch: int) -> None:
         self.backend, self.cases, self.seed, self.batch = backend, cases, seed, batch
         self.inputs: list[np.ndarray] = []
+        self.whole: tempfile.TemporaryDirectory | None = None
 
     def images(self, pipe: Any, each: dict[str, list], **options: Any) -> np.ndarray:
         """Call a pipeline for all cases.
@@ -210,7 +225,7 @@ class Bench:
         if type(pipe.scheduler).__name__ == SCHEDULERS["tcd"]:
             options.setdefault("eta", 0.3)
         out = []
-        for k in range(0, self.cases, self.batch):
+        for k in range(0, len(each["prompt"]), self.batch):
             some = {name: values[k : k + self.batch] for name, values in each.items()}
             if "ip_adapter_image" in some:  # the pipelines take one for all prompts
                 (some["ip_adapter_image"],) = some["ip_adapter_image"]
@@ -268,9 +283,11 @@ def right(found: list[Verdict]) -> dict[str, float | None]:
 def control(bench: Bench, folder: Path) -> Iterator[Row]:
     """ControlNets and T2I-Adapters: the map determines the places, the prompt the colors."""
     network, kind = folder.name.split("_")
+    base = sibling(bench, folder) if kind in SIBLING_KINDS else BASE
+    family = "StableDiffusion" if kind in SIBLING_KINDS else "StableDiffusionXL"
     scenes = bench.scenes(1)
     drawn = drawings(scenes, 1)
-    make = {"canny": maps.edges, "depth": maps.depth}[kind]
+    make = {"canny": maps.edges, "depth": maps.depth, "normal": maps.normals}[kind]
     hints = [Image.fromarray(make(eight_bit(image))) for image in drawn]
     bench.inputs.append(np.stack([np.asarray(hint, np.float32) / 255 for hint in hints]))
     each = {"prompt": [caption(plain(scene)) for scene in scenes]}
@@ -286,19 +303,117 @@ def control(bench: Bench, folder: Path) -> Iterator[Row]:
     vae = bench.backend.network("AutoencoderKL", SHAPES_FOLDER / "vae")
     yield row("the drawings through the VAE", reconstructed(bench, vae, drawn))
     if network == "controlnet":
-        name, argument, scale = "StableDiffusionXLControlNetPipeline", "controlnet", "controlnet_conditioning_scale"
+        name, argument, scale = f"{family}ControlNetPipeline", "controlnet", "controlnet_conditioning_scale"
         part = bench.backend.network("ControlNetModel", folder)
     else:
-        name, argument, scale = "StableDiffusionXLAdapterPipeline", "adapter", "adapter_conditioning_scale"
+        name, argument, scale = f"{family}AdapterPipeline", "adapter", "adapter_conditioning_scale"
         part = bench.backend.network("T2IAdapter", folder)
     for method in ("tcd", "lcm"):
         # The same call of the text-to-image pipeline.
-        pipe = bench.backend.pipeline("StableDiffusionXLPipeline", method)
+        pipe = bench.backend.pipeline(f"{family}Pipeline", method, base=base)
         yield row(f"{method.upper()}-LoRA, without", bench.images(pipe, each))
-        pipe = bench.backend.pipeline(name, method, **{argument: part})
+        pipe = bench.backend.pipeline(name, method, base=base, **{argument: part})
         for strength in (1.0, 0.5) if method == "tcd" else (1.0,):
             images = bench.images(pipe, each | {"image": hints}, **{scale: strength})
             yield row(f"{method.upper()}-LoRA, with, scale {strength:g}", images)
+
+
+SIBLING_KINDS = ("normal",)
+"""The kinds of maps whose network fits the sibling in SD 1.5's layout."""
+
+
+def sibling(bench: Bench, folder: Path) -> Base:
+    """The sibling in SD 1.5's layout, which is beside a folder, as a whole pipeline."""
+    found = folder.parent / "sd15"
+    if bench.whole is None:
+        bench.whole = tempfile.TemporaryDirectory()
+        write_pipeline((found,), "StableDiffusionPipeline", Path(bench.whole.name))
+    return Base(Path(bench.whole.name), found)
+
+
+def sd15(bench: Bench, folder: Path) -> Iterator[Row]:
+    """The sibling in SD 1.5's layout: 4 steps with each LoRA, and 50 without; the prompts are those of accuracy.py."""
+    scenes, prompts = unseen_scenes(bench.cases, 0.0, seed=31337)
+    each = {"prompt": prompts}
+    base = sibling(bench, folder)
+
+    def row(title: str, images: np.ndarray) -> Row:
+        found = verdicts(images, scenes)
+        return Row(title, right(found) | {"clean": percent(v.clean for v in found)}, images)
+
+    for method in ("tcd", "lcm"):
+        pipe = bench.backend.pipeline("StableDiffusionPipeline", method, lora=False, base=base)
+        yield row(f"{method.upper()}, 4 steps, without a LoRA", bench.images(pipe, each))
+        pipe = bench.backend.pipeline("StableDiffusionPipeline", method, base=base)
+        yield row(f"{method.upper()}-LoRA, 4 steps", bench.images(pipe, each))
+    with tempfile.TemporaryDirectory() as name:
+        whole = Base(Path(name), folder)
+        write_pipeline((folder, folder.parent / "lcm_unet"), "LatentConsistencyModelPipeline", whole.folder)
+        pipe = bench.backend.pipeline("LatentConsistencyModelPipeline", "lcm", lora=False, base=whole)
+        yield row("guidance embedding, 4 steps, guidance 8", bench.images(pipe, each, guidance_scale=8.0))
+    pipe = bench.backend.pipeline("StableDiffusionPipeline", "ddim", lora=False, base=base)
+    images = bench.images(pipe, each, num_inference_steps=50, guidance_scale=TEACHER_GUIDANCE)
+    yield row(f"DDIM, 50 steps, guidance {TEACHER_GUIDANCE:g}", images)
+
+
+TEACHER_GUIDANCE = 3.0
+FRAMES, FRAME_STEPS = 16, 5
+
+
+def _clip_cases(bench: Bench, number: int) -> list[tuple[Scene, str | None]]:
+    """Scenes with one thing, each with a direction."""
+    directions = list(DIRECTIONS)
+    return [(replace(plain(scene), size=None), directions[k % 4]) for k, scene in enumerate(bench.scenes(number))]
+
+
+def _clip_row(title: str, clips: np.ndarray, cases: list[tuple[Scene, str | None]]) -> Row:
+    found = [judge_clip(list(clip), scene, direction) for clip, (scene, direction) in zip(clips, cases, strict=True)]
+    growth = [v.growth for v in found if v.growth is not None]
+    numbers: dict[str, float | None] = {
+        "direction": percent(v.direction for v in found),
+        "identity": 100 * float(np.mean([v.identity for v in found])),
+        "smooth": percent(v.smooth for v in found),
+        "grows": percent(v.growth is not None and v.growth >= MIN_GROWTH for v in found),
+        "mean growth": float(np.mean(growth)) if growth else None,
+    }
+    shown = clips[:, :: FRAMES // 4 + 1].transpose(0, 2, 1, 3, 4)  # some frames side by side
+    return Row(title, numbers, shown.reshape(len(clips), clips.shape[2], -1, 3))
+
+
+def motion_adapter(bench: Bench, folder: Path) -> Iterator[Row]:
+    """The motion adapter: things that move in a direction, in 5 steps."""
+    bench = Bench(bench.backend, bench.cases, bench.seed, batch=1)
+    base, cases = sibling(bench, folder), _clip_cases(bench, 7)
+    each = {"prompt": [f"{moving(_positioned(scene, direction))}" for scene, direction in cases]}
+    options = {"num_inference_steps": FRAME_STEPS}
+    for method in ("tcd", "lcm"):
+        pipe = bench.backend.pipeline("StableDiffusionPipeline", method, base=base)
+        single = bench.images(pipe, {"prompt": [p for p in each["prompt"] for _ in range(FRAMES)]}, **options)
+        clips = single.reshape(bench.cases, FRAMES, *single.shape[1:])
+        yield _clip_row(f"{method.upper()}-LoRA, without", clips, cases)
+        adapter = bench.backend.network("MotionAdapter", folder)
+        pipe = bench.backend.pipeline("AnimateDiffPipeline", method, base=base, motion_adapter=adapter)
+        clips = bench.images(pipe, each, num_frames=FRAMES, **options)
+        yield _clip_row(f"{method.upper()}-LoRA, with", clips, cases)
+
+
+def _positioned(scene: Scene, direction: str | None) -> str:
+    return caption(replace(scene, position=TOWARD.get(direction or "")))
+
+
+def motion_zoom_in(bench: Bench, folder: Path) -> Iterator[Row]:
+    """The motion LoRA beside the motion adapter: things that stay in the center, in 5 steps."""
+    bench = Bench(bench.backend, bench.cases, bench.seed, batch=1)
+    base, cases = sibling(bench, folder), [(scene, None) for scene, _ in _clip_cases(bench, 8)]
+    each = {"prompt": [caption(scene) for scene, _ in cases]}
+    options = {"num_inference_steps": FRAME_STEPS, "num_frames": FRAMES}
+    for method in ("tcd", "lcm"):
+        adapter = bench.backend.network("MotionAdapter", folder.parent / "motion_adapter")
+        pipe = bench.backend.pipeline("AnimateDiffPipeline", method, base=base, motion_adapter=adapter)
+        yield _clip_row(f"{method.upper()}-LoRA, without", bench.images(pipe, each, **options), cases)
+        pipe.load_lora_weights(str(folder), weight_name=WEIGHTS, adapter_name="motion")
+        bench.backend.activate(pipe, [method, "motion"])
+        yield _clip_row(f"{method.upper()}-LoRA, with", bench.images(pipe, each, **options), cases)
 
 
 def reconstructed(bench: Bench, vae: Any, images: np.ndarray) -> np.ndarray:
@@ -381,8 +496,7 @@ def changed_unet(bench: Bench, folder: Path) -> Any:
     with tempfile.TemporaryDirectory() as name:
         target = Path(name)
         shutil.copyfile(folder / "config.json", target / "config.json")
-        weights = changed(load_file(SHAPES_FOLDER / "unet" / WEIGHTS), load_file(folder / DIFFERENCE))
-        save_file(weights, target / WEIGHTS, metadata={"format": "pt"})
+        save_file(unet_weights((folder,)), target / WEIGHTS, metadata={"format": "pt"})
         return bench.backend.network("UNet2DConditionModel", target)
 
 
@@ -492,6 +606,10 @@ PARTS: dict[str, Callable[[Bench, Path], Iterator[Row]]] = {
     "lcm_unet": embedded,
     "ip_adapter": ip_adapter,
     "tiny_vae": tiny_vae,
+    "sd15": sd15,
+    "controlnet_normal": control,
+    "motion_adapter": motion_adapter,
+    "motion_zoom_in": motion_zoom_in,
 }
 
 

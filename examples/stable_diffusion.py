@@ -2,27 +2,28 @@
 
     python examples/stable_diffusion.py
     python examples/stable_diffusion.py --model stable-diffusion-v1-5/stable-diffusion-v1-5 \\
-        --lora latent-consistency/lcm-lora-sdv1-5
+        --lora latent-consistency/lcm-lora-sdv1-5 --prompt "an old lighthouse keeper, oil on canvas"
+
+Without --model, the script uses the shapes model in the layout of SD 1.5, which ships in the package.
 """
 
 import argparse
 
 import numpy as np
 
-from mindone_tcd import LCMScheduler, StableDiffusionPipeline, TCDScheduler
-from mindone_tcd.tiny_models import make_temporary
+from mindone_tcd import LCMScheduler, StableDiffusionPipeline, TCDScheduler, shapes
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--method", choices=("lcm", "tcd"), default="lcm")
-parser.add_argument("--model", help="a folder or a hub id (default: a tiny random model)")
-parser.add_argument("--lora", help="a folder or a hub id (default: a tiny random model)")
-parser.add_argument("--prompt", default="an old lighthouse keeper, oil on canvas")
+parser.add_argument("--model", default=str(shapes.model("shapes-sd15")), help="a folder or a hub id")
+parser.add_argument("--lora", help="a folder or a hub id (default: the one for the shapes model and the method)")
+parser.add_argument("--prompt", default="a yellow heart on a purple background")
 args = parser.parse_args()
 
-pipe = StableDiffusionPipeline.from_pretrained(args.model or make_temporary("sd15"))
+pipe = StableDiffusionPipeline.from_pretrained(args.model)
 scheduler = LCMScheduler if args.method == "lcm" else TCDScheduler
 pipe.scheduler = scheduler.from_config(pipe.scheduler.config)
-pipe.load_lora_weights(args.lora or make_temporary("lora-sd15"))
+pipe.load_lora_weights(args.lora or str(shapes.model(f"sd15-{args.method}-lora")))
 
 image = pipe(
     prompt=args.prompt,

@@ -12,7 +12,7 @@ from mindone_tcd import shapes
 SCRIPTS = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*.py"))
 
 
-ON_TRAINED_MODELS = ("controlnet_depth",)
+ON_TRAINED_MODELS = ("controlnet_depth", "controlnet_normal")
 """Examples that create a tiny random model only if an option asks for it."""
 
 QUICK = ("image_to_image",)
@@ -35,8 +35,9 @@ def test_several_controlnets(tmp_path, monkeypatch, capfd):
 
 
 @pytest.mark.slow
-def test_a_tiny_depth_estimator(tmp_path, monkeypatch, capfd):
-    script = next(path for path in SCRIPTS if path.stem == "controlnet_depth")
+@pytest.mark.parametrize("name", ON_TRAINED_MODELS)
+def test_a_tiny_depth_estimator(name, tmp_path, monkeypatch, capfd):
+    script = next(path for path in SCRIPTS if path.stem == name)
     check(script, ["--dpt", "tiny"], tmp_path, monkeypatch, capfd)
 
 

@@ -15,8 +15,10 @@ from ..generate.loaded import read_inputs
 from ..generate.output_names import default_name, of_images
 from ..generate.plan import plan
 from ..generate.request import DTYPES, make_request
+from ..generate.tasks import TASKS
 from ..schedulers.methods import DEFAULT_METHOD, METHODS
 from ..shapes.folder import SHAPES
+from ..shapes.models import PIPELINES
 from . import pipeline
 from .arguments import EXAMPLES, integer, number, size
 from .output import output_paths, save
@@ -44,7 +46,11 @@ def add(commands: argparse._SubParsersAction, parents: dict[str, argparse.Argume
     make.add_argument("--count", type=integer, default=1, help="number of images, with consecutive seeds (default: 1)")
     make.add_argument("--grid", action="store_true", help="also write a grid of all images to one PNG")
     usual = METHODS[DEFAULT_METHOD]
-    make.add_argument("--steps", type=integer, help=f"inference steps, 1 to {usual.max_steps} (default: {usual.steps})")
+    make.add_argument(
+        "--steps",
+        type=integer,
+        help=f"inference steps, 1 to {usual.max_steps} (default: {usual.steps}; clips: {TASKS['animate'].steps})",
+    )
     make.add_argument(
         "--method",
         choices=tuple(METHODS),
@@ -60,7 +66,11 @@ def add(commands: argparse._SubParsersAction, parents: dict[str, argparse.Argume
     )
     make.add_argument("--negative", help="what the image should not show; needs --guidance above 1")
     make.add_argument("--size", type=size, help="pixels, such as 128 or 192x128 (default: the model's own)")
-    make.add_argument("--model", default=SHAPES, help="'shapes', 'shapes-lcm', a folder, or a hub id (default: shapes)")
+    make.add_argument(
+        "--model",
+        default=SHAPES,
+        help=f"a shipped model ({', '.join(PIPELINES)}), a folder, or a hub id (default: shapes)",
+    )
     make.add_argument("--lora", help="a folder, a .safetensors file or a hub id instead of the recipe's; or 'none'")
     make.add_argument(
         "--dtype", choices=DTYPES, help="default: float32 on a CPU (no bfloat16 there), float16 on Ascend"

@@ -67,7 +67,7 @@ def add_task_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
     group = parser.add_argument_group(
-        "animation", 'example: generate "a red circle on a blue background" --frames 16 --out film.gif'
+        "animation", 'example: generate "a red circle moving right on a blue background" --frames 16 --out film.gif'
     )
     group.add_argument("--frames", type=integer, help="generate a clip: .gif, .png (animated) or .mp4")
     group.add_argument(

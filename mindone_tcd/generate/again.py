@@ -15,8 +15,9 @@ from typing import Any
 from ..compiled.forms import form_of
 from ..errors import UsageError
 from ..schedulers.methods import find_method
-from ..shapes.folder import SHAPES, SHAPES_FOLDER
+from ..shapes.folder import SHAPES
 from ..shapes.models import PIPELINES as SHIPPED
+from ..shapes.models import lora_folder
 from .loaded import read_inputs
 from .parts import TITLES
 from .plan import plan
@@ -142,7 +143,7 @@ def _names(
                     f"the record in {path} names the shipped LoRA, but none ships for the method {record['method']}; "
                     "give --lora"
                 )
-            lora = str(SHAPES_FOLDER / shipped)
+            lora = str(lora_folder(model, shipped))
     return model, lora
 
 

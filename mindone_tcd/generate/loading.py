@@ -48,8 +48,9 @@ def load(
     Args:
         task: ``text-to-image``, ``image-to-image``, ``inpainting``, ``controlnet``, ``t2i-adapter``, ``ip-adapter`` or
             ``animate``.
-        model: ``shapes`` (the model in this package) or another shipped pipeline (``shapes-inpainting``,
-            ``shapes-lcm``), a folder in the layout of diffusers, or a hub id.
+        model: a shipped pipeline, a folder in the layout of diffusers, or a hub id. ``shapes`` is the shipped pipeline
+            that has the networks for the task and the control maps; ``shapes-inpainting``, ``shapes-lcm``,
+            ``shapes-sd15`` and ``shapes-sd15-lcm`` name one directly.
         method: a name in :data:`~mindone_tcd.schedulers.methods.METHODS`: ``tcd``, ``lcm``, or one that
             :func:`~mindone_tcd.schedulers.methods.register_method` added.
         lora: a folder, a safetensors file or a hub id to use instead of the recipe's LoRA; ``none`` for no LoRA.

@@ -36,6 +36,9 @@ _SHIPPED = {
     ("SDXL", "t2i-adapter", "canny"): "t2i-canny",
     ("SDXL", "ip-adapter", ""): "ip-adapter",
     ("SDXL", "style", "badge"): "style-badge",
+    ("SD", "controlnet", "normal"): "controlnet-normal",
+    ("SD", "motion-adapter", ""): "motion-adapter",
+    ("SD", "motion", "zoom-in"): "motion-zoom-in",
 }
 """The names of the parts for the shipped models, by family, role and kind."""
 
@@ -86,6 +89,11 @@ class Part:
     @property
     def title(self) -> str:
         return f"{TITLES[self.role]} {self.kind}".rstrip()
+
+
+def is_shipped(family: str, role: str, kind: str) -> bool:
+    """Whether a part for the shipped models of a family is in the package."""
+    return (family, role, kind) in _SHIPPED
 
 
 def shipped_kinds(role: str) -> list[str]:

@@ -11,14 +11,15 @@ from ..errors import UsageError, shown
 from ..files.hub import HUB_ID
 from ..files.model_folder import Model, check_lora, check_weights, find_model, local_path
 from ..shapes.folder import SHAPES
+from ..shapes.models import SD15
 from .families import family_of, pipeline_class
-from .parts import TITLES, Part, find_part, loras_of, maps_of
+from .parts import TITLES, Part, find_part, is_shipped, loras_of, maps_of
 from .recipes import Recipe, lora_of, recipe
 from .setup import Setup
 from .tasks import PART_FEATURES, TASKS
 from .tasks.controls import ESTIMATED
 
-_SHIPPED_MODELS = {"inpaint": "shapes-inpainting"}
+_SHIPPED_MODELS = {"inpaint": "shapes-inpainting", "animate": SD15}
 """For ``shapes``, the model of the package that was trained for a mode."""
 
 
@@ -54,9 +55,12 @@ def plan(task: str, model: str | Path, method: str, lora: str | Path | None, ext
     mode = TASKS[task].mode
     name = _name(model, "model")
     if name == SHAPES:
-        name = _SHIPPED_MODELS.get(mode, SHAPES)
+        name = _shipped_model(mode, extras)
     found = find_model(name)
     chosen = _with_lora(recipe(method, found), method, found, lora)
+    steps = TASKS[task].steps
+    if steps is not None:
+        chosen = replace(chosen, steps=steps)
     family = family_of(found)
     pipeline_class(family, mode, None)  # an error if no model of the family has this task
     parts, given_maps = _parts(task, found, family, extras)
@@ -78,6 +82,17 @@ def plan(task: str, model: str | Path, method: str, lora: str | Path | None, ext
         tuple(given_maps),
         None if extras.depth_model is None else _depth_model(extras.depth_model, found, parts, given_maps),
     )
+
+
+def _shipped_model(mode: str, extras: Extras) -> str:
+    """Return the model of the package for ``shapes``: the one with the networks for the mode and the control maps."""
+    if mode in _SHIPPED_MODELS or extras.control in (None, False):
+        return _SHIPPED_MODELS.get(mode, SHAPES)
+    kinds = [kind.removesuffix("-map") for kind, location in maps_of(extras.control, "control") if location is None]
+    for name, family in ((SHAPES, "SDXL"), (SD15, "SD")):
+        if all(is_shipped(family, "controlnet", kind) for kind in kinds):
+            return name
+    return SHAPES
 
 
 def _parts(task: str, model: Model, family: str, extras: Extras) -> tuple[list[Part], list[bool]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from ..errors import UsageError
 from ..files.model_folder import Model
 from ..schedulers.methods import METHODS, find_method
-from ..shapes.folder import SHAPES_FOLDER
+from ..shapes.models import lora_folder
 from .families import FAMILIES, family_of
 
 
@@ -63,7 +63,7 @@ def lora_of(method: str, model: Model) -> str | None:
     """
     row = find_method(method)
     if model.shipped and not model.guidance_embedded:
-        return None if row.shipped_lora is None else str(SHAPES_FOLDER / row.shipped_lora)
+        return None if row.shipped_lora is None else str(lora_folder(model.name, row.shipped_lora))
     if model.guidance_embedded or not row.distilled:
         return None
     text_pipeline = FAMILIES[family_of(model)][0]

@@ -11,7 +11,8 @@ from ..errors import UsageError, shown, warn_user
 from ..files.model_folder import Model
 from ..schedulers.arguments import is_real
 from ..schedulers.methods import METHODS, find_method
-from ..shapes.grammar import COLOURS, POSITIONS, RELATIONS, SHAPES, SIZES
+from ..shapes.grammar import COLOURS, DIRECTIONS, POSITIONS, RELATIONS, SHAPES, SIZES
+from ..shapes.models import WITH_MOTION
 from ..shapes.prompts import to_trained
 from .inputs import Inputs
 from .recipes import Recipe
@@ -140,19 +141,22 @@ def _warn_of_unusual_size(width: int, height: int, learned: int) -> None:
 
 def text_for(model: Model, prompt: str) -> str:
     """Return the prompt for the pipeline: for the shipped model the prompt in trained words, else the prompt itself."""
-    return to_trained(prompt).text if model.shipped else prompt
+    return to_trained(prompt, model.name in WITH_MOTION).text if model.shipped else prompt
 
 
-def _warn_of_unusual_prompt(prompt: str, negative_prompt: str | None) -> None:
+def _warn_of_unusual_prompt(model: Model, prompt: str, negative_prompt: str | None) -> None:
     """Warn, on one line, of words that the shipped model was not trained on and of unspecified parts of the scene."""
-    trained = to_trained(prompt)
+    motion = model.name in WITH_MOTION
+    trained = to_trained(prompt, motion)
     # A negative prompt does not need a complete scene.
-    strange = dict.fromkeys([*trained.unknown, *(to_trained(negative_prompt).unknown if negative_prompt else ())])
+    negative = to_trained(negative_prompt, motion).unknown if negative_prompt else ()
+    strange = dict.fromkeys([*trained.unknown, *negative])
     left = f"the prompt names {' and '.join(f'no {part}' for part in trained.missing)}" if trained.missing else ""
     if strange:
-        known = ", ".join([*SHAPES, *COLOURS, *SIZES, *POSITIONS, *RELATIONS])
+        moves = [f"moving {direction}" for direction in DIRECTIONS] if motion else []
+        known = ", ".join([*SHAPES, *COLOURS, *SIZES, *POSITIONS, *RELATIONS, *moves])
         also = f"; {left}" if left else ""
-        warn_user(f"the model 'shapes' does not know {', '.join(map(repr, strange))}; it knows: {known}{also}")
+        warn_user(f"the model {model.name!r} does not know {', '.join(map(repr, strange))}; it knows: {known}{also}")
     elif left and prompt.strip():
         warn_user(
             f"{left}, so the result is arbitrary; use a prompt such as 'a red circle on a blue background'",
@@ -223,7 +227,7 @@ def make_request(
     if model.shipped:
         if model.sample_size is not None:
             _warn_of_unusual_size(width, height, model.sample_size)
-        _warn_of_unusual_prompt(prompt, negative_prompt if heeded else None)
+        _warn_of_unusual_prompt(model, prompt, negative_prompt if heeded else None)
     return Request(prompt, negative_prompt, seeds, steps, guidance_scale, eta, width, height, inputs)
 
 

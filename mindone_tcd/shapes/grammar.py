@@ -46,6 +46,12 @@ POSITIONS: dict[str, tuple[int, int]] = {
 }
 """Position words and their direction (x to the right, y down)."""
 
+DIRECTIONS: dict[str, tuple[int, int]] = {"right": (1, 0), "left": (-1, 0), "up": (0, -1), "down": (0, 1)}
+"""The words for directions of motion, and the directions."""
+
+TOWARD: dict[str, str] = {"right": "right", "left": "left", "up": "top", "down": "bottom"}
+"""The position toward which a thing moves. In a single image, a direction means the same as this position."""
+
 RELATIONS: dict[str, tuple[int, int]] = {
     "to the left of": (-1, 0),
     "to the right of": (1, 0),
@@ -175,6 +181,15 @@ def caption(
     if pick < 0.9:
         return f"{article} {words} on {scene.background}"
     return f"{words}, {scene.background} background"
+
+
+_TOWARD = re.compile(rf" in the ({'|'.join(TOWARD.values())})(?= on|,)")
+_DIRECTION_OF = {position: direction for direction, position in TOWARD.items()}
+
+
+def moving(text: str) -> str:
+    """Return a caption whose position, if a direction leads there, is replaced by this direction of motion."""
+    return _TOWARD.sub(lambda match: f" moving {_DIRECTION_OF[match[1]]}", text)
 
 
 def split_words(prompt: str) -> list[str]:

@@ -12,13 +12,16 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from .grammar import COLOURS, POSITIONS, RELATIONS, SHAPES, SIZES
+from .grammar import COLOURS, DIRECTIONS, POSITIONS, RELATIONS, SHAPES, SIZES
 
 TRAINED: frozenset[str] = frozenset(
     [*COLOURS, *SHAPES, *SIZES, "a", "an", "the", "in", "on", "background", ","]
     + [word for phrase in [*POSITIONS, *RELATIONS] for word in phrase.split()]
 )
 """The words of the training captions."""
+
+MOTION: frozenset[str] = frozenset(["moving", *DIRECTIONS])
+"""The words of motion, which only the sibling in SD 1.5's layout was trained on."""
 
 SYNONYMS: dict[str, str] = {
     # colors
@@ -81,6 +84,12 @@ PHRASES: tuple[tuple[str, str], ...] = (
 )
 """Regular expressions for phrases of several words, applied in this order, before :data:`SYNONYMS`."""
 
+MOTION_PHRASE = (
+    r"\b(?:(?:that|which) )?(?:is )?(?:moving|moves|going|goes|sliding|slides|flying|flies) (?:to(?:wards?)? the )?"
+    r"(?:(right|left|up|down)|(top)|(bottom))(?:wards?)?\b"
+)
+"""A regular expression for a motion: the direction is one of its groups."""
+
 CHINESE: dict[str, dict[str, str]] = {
     "color": {
         "red": "红色 大红色 红",
@@ -123,18 +132,24 @@ CHINESE: dict[str, dict[str, str]] = {
         "bottom left": "左下角 左下方 左下",
         "bottom right": "右下角 右下方 右下",
     },
+    "motion": {
+        "right": "向右移动 往右移动 向右运动 向右 往右 从左到右 从左往右 从左向右 右移",
+        "left": "向左移动 往左移动 向左运动 向左 往左 从右到左 从右往左 从右向左 左移",
+        "up": "向上移动 往上移动 向上运动 向上 往上 从下到上 从下往上 从下向上 上移 上升",
+        "down": "向下移动 往下移动 向下运动 向下 往下 从上到下 从上往下 从上向下 下移 下降",
+    },
     "background": {"background": "背景 背景色 底色 底"},
     "filler": {
         "": "的 地 之 色 在 是 为 有 里 里面 里边 内 上 放 放着 放在 画 画着 画有 位于 处于 颜色 形状 呈 请 请画 "
         "一 一个 一只 一颗 一枚 一块 一轮 一弯 一道 一张 一幅 个 只 颗 枚 块 轮 张 幅 "
-        "图片 图 图像 图画 照片 画面 画面中 图中 画中 当中 之中"
+        "移动 运动 图片 图 图像 图画 照片 画面 画面中 图中 画中 当中 之中"
     },
 }
 """Chinese words by kind and by the trained word that they mean. In a text, the longest match counts."""
 
 TRADITIONAL = str.maketrans(
-    "紅綠藍黃棕圓環愛鑽塊邊側個隻顆張畫圖當間為處顏裡裏內放輪彎裝號點狀請於橘無",
-    "红绿蓝黄棕圆环爱钻块边侧个只颗张画图当间为处颜里里内放轮弯装号点状请于橘无",
+    "紅綠藍黃棕圓環愛鑽塊邊側個隻顆張畫圖當間為處顏裡裏內放輪彎裝號點狀請於橘無動運從",
+    "红绿蓝黄棕圆环爱钻块边侧个只颗张画图当间为处颜里里内放轮弯装号点状请于橘无动运从",
 )
 """Traditional characters and the simplified characters that :data:`CHINESE` uses."""
 
@@ -172,33 +187,44 @@ class Trained(NamedTuple):
     missing: tuple[str, ...]
 
 
-def to_trained(prompt: str) -> Trained:
+def to_trained(prompt: str, motion: bool = False) -> Trained:
     """Translate a prompt into the words that the shipped model was trained on.
 
     Captions of the grammar do not change.
 
     Args:
         prompt: English, Chinese (simplified or traditional), or a mixture.
+        motion: whether the model was trained on the words of motion.
 
     Example:
         >>> to_trained("a big grey disc on blue").text
         'a large gray circle on blue'
         >>> to_trained("左上角的小黄色星形，黑色背景").text
         'a small yellow star in the top left on a black background'
+        >>> to_trained("a red dot that moves to the left on blue", motion=True).text
+        'a red circle moving left on blue'
     """
     plain = unicodedata.normalize("NFKC", prompt).replace("。", ".").replace("、", ",")
-    return _chinese(plain) if re.search(f"[{_HAN}]", plain) else _english(plain)
+    return _chinese(plain, motion) if re.search(f"[{_HAN}]", plain) else _english(plain, motion)
 
 
-def _english(prompt: str) -> Trained:
+def _english(prompt: str, motion: bool) -> Trained:
     text = " ".join(re.sub(r"[.;:!?\"'`()\[\]]+(?=\s|$)|(?<!\S)[\"'`(\[]+", " ", prompt.lower()).split())
+    if motion:
+        text = re.sub(MOTION_PHRASE, _moving, text)
     for pattern, replacement in PHRASES:
         text = " ".join(re.sub(pattern, replacement, text).split())
     text = _background_last(text)
     written = re.findall(r"[^\s,]+|,", text)
     words = [_trained_word(word) for word in written]
-    unknown = [word for word in words if word not in TRAINED]
+    known = TRAINED | MOTION if motion else TRAINED
+    unknown = [word for word in words if word not in known]
     return Trained(" ".join(words).replace(" ,", ","), tuple(dict.fromkeys(unknown)), _missing(words))
+
+
+def _moving(match: re.Match[str]) -> str:
+    direction = match[1] or ("up" if match[2] else "down")
+    return f"moving {direction}"
 
 
 def _background_last(text: str) -> str:
@@ -291,7 +317,7 @@ class _Object:
         return " ".join(word for word in (self.size, self.color, self.shape) if word)
 
 
-def _chinese(prompt: str) -> Trained:
+def _chinese(prompt: str, motion: bool) -> Trained:
     tokens = _tokens(prompt)
     used: set[int] = {i for i, token in enumerate(tokens) if token.kind in ("filler", "comma", "background")}
     background = _take_background(tokens, used)
@@ -301,20 +327,24 @@ def _chinese(prompt: str) -> Trained:
     relation, turned = _take_relation(tokens, used, objects)
     if turned:
         objects[:2] = objects[1::-1]
-    position = ""
-    if len(objects) == 1:
+    place = ""
+    moves = next((i for i, token in enumerate(tokens) if token.kind == "motion"), None) if motion else None
+    if len(objects) == 1 and moves is not None:
+        place = f"moving {tokens[moves].word}"
+        used.add(moves)
+    elif len(objects) == 1:
         free = (i for i, token in enumerate(tokens) if token.kind == "place" and i not in used)
         at = next(free, None)
         if at is not None:
-            position = tokens[at].word
+            place = f"in the {tokens[at].word}"
             used.add(at)
     unused = [token for i, token in enumerate(tokens) if i not in used]
     if objects:
-        text, unknown = _caption(objects, relation, position, background), unused
+        text, unknown = _caption(objects, relation, place, background), unused
     else:
-        named = [token.word for token in unused if token.kind != "unknown"]
+        named = [token.word for token in unused if token.kind not in ("unknown", "motion")]
         text = " ".join([*named, *([f"{background} background"] if background else [])])
-        unknown = [token for token in unused if token.kind == "unknown"]
+        unknown = [token for token in unused if token.kind in ("unknown", "motion")]
     missing = [] if objects else ["shape"]
     if not background:
         missing.append("background")
@@ -377,11 +407,11 @@ def _take_relation(tokens: list[_Token], used: set[int], objects: Sequence[_Obje
     return _RELATION[tokens[at].word], not after
 
 
-def _caption(objects: Sequence[_Object], relation: str, position: str, background: str) -> str:
+def _caption(objects: Sequence[_Object], relation: str, place: str, background: str) -> str:
     phrases = [thing.phrase() for thing in objects]
     text = f" {relation} a ".join(phrases) if relation else ", a ".join(phrases)
-    if position:
-        text += f" in the {position}"
+    if place:
+        text += f" {place}"
     if background:
         text += f" on a {background} background"
     # As in the training captions, only the first article can be "an".

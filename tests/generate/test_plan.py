@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mindone_tcd import shapes
 from mindone_tcd.errors import UsageError
 from mindone_tcd.generate import plan as module
 from mindone_tcd.generate.plan import Extras, plan
@@ -251,3 +252,43 @@ def test_a_given_lora_needs_no_published_one(monkeypatch):
     monkeypatch.setattr(module, "lora_of", lambda method, model: pytest.fail("the method's LoRA was looked up"))
     assert plan(TEXT, SHAPES, "lcm", "none").recipe.method == "lcm"
     assert plan(TEXT, SHAPES, "lcm", LORA).recipe.lora == str(LORA.resolve())
+
+
+@pytest.mark.parametrize(
+    ("task", "extras", "name"),
+    [
+        ("text-to-image", Extras(), "shapes"),
+        ("inpainting", Extras(), "shapes-inpainting"),
+        ("animate", Extras(), "shapes-sd15"),
+        ("controlnet", Extras(), "shapes"),
+        ("controlnet", Extras(control="depth"), "shapes"),
+        ("controlnet", Extras(control="normal"), "shapes-sd15"),
+        ("controlnet", Extras(control=["normal-map"]), "shapes-sd15"),
+        ("image-to-image", Extras(control="normal"), "shapes-sd15"),
+    ],
+)
+def test_the_member_of_the_family_that_has_the_networks(task, extras, name):
+    setup = plan(task, SHAPES, "lcm", None, extras)
+    assert setup.model.name == name
+    assert setup.model.shipped
+
+
+def test_no_member_has_both_networks():
+    with pytest.raises(UsageError, match=r"no ControlNet 'normal' is known for shapes; choose one of: canny, depth"):
+        plan("controlnet", SHAPES, "lcm", None, Extras(control=["canny", "normal"]))
+
+
+def test_the_sibling_has_loras_of_its_own():
+    setup = plan(TEXT, "shapes-sd15", "lcm", None)
+    assert setup.pipeline_class == "StableDiffusionPipeline"
+    assert setup.recipe.lora == str(shapes.model("sd15-lcm-lora"))
+
+
+def test_a_latent_consistency_model_of_the_package():
+    setup = plan("image-to-image", "shapes-sd15-lcm", "lcm", None)
+    assert setup.pipeline_class == "LatentConsistencyModelImg2ImgPipeline"
+    assert (setup.recipe.lora, setup.recipe.guidance_scale) == (None, 8.0)
+
+
+def test_a_clip_takes_five_steps():
+    assert plan("animate", SHAPES, "tcd", None).recipe.steps == 5

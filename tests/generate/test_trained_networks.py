@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from mindone_tcd import load
+from mindone_tcd.shapes.clips import MIN_GROWTH, judge_clip
 from mindone_tcd.shapes.drawing import draw
 from mindone_tcd.shapes.grammar import Scene, Thing, parse
 from mindone_tcd.shapes.judge import cut_out, judge, read
@@ -34,6 +35,7 @@ def overlap(image, other):
     [
         ("controlnet", {"control": "canny"}),
         pytest.param("controlnet", {"control": "depth"}, marks=pytest.mark.slow),
+        pytest.param("controlnet", {"control": "normal"}, marks=pytest.mark.slow),
         pytest.param("t2i-adapter", {"t2i": "canny"}, marks=pytest.mark.slow),
     ],
 )
@@ -104,3 +106,35 @@ def test_a_controlnet_an_ip_adapter_and_a_style_work_together():
     made = pipe(PROMPT, control=drawing(), reference=drawing(parse(PROMPT)))[0]
     assert [part["role"] for part in made.record["parts"]] == ["controlnet", "ip-adapter", "style"]
     assert overlap(made.image, drawing()) >= 0.8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "method"), [("shapes-sd15", "tcd"), ("shapes-sd15", "lcm"), ("shapes-sd15-lcm", "lcm")]
+)
+def test_the_models_in_the_layout_of_sd_1_5(model, method):
+    made = load(model=model, method=method)(PROMPT, count=4)
+    assert sum(judge(pixels(each.image), parse(PROMPT)).right for each in made) >= 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["tcd", "lcm"])
+@pytest.mark.parametrize("direction", ["right", "up"])
+def test_a_clip_moves_as_the_prompt_says(method, direction):
+    pipe = load("animate", method=method)
+    clip = pipe(f"a red circle moving {direction} on a blue background", frames=16)[0]
+    assert clip.record["steps"] == 5
+    verdict = judge_clip(
+        [pixels(frame) for frame in clip.frames], parse("a red circle on a blue background"), direction
+    )
+    assert verdict.direction
+    assert verdict.identity >= 0.9
+
+
+@pytest.mark.slow
+def test_the_motion_lora_makes_a_thing_grow():
+    prompt = "a red circle on a blue background"
+    for motion, grows in ((None, False), ("zoom-in", True)):
+        clip = load("animate", motion=motion)(prompt, frames=16)[0]
+        verdict = judge_clip([pixels(frame) for frame in clip.frames], parse(prompt), None)
+        assert (verdict.growth >= MIN_GROWTH) == grows

@@ -40,7 +40,7 @@ class Shipped:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A drawing of a caption, 128×128, or one of its maps: "edges" or "depth"."""
+    """A drawing of a caption, 128×128, or one of its maps: "edges", "depth" or "normals"."""
 
     caption: str
     kind: str | None = None

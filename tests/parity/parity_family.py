@@ -21,6 +21,14 @@ TCD_CALL = {"prompt": PROMPT, "guidance_scale": 0, "eta": 0.3, "num_inference_st
 LCM_CALL = {"prompt": PROMPT, "guidance_scale": 1.0, "num_inference_steps": 4}
 
 
+SD15_LCM = ("load_lora_weights", (Shipped("sd15-lcm-lora"),), {**FILE, "adapter_name": "lcm"})
+SD15_TCD = ("load_lora_weights", (Shipped("sd15-tcd-lora"),), {**FILE, "adapter_name": "tcd"})
+MOTION = {"motion_adapter": Model("MotionAdapter", Shipped("motion-adapter"))}
+ZOOM_FILE = {"weight_name": "diffusion_pytorch_model.safetensors", "adapter_name": "motion"}
+ZOOM = ("load_lora_weights", (Shipped("motion-zoom-in"),), ZOOM_FILE)
+CLIP = {"num_frames": 8, "num_inference_steps": 5}
+
+
 def family(pipeline: str, base: str = "shapes") -> dict:
     return {"use": "trained models", "pipeline": pipeline, "base": Shipped(base)}
 
@@ -125,5 +133,44 @@ CASES = {
         setup=(lora("tcd"),),
         parts={"vae": Model("AutoencoderTiny", Shipped("tiny-vae"))},
         call=TCD_CALL,
+    ),
+    "shapes-sd15-tcd": Case(
+        **family("StableDiffusionPipeline", "shapes-sd15"),
+        **TCD,
+        setup=(SD15_TCD,),
+        call=TCD_CALL,
+    ),
+    "shapes-sd15-lcm": Case(
+        **family("StableDiffusionPipeline", "shapes-sd15"),
+        **LCM,
+        setup=(SD15_LCM,),
+        call=LCM_CALL,
+    ),
+    "shapes-sd15-guidance-embedding": Case(
+        **family("LatentConsistencyModelPipeline", "shapes-sd15-lcm"),
+        method="guidance embedding",
+        scheduler="LCMScheduler",
+        call=LCM_CALL | {"guidance_scale": 3.0},
+    ),
+    "shapes-controlnet-normal-lcm": Case(
+        **family("StableDiffusionControlNetPipeline", "shapes-sd15"),
+        **LCM,
+        setup=(SD15_LCM,),
+        parts=control("normal"),
+        call=LCM_CALL | {"image": Drawing(SCENE, "normals")},
+    ),
+    "shapes-animatediff-tcd": Case(
+        **family("AnimateDiffPipeline", "shapes-sd15"),
+        **TCD,
+        setup=(SD15_TCD,),
+        parts=MOTION,
+        call=TCD_CALL | CLIP | {"prompt": "a red circle moving right on a blue background"},
+    ),
+    "shapes-animatediff-zoom-in-lcm": Case(
+        **family("AnimateDiffPipeline", "shapes-sd15"),
+        **LCM,
+        setup=(SD15_LCM, ZOOM, ("set_adapters", (["lcm", "motion"], [1.0, 1.0]), {})),
+        parts=MOTION,
+        call=LCM_CALL | CLIP,
     ),
 }

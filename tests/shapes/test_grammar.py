@@ -7,6 +7,7 @@ from mindone_tcd.shapes.grammar import (
     VOCABULARY,
     caption,
     held_out,
+    moving,
     parse,
     random_scene,
     split_words,
@@ -48,3 +49,16 @@ def test_share_held_out():
 @pytest.mark.parametrize("prompt", ["a dragon", "red", "a red circle", "a red circle on a blue background at night"])
 def test_prompts_outside_the_grammar_are_not_parsed(prompt):
     assert parse(prompt) is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("a red circle in the right on a blue background", "a red circle moving right on a blue background"),
+        ("a red circle in the top, blue background", "a red circle moving up, blue background"),
+        ("a red circle in the top left on blue", "a red circle in the top left on blue"),
+        ("a red circle on a blue background", "a red circle on a blue background"),
+    ],
+)
+def test_a_position_becomes_a_direction(prompt, expected):
+    assert moving(prompt) == expected

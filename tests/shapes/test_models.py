@@ -82,7 +82,7 @@ def test_a_difference_is_applied(cache, difference):
 def test_it_is_written_once(cache, difference, monkeypatch):
     folder = shapes.model("test")
     models._whole.cache_clear()
-    monkeypatch.setattr(models, "_write", None)
+    monkeypatch.setattr(models, "write_pipeline", None)
     assert shapes.model("test") == folder
     assert shapes.model("test-unet") == folder / "unet"
 
@@ -106,7 +106,66 @@ def test_without_a_cache_it_is_in_a_temporary_folder(cache, difference, monkeypa
 
 
 def test_an_error_leaves_nothing(cache, difference, monkeypatch):
-    monkeypatch.setattr(models.shutil, "copyfile", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(models.shutil, "copytree", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         shapes.model("test")
     assert not list(cache.rglob("*.part"))
+
+
+def test_a_second_difference_is_added(cache, difference, tmp_path, monkeypatch):
+    second = tmp_path / "second"
+    second.mkdir()
+    config = json.loads((SHAPES_FOLDER / "unet" / "config.json").read_text())
+    (second / "config.json").write_text(json.dumps({**config, "in_channels": 9}))
+    save_file({"conv_in.weight": np.ones((64, 9, 3, 3), np.float16)}, second / models.DIFFERENCE)
+    first = models.MODELS["test"].folder
+    monkeypatch.setitem(models.MODELS, "both", models.Shipped(first, "StableDiffusionXLPipeline", second=second))
+    folder = shapes.model("both")
+    config = json.loads((folder / "unet" / "config.json").read_text())
+    assert (config["time_cond_proj_dim"], config["in_channels"]) == (8, 9)
+    found, alone = load_file(folder / "unet" / UNET.name), load_file(shapes.model("test") / "unet" / UNET.name)
+    assert found["conv_in.weight"].shape == (64, 9, 3, 3)
+    assert all((found[name] == alone[name]).all() for name in alone if name != "conv_in.weight")
+
+
+@pytest.mark.parametrize("linear", ["base", "difference"])
+def test_a_linear_layer_and_a_convolution_give_a_convolution(linear):
+    rng = np.random.default_rng(0)
+    base, a, b = (rng.normal(0, 1, shape).astype(np.float16) for shape in ((3, 5), (2, 5), (3, 2)))
+    expected = base.astype(np.float32) + b.astype(np.float32) @ a.astype(np.float32)
+    if linear == "base":
+        a, b = a[..., None, None], b[..., None, None]
+    else:
+        base = base[..., None, None]
+    found = models.changed({"m.weight": base}, {"m.lora_A.weight": a, "m.lora_B.weight": b})
+    assert found["m.weight"].shape == (3, 5, 1, 1)
+    np.testing.assert_allclose(found["m.weight"][..., 0, 0], expected, atol=5e-3)
+
+
+def test_the_sibling_has_the_layout_of_sd_1_5(cache):
+    folder = shapes.model("shapes-sd15")
+    index = json.loads((folder / "model_index.json").read_text())
+    assert index["_class_name"] == "StableDiffusionPipeline"
+    assert index["safety_checker"] == [None, None]
+    assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == [
+        "scheduler",
+        "text_encoder",
+        "tokenizer",
+        "unet",
+        "vae",
+    ]
+    weights = load_file(folder / "unet" / UNET.name)
+    assert not any(name.startswith("add_embedding") for name in weights)
+    projections = [value for name, value in weights.items() if name.endswith(("proj_in.weight", "proj_out.weight"))]
+    assert projections
+    assert all(value.ndim == 4 for value in projections)
+    config = json.loads((folder / "unet" / "config.json").read_text())
+    assert not config["use_linear_projection"]
+    assert config["addition_embed_type"] is None
+
+
+def test_the_loras_of_the_sibling_are_its_own():
+    assert models.lora_folder("shapes-sd15", "tcd_lora") == shapes.model("sd15-tcd-lora")
+    assert models.lora_folder("shapes-inpainting", "tcd_lora") == shapes.model("tcd-lora")
+    names = list(load_file(shapes.model("sd15-lcm-lora") / "pytorch_lora_weights.safetensors"))
+    assert all(name.startswith("lora_unet_") for name in names)

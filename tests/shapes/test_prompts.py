@@ -156,3 +156,30 @@ def test_results_are_mapped_to_themselves():
     for prompt in ("a big grey disc in the upper left corner on blue", "蓝色正方形下方的橙色十字，白色背景"):
         text = to_trained(prompt).text
         assert to_trained(text).text == text
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [
+        ("a red circle moving right on a blue background", "a red circle moving right on a blue background"),
+        ("a red dot that moves to the left on blue", "a red circle moving left on blue"),
+        ("a red circle moving upwards, blue background", "a red circle moving up, blue background"),
+        ("a big star flying to the top on blue", "a large star moving up on blue"),
+        ("a red circle sliding towards the bottom on blue", "a red circle moving down on blue"),
+        ("a red circle in the right on blue", "a red circle in the right on blue"),
+        ("蓝色背景上一个向右移动的红色圆形", "a red circle moving right on a blue background"),
+        ("红色圆形从上到下移动，白色背景", "a red circle moving down on a white background"),
+        ("向上移動的紅色星形，藍色背景", "a red star moving up on a blue background"),
+        ("红色圆形在左边，蓝色背景", "a red circle in the left on a blue background"),
+    ],
+)
+def test_motion(prompt, text):
+    assert to_trained(prompt, motion=True) == (text, (), ())
+
+
+@pytest.mark.parametrize(
+    ("prompt", "unknown"),
+    [("a red circle moving up on blue", ("moving", "up")), ("向右移动的红色圆形，蓝色背景", ("向右移动",))],
+)
+def test_a_model_without_motion_does_not_know_its_words(prompt, unknown):
+    assert to_trained(prompt).unknown == unknown

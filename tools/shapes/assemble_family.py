@@ -34,6 +34,18 @@ FILES: dict[str, tuple[str, ...]] = {
     "style_badge": (LORA_FILE,),
     "lcm_unet": ("config.json", DIFFERENCE_FILE),
     "tiny_vae": NETWORK,
+    "sd15": (
+        "model_index.json",
+        "config.json",
+        DIFFERENCE_FILE,
+        "text_encoder/config.json",
+        "text_encoder/model.safetensors",
+        f"tcd_lora/{LORA_FILE}",
+        f"lcm_lora/{LORA_FILE}",
+    ),
+    "controlnet_normal": NETWORK,
+    "motion_adapter": NETWORK,
+    "motion_zoom_in": (NETWORK[1],),
     "ip_adapter": (
         f"{FOLDER}/{ADAPTER}",
         f"{FOLDER}/{ENCODER}/config.json",

@@ -188,6 +188,23 @@ def controlnet_of(unet: UNet2DConditionModel) -> ControlNetModel:
     return network
 
 
+def moved_controlnet(network: ControlNetModel, old: UNet2DConditionModel, new: UNet2DConditionModel) -> ControlNetModel:
+    """A ControlNet for another UNet of the same widths, with the changes that training made to its encoder.
+
+    Args:
+        network: a ControlNet that was trained for ``old``.
+        old: its UNet.
+        new: the other UNet, whose projections may be convolutions.
+    """
+    moved = controlnet_of(new)
+    weights, before, trained = moved.state_dict(), old.state_dict(), network.state_dict()
+    for name, value in weights.items():
+        change = trained[name] - before[name] if name in before else trained[name]
+        value.copy_(change.view(value.shape) + (value if name in before else 0))
+    moved.load_state_dict(weights)
+    return moved
+
+
 def load_controlnet(folder: Path) -> ControlNetModel:
     """Load a ControlNet that has a number of layers for each block."""
     network = _new_controlnet(json.loads((folder / "config.json").read_text()))

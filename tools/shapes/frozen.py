@@ -1,56 +1,56 @@
-"""The shipped model, frozen, for the training of networks that control it: text encoders, UNet, autoencoder."""
+"""A shipped model, frozen, for the training of networks that control it: text encoders, UNet, autoencoder."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-import diffusers
 import numpy as np
 import torch
-from diffusers import StableDiffusionXLPipeline
+from diffusers import DiffusionPipeline
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from family import TIME_IDS, alphas_cumprod, encode_prompts
-from lora import FILE
+from lora import read_lora
+from lowrank import fused
 from train_teacher import offset_noise
 
 LORAS = ("tcd", "lcm")
 
 
 class Frozen:
-    """The shipped model without gradients for its weights.
+    """A shipped model, in the layout of SDXL or SD 1.5, without gradients for its weights.
 
     The UNet alternates between three sets of weights: its own, with the TCD-LoRA, and with the LCM-LoRA. A network
     that is trained with all three works with 50 steps and with 4.
 
+    Args:
+        folder: the model's folder.
+        device: the device.
+        loras: the folder that contains tcd_lora and lcm_lora; by default the model's.
+
     Attributes:
         unet: the UNet, in float32.
-        tokenizer, first, second: the text encoders.
+        tokenizer, first, second: the text encoders; the second is None in the layout of SD 1.5.
         vae: the autoencoder.
         alphas: alphas_cumprod, (1000,).
     """
 
-    def __init__(self, folder: Path, device: torch.device | str = "cpu") -> None:
-        pipe = StableDiffusionXLPipeline.from_pretrained(folder, torch_dtype=torch.float32).to(device)
+    def __init__(self, folder: Path, device: torch.device | str = "cpu", loras: Path | None = None) -> None:
+        pipe = DiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32).to(device)
         self.device = torch.device(device)
-        self.tokenizer, self.first, self.second = pipe.tokenizer, pipe.text_encoder, pipe.text_encoder_2
+        self.tokenizer, self.first = pipe.tokenizer, pipe.text_encoder
+        self.second = getattr(pipe, "text_encoder_2", None)
         self.unet, self.vae = pipe.unet, pipe.vae
         self.alphas = alphas_cumprod().to(device)
-        self._weights = {"none": self._state()}
-        diffusers.utils.logging.set_verbosity_error()  # it warns of a LoRA without weights for the text encoders
+        self._weights = {"none": {name: value.detach().clone() for name, value in self.unet.state_dict().items()}}
         for method in LORAS:
-            pipe.load_lora_weights(folder / f"{method}_lora", weight_name=FILE)
-            pipe.fuse_lora()
-            pipe.unload_lora_weights()
-            self._weights[method] = self._state()
-            self.unet.load_state_dict(self._weights["none"])
+            layers = read_lora((loras or folder) / f"{method}_lora", self.unet)
+            self._weights[method] = fused(self._weights["none"], {n: v.to(device) for n, v in layers.items()})
         for module in (self.first, self.second, self.unet, self.vae):
-            module.eval().requires_grad_(False)
+            if module is not None:
+                module.eval().requires_grad_(False)
         self.unet.to(memory_format=torch.channels_last)
-
-    def _state(self) -> dict[str, torch.Tensor]:
-        return {name: value.detach().clone() for name, value in self.unet.state_dict().items()}
 
     @torch.no_grad()
     def use(self, lora: str) -> None:
@@ -63,9 +63,17 @@ class Frozen:
         return self._weights[lora]
 
     @torch.no_grad()
-    def encode(self, prompts: list[str], keep: torch.Tensor | None = None) -> tuple[torch.Tensor, dict]:
-        """Return the prompt embeddings (N, 32, 128) and SDXL's additional conditions; zeros where ``keep`` is 0."""
+    def encode(self, prompts: list[str], keep: torch.Tensor | None = None) -> tuple[torch.Tensor, dict | None]:
+        """Return the prompt embeddings (N, 32, 128) and SDXL's additional conditions, None for SD 1.5.
+
+        Where ``keep`` is 0, both are what the pipelines use without a prompt: zeros for SDXL, else the embeddings of
+        an empty prompt.
+        """
+        if self.second is None and keep is not None:
+            prompts = [prompt if kept else "" for prompt, kept in zip(prompts, keep.tolist(), strict=True)]
         ids = self.tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids
+        if self.second is None:
+            return self.first(ids.to(self.device))[0], None
         e, pooled = encode_prompts(self.first, self.second, ids.to(self.device))
         if keep is not None:
             e, pooled = e * keep[:, None, None], pooled * keep[:, None]
@@ -74,10 +82,11 @@ class Frozen:
 
     def noised(self, z: torch.Tensor, t: torch.Tensor, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Return latents at timesteps t, and the v that the UNet should predict for them."""
-        a = self.alphas[t][:, None, None, None]
+        a = self.alphas[t].view(-1, *([1] * (z.dim() - 1)))
         noise = offset_noise(tuple(z.shape), rng).to(self.device)
         x = a.sqrt() * z + (1 - a).sqrt() * noise
-        return x.contiguous(memory_format=torch.channels_last), a.sqrt() * noise - (1 - a).sqrt() * z
+        x = x if x.dim() > 4 else x.contiguous(memory_format=torch.channels_last)
+        return x, a.sqrt() * noise - (1 - a).sqrt() * z
 
 
 def timesteps(count: int, rng: np.random.Generator, low: int = 500) -> torch.Tensor:

@@ -2,22 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from diffusers import StableDiffusionXLPipeline, UNet2DConditionModel
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, tensor
 
 FILE = "pytorch_lora_weights.safetensors"
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2",
            "conv_shortcut", "downsamplers.0.conv", "upsamplers.0.conv", "time_emb_proj"]  # fmt: skip
 
 
-def read_lora(folder: Path) -> dict[str, Tensor]:
-    """The float32 tensors of a LoRA, under the names of the UNet's modules."""
-    return {name.removeprefix("unet."): value.float() for name, value in load_file(folder / FILE).items()}
+DOWN, UP = ".lora_A.weight", ".lora_B.weight"
+"""The ends of the names of a pair of tensors in PEFT's form."""
+
+
+def read_lora(folder: Path, unet: UNet2DConditionModel | None = None) -> dict[str, Tensor]:
+    """The float32 tensors of a LoRA in PEFT's form, under the names of the UNet's modules.
+
+    Args:
+        folder: contains the file, in PEFT's form or under kohya's names.
+        unet: the UNet, whose modules kohya's names refer to; needed only for these.
+    """
+    tensors = load_file(folder / FILE)
+    if not any(name.startswith(KOHYA) for name in tensors):
+        return {name.removeprefix("unet."): value.float() for name, value in tensors.items()}
+    found = {}
+    for name, _ in unet.named_modules():
+        flat = KOHYA + name.replace(".", "_")
+        if f"{flat}.alpha" in tensors:
+            found |= {name + end: tensors[f"{flat}.lora_{s}.weight"].float() for s, end in (("down", DOWN), ("up", UP))}
+    return found
+
+
+KOHYA = "lora_unet_"
+
+
+def kohya(layers: Mapping[str, Tensor], rank: int) -> dict[str, Tensor]:
+    """The tensors of a LoRA, which are in PEFT's form, in float16 under kohya's names. Its scale is 1."""
+    found = {}
+    for name, value in layers.items():
+        side, end = ("down", DOWN) if name.endswith(DOWN) else ("up", UP)
+        flat = KOHYA + name.removesuffix(end).replace(".", "_")
+        found |= {f"{flat}.lora_{side}.weight": value.half().contiguous(), f"{flat}.alpha": tensor(rank).half()}
+    return found
 
 
 def rank_of(layers: dict[str, Tensor]) -> int:

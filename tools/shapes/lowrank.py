@@ -8,16 +8,14 @@ tensor is a complete weight of the target UNet, which replaces or adds one.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from diffusers import UNet2DConditionModel
-from lora import TARGETS
+from lora import DOWN, TARGETS, UP
 from safetensors.torch import save_file
 
 FILE = "difference.safetensors"
-DOWN, UP = ".lora_A.weight", ".lora_B.weight"
 
 
 def product(down: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
@@ -25,20 +23,39 @@ def product(down: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
     return (up.flatten(1) @ down.flatten(1)).view(len(up), *down.shape[1:])
 
 
+def fused(weights: Mapping[str, torch.Tensor], layers: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The weights of a UNet with a LoRA in PEFT's form, at the weight 1."""
+    found = dict(weights)
+    for name, down in layers.items():
+        if name.endswith(DOWN):
+            module = name.removesuffix(DOWN)
+            found[f"{module}.weight"] = weights[f"{module}.weight"] + product(down, layers[module + UP])
+    return found
+
+
 class LowRank(torch.nn.Module):
-    """Trained low-rank differences for the layers of a UNet that the LoRAs of the shipped model also have.
+    """Trained low-rank differences for layers of a UNet: by default, those that the shipped LoRAs have.
 
     Args:
         unet: the UNet.
         rank: the rank.
         start: the tensors of a LoRA in PEFT's form to start from; else A is random and B is zero.
+        targets: the ends of the names of the layers.
+        within: a part of the names of the layers.
     """
 
-    def __init__(self, unet: UNet2DConditionModel, rank: int, start: Mapping[str, torch.Tensor] | None = None) -> None:
+    def __init__(
+        self,
+        unet: torch.nn.Module,
+        rank: int,
+        start: Mapping[str, torch.Tensor] | None = None,
+        targets: Sequence[str] = TARGETS,
+        within: str = "",
+    ) -> None:
         super().__init__()
         self.modules_, self.downs, self.ups = [], torch.nn.ParameterList(), torch.nn.ParameterList()
         for name, module in unet.named_modules():
-            if not any(name == target or name.endswith(f".{target}") for target in TARGETS):
+            if within not in name or not any(name == each or name.endswith(f".{each}") for each in targets):
                 continue
             out, *rest = module.weight.shape
             down = torch.randn(rank, *rest) / rank

@@ -18,7 +18,7 @@ BATCH = 32
 SCHEDULERS = {"tcd": TCDScheduler, "lcm": LCMScheduler}
 
 Predict = Callable[[str, torch.Tensor, torch.Tensor, np.ndarray], torch.Tensor]
-"""The prediction of v for a LoRA, samples (N, 4, 16, 16), timesteps (N,) and the numbers of the cases (N,)."""
+"""The prediction of v for a LoRA, samples such as (N, 4, 16, 16), timesteps (N,) and the numbers of the cases (N,)."""
 
 
 class OwnTrajectories:
@@ -29,28 +29,40 @@ class OwnTrajectories:
         cases: the number of cases, of which the trajectories use random ones.
         count: the number of trajectories for each LoRA.
         rng: the random numbers.
+        shape: the shape of a sample.
+        steps: the number of steps.
+        batch: the number of trajectories that are sampled together.
     """
 
-    def __init__(self, predict: Predict, cases: int, count: int, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        predict: Predict,
+        cases: int,
+        count: int,
+        rng: np.random.Generator,
+        shape: tuple[int, ...] = (4, 16, 16),
+        steps: int = STEPS,
+        batch: int = BATCH,
+    ) -> None:
+        self._shape, self._steps = shape, steps
         self.rows: dict[str, tuple[torch.Tensor, torch.Tensor, np.ndarray]] = {}
         for lora in LORAS:
             x, t, case = [], [], []
-            for _ in range(0, count, BATCH):
-                pick = rng.integers(cases, size=BATCH)
+            for _ in range(0, count, batch):
+                pick = rng.integers(cases, size=batch)
                 for sample, time in self._sample(lora, predict, pick, rng):
                     x.append(sample)
-                    t.append(torch.full((BATCH,), time))
+                    t.append(torch.full((batch,), time))
                     case.append(pick)
             self.rows[lora] = torch.cat(x), torch.cat(t), np.concatenate(case)
 
-    @staticmethod
     @torch.no_grad()
-    def _sample(lora: str, predict: Predict, pick: np.ndarray, rng: np.random.Generator):
+    def _sample(self, lora: str, predict: Predict, pick: np.ndarray, rng: np.random.Generator):
         scheduler = SCHEDULERS[lora](**SCHEDULE)
-        scheduler.set_timesteps(STEPS)
+        scheduler.set_timesteps(self._steps)
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
         options = {"eta": 0.3} if lora == "tcd" else {}
-        x = torch.randn((len(pick), 4, 16, 16), generator=generator)
+        x = torch.randn((len(pick), *self._shape), generator=generator)
         for t in scheduler.timesteps:
             yield x, int(t)
             v = predict(lora, x, t.expand(len(pick)), pick)
@@ -76,7 +88,7 @@ def training_batch(
 
     Args:
         frozen: the shipped model.
-        latents: returns the clean latents (N, 4, 16, 16) of cases.
+        latents: returns the clean latents of cases, such as (N, 4, 16, 16).
         total: the number of cases.
         own: the own trajectories.
         lora: ``none``, ``tcd`` or ``lcm``.
@@ -84,7 +96,7 @@ def training_batch(
         rng: the random numbers.
 
     Returns:
-        The samples x and the v to predict, (count, 4, 16, 16), the timesteps (count,), and the numbers of the cases.
+        The samples x and the v to predict, such as (count, 4, 16, 16); the timesteps and the numbers of the cases.
     """
     if own is not None and lora != "none":
         x, t, cases = own.batch(lora, count, rng)
@@ -97,5 +109,5 @@ def training_batch(
 
 def v_to_reach(z: torch.Tensor, x: torch.Tensor, t: torch.Tensor, alphas: torch.Tensor) -> torch.Tensor:
     """The v at samples x whose clean image is z."""
-    a = alphas[t][:, None, None, None]
+    a = alphas[t].view(-1, *([1] * (x.dim() - 1)))
     return (a.sqrt() * x - z) / (1 - a).sqrt()

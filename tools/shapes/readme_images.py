@@ -6,7 +6,7 @@
 - ``red-circle.png``: the image of the README's command, with the default seed.
 - ``steps.png``: one prompt with 1, 2, 4 and 8 TCD steps, and with the teacher's 50 guided DDIM steps.
 - ``prompts.png``: eight prompts with 4 TCD steps.
-- ``uses/NAME.png``: the image that ``examples/NAME.py`` writes.
+- ``uses/NAME.png`` or ``.gif``: the image that ``examples/NAME.py`` writes.
 """
 
 from __future__ import annotations
@@ -44,8 +44,12 @@ EXAMPLES = (
     "ip_adapter",
     "style_lora",
     "text_to_image_guidance_embedded",
+    "stable_diffusion",
+    "latent_consistency_model",
+    "controlnet_normal",
+    "animatediff",
 )
-"""The examples that run on trained models."""
+"""The examples whose images the documentation shows."""
 
 
 def teacher(prompt: str) -> GeneratedImage:
@@ -61,21 +65,23 @@ def example_images(names: tuple[str, ...], out: Path) -> None:
     """Run examples and copy their images."""
     out.mkdir(parents=True, exist_ok=True)
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    with tempfile.TemporaryDirectory() as folder:
-        for name in names:
+    for name in names:
+        with tempfile.TemporaryDirectory() as folder:
             script = ROOT / "examples" / f"{name}.py"
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
             subprocess.run([sys.executable, script], cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
-            shutil.copyfile(Path(folder) / f"{name}.png", out / f"{name}.png")
+            (made,) = Path(folder).iterdir()
+            shutil.copyfile(made, out / made.name)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ASSETS)
     parser.add_argument("--only-examples", action="store_true", help="only the images of the examples")
+    parser.add_argument("--example", action="append", choices=EXAMPLES, help="only this example's; may be repeated")
     args = parser.parse_args()
-    example_images(EXAMPLES, args.out / "uses")
-    if args.only_examples:
+    example_images(tuple(args.example or EXAMPLES), args.out / "uses")
+    if args.only_examples or args.example:
         return
     pipe = load("text-to-image")
     strip = [pipe(PROMPT, steps=steps)[0] for steps in (1, 2, 4, 8)]

@@ -4,16 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import diffusers
 import torch
 from diffusers import UNet2DConditionModel
 from family import TEXT_WIDTH
-from lowrank import DOWN, UP, product
+from lora import DOWN, UP
+from lowrank import product
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 WIDTH = 2 * TEXT_WIDTH
 """The width of the text encoder: that of SDXL's two together, so that the UNet reads equal prompt embeddings."""
 
 ADDITION = "add_embedding."
+
+INDEX = {
+    "_class_name": "StableDiffusionPipeline",
+    "_diffusers_version": diffusers.__version__,
+    "feature_extractor": [None, None],
+    "image_encoder": [None, None],
+    "requires_safety_checker": False,
+    "safety_checker": [None, None],
+    "scheduler": ["diffusers", "DDIMScheduler"],
+    "text_encoder": ["transformers", "CLIPTextModel"],
+    "tokenizer": ["transformers", "CLIPTokenizer"],
+    "unet": ["diffusers", "UNet2DConditionModel"],
+    "vae": ["diffusers", "AutoencoderKL"],
+}
+"""The index of the sibling's pipeline."""
 
 
 def new_text_encoder(first: CLIPTextModel, second: CLIPTextModelWithProjection) -> CLIPTextModel:

@@ -2,6 +2,8 @@
 
     python tools/shapes/train_control.py controlnet canny --latents work/latents --out work/controlnet_canny
     python tools/shapes/train_control.py controlnet depth --latents work/latents --out work/controlnet_depth
+    python tools/shapes/train_control.py controlnet normal --model shapes-sd15 --like controlnet-canny \
+        --latents work/latents --out work/controlnet_normal
     python tools/shapes/train_control.py t2i canny --latents work/latents --out work/t2i_canny
 
 The loss is that of the teacher, with the map of the drawing as an additional input. The UNet is frozen. It alternates
@@ -17,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import ControlNetModel, T2IAdapter
+from diffusers import ControlNetModel, T2IAdapter, UNet2DConditionModel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from cache_latents import load
-from family import controlnet_of, load_controlnet, new_t2i_adapter
+from family import controlnet_of, load_controlnet, moved_controlnet, new_t2i_adapter
 from frozen import LORAS, Frozen
 from own_trajectories import OwnTrajectories, training_batch
 from train_teacher import word
@@ -29,7 +31,8 @@ from training import Average, Run, cosine, train, training_options
 
 from mindone_tcd.shapes import maps
 from mindone_tcd.shapes.drawing import draw
-from mindone_tcd.shapes.folder import SHAPES_FOLDER
+from mindone_tcd.shapes.folder import SHAPES
+from mindone_tcd.shapes.models import MODELS, PIPELINES, lora_folder, model
 
 KINDS = {"canny": maps.edges, "depth": maps.depth, "normal": maps.normals}
 DROP_PROMPT = 0.1
@@ -68,17 +71,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("network", choices=("controlnet", "t2i"))
     parser.add_argument("kind", choices=tuple(KINDS))
-    parser.add_argument("--model", type=Path, default=SHAPES_FOLDER, help="the folder of the frozen model")
+    parser.add_argument("--model", choices=PIPELINES, default=SHAPES, help="the shipped model to control")
     training_options(parser, steps=1500, batch=32, rate=8e-4)
     parser.add_argument("--init", type=Path, help="start from the network in this folder")
+    parser.add_argument("--like", choices=MODELS, help="controlnet: start from this one for the model shapes")
     parser.add_argument("--own", type=int, default=0, help="train on this number of own trajectories for each LoRA")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     device = torch.device(args.device)
 
-    frozen = Frozen(args.model, device)
-    if args.network == "controlnet":
+    frozen = Frozen(model(args.model), device, lora_folder(args.model, "tcd_lora").parent)
+    if args.like:
+        base = UNet2DConditionModel.from_pretrained(model(SHAPES) / "unet").float()
+        network = moved_controlnet(load_controlnet(model(args.like)), base, frozen.unet)
+    elif args.network == "controlnet":
         network = load_controlnet(args.init) if args.init else controlnet_of(frozen.unet)
     else:
         network = T2IAdapter.from_pretrained(args.init) if args.init else new_t2i_adapter()
@@ -89,7 +96,7 @@ def main() -> None:
     average = Average(trained, args.average)
     run = Run(args.out, {"network": network, "optimizer": optimizer, "average": average}, every=200)
     latents, drawn = load(args.latents)
-    if args.network == "controlnet" and not args.init and run.first == 0:
+    if args.network == "controlnet" and not (args.init or args.like) and run.first == 0:
         rng = np.random.default_rng([args.seed, 23])
         scale_hints(network, control_maps([drawn[k] for k in rng.integers(len(drawn), size=64)], args.kind, rng))
 

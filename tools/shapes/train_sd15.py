@@ -1,4 +1,4 @@
-"""Train the sibling in SD 1.5's layout with its TCD-LoRA and LCM-LoRA: it learns to predict what the shipped model does.
+"""Train the sibling in SD 1.5's layout with both of its LoRAs: it learns to predict what the shipped model does.
 
     python tools/shapes/train_sd15.py --latents work/latents --out work/sd15
 
@@ -6,11 +6,15 @@ The sibling starts from the shipped model (sd15.py). It lacks the pooled prompt 
 the prompt from the cross-attention alone. The targets are the predictions of the shipped model: without a LoRA on
 noised drawings, and with each LoRA on the shipped model's own trajectories. The UNet learns a low-rank difference, and
 whole cross-attention and time embedding layers. First, the text encoder alone learns to replace the two others.
+
+The sibling also learns prompts of motion: in an image, "moving right" means the same as "in the right". A motion
+adapter does not read the prompt, so it can follow a direction only if the UNet's features contain it.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -23,19 +27,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from cache_latents import load
 from family import encode_prompts
 from frozen import LORAS, Frozen, timesteps
-from lora import FILE, read_lora
+from lora import FILE, kohya, read_lora
 from lowrank import LowRank, write_difference
-from sd15 import lora_start, new_text_encoder, new_unet
+from sd15 import INDEX, lora_start, new_text_encoder, new_unet
 from train_teacher import word
 from training import Average, Run, cosine, scenes, train, training_options
 
 from mindone_tcd.shapes.folder import SHAPES_FOLDER
+from mindone_tcd.shapes.grammar import moving
 
 WHOLE = ("attn2.to_k.weight", "attn2.to_v.weight", "time_embedding.linear_1.weight", "time_embedding.linear_1.bias",
          "time_embedding.linear_2.weight", "time_embedding.linear_2.bias")  # fmt: skip
 """The ends of the names of the UNet's weights that are trained, and shipped, as a whole."""
 
 DROP = 0.15
+
+SAY_MOVING = 0.6
 
 
 @torch.no_grad()
@@ -77,10 +84,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=SHAPES_FOLDER, help="the folder of the shipped model")
     training_options(parser, steps=1800, batch=32, rate=1e-3)
-    parser.add_argument("--text-steps", type=int, default=1500, help="steps of the text encoder alone")
+    parser.add_argument("--text-steps", type=int, default=800, help="steps of the text encoder alone")
     parser.add_argument("--rank", type=int, default=16, help="the rank of the UNet's difference")
     parser.add_argument("--lora-rank", type=int, default=12, help="the rank of both LoRAs")
-    parser.add_argument("--own", type=int, default=4096, help="trajectories of the shipped model for each LoRA")
+    parser.add_argument("--own", type=int, default=2048, help="trajectories of the shipped model for each LoRA")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
@@ -138,14 +145,16 @@ def main() -> None:
             e = encoder(tokens(frozen, prompts))[0]
             return torch.func.functional_call(unet, weights, (x, t, e)).sample.float()
 
-    rng = np.random.default_rng([args.seed, 42])
-    own = OwnTrajectories(
-        lambda name, x, t, pick: shipped(
-            name, x.to(device), t.to(device), [word(drawn[k], rng) for k in pick], None
-        ).cpu(),
-        len(drawn), args.own, rng,
-    )  # fmt: skip
-    print(f"{args.own} trajectories for each LoRA", flush=True)
+    own = None
+    if run.first < args.steps:
+        rng = np.random.default_rng([args.seed, 42])
+        own = OwnTrajectories(
+            lambda name, x, t, pick: shipped(
+                name, x.to(device), t.to(device), [word(drawn[k], rng) for k in pick], None
+            ).cpu(),
+            len(drawn), args.own, rng,
+        )  # fmt: skip
+        print(f"{args.own} trajectories for each LoRA", flush=True)
 
     def save() -> None:
         encoder.save_pretrained(args.out / "text_encoder")
@@ -153,8 +162,13 @@ def main() -> None:
         write_difference(args.out, unet.config, network["difference"].layers(), full)
         for name in LORAS:
             (args.out / f"{name}_lora").mkdir(exist_ok=True)
-            layers = {f"unet.{key}": value.contiguous() for key, value in network[name].layers().items()}
-            save_file(layers, args.out / f"{name}_lora" / FILE)
+            layers = network[name].layers()
+            if name == "lcm":  # the published LCM-LoRA for SD 1.5 has kohya's names
+                layers = kohya(layers, args.lora_rank)
+            else:
+                layers = {f"unet.{key}": value.half().contiguous() for key, value in layers.items()}
+            save_file(layers, args.out / f"{name}_lora" / FILE, metadata={"format": "pt"})
+        (args.out / "model_index.json").write_text(json.dumps(INDEX, indent=2) + "\n")
 
     def loss_of(step: int) -> torch.Tensor:
         rng = np.random.default_rng([args.seed, 43, step])
@@ -172,6 +186,7 @@ def main() -> None:
             prompts = [prompt if kept else "" for prompt, kept in zip(prompts, keep, strict=True)]
             keep = torch.from_numpy(keep.astype(np.float32)).to(device)
         target = shipped(name, x, t, prompts, keep)
+        prompts = [moving(p) if m else p for p, m in zip(prompts, rng.random(args.batch) < SAY_MOVING, strict=True)]
         return (ask(name, x, t, prompts) - target).square().mean()
 
     def rate(step: int) -> float:

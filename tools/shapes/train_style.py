@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from own_trajectories import OwnTrajectories, training_batch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from frozen import LORAS, Frozen
-from lora import FILE
-from lowrank import DOWN, UP, LowRank
+from lora import FILE, kohya, read_lora
+from lowrank import LowRank
 from train_teacher import word
 from training import Average, Run, cosine, scenes, train, training_options
 
@@ -30,26 +30,6 @@ from mindone_tcd.shapes.folder import SHAPES_FOLDER
 from mindone_tcd.shapes.styles import draw_badge
 
 DROP_PROMPT = 0.1
-
-
-def kohya(layers: dict[str, torch.Tensor], rank: int) -> dict[str, torch.Tensor]:
-    """The tensors of a LoRA in float16 under kohya's names."""
-    found = {}
-    for name, value in layers.items():
-        side, end = ("down", DOWN) if name.endswith(DOWN) else ("up", UP)
-        flat = "lora_unet_" + name.removesuffix(end).replace(".", "_")
-        found |= {f"{flat}.lora_{side}.weight": value.half().contiguous(), f"{flat}.alpha": torch.tensor(rank).half()}
-    return found
-
-
-def peft(unet: torch.nn.Module, folder: Path) -> dict[str, torch.Tensor]:
-    """The tensors that :func:`kohya` wrote, in PEFT's form."""
-    tensors, found = load_file(folder / FILE), {}
-    for name, _ in unet.named_modules():
-        flat = "lora_unet_" + name.replace(".", "_")
-        if f"{flat}.alpha" in tensors:
-            found |= {name + end: tensors[f"{flat}.lora_{s}.weight"].float() for s, end in (("down", DOWN), ("up", UP))}
-    return found
 
 
 def main() -> None:
@@ -66,7 +46,7 @@ def main() -> None:
     device = torch.device(args.device)
 
     frozen = Frozen(args.model, device)
-    lora = LowRank(frozen.unet, args.rank, peft(frozen.unet, args.init) if args.init else None).to(device)
+    lora = LowRank(frozen.unet, args.rank, read_lora(args.init, frozen.unet) if args.init else None).to(device)
     trained = list(lora.parameters())
     print(f"{sum(p.numel() for p in trained) / 1e6:.2f} M parameters", flush=True)
     optimizer = torch.optim.AdamW(trained, args.rate, betas=(0.9, 0.99), weight_decay=0.0)

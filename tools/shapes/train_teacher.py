@@ -46,8 +46,9 @@ def word(scene: Scene, rng: np.random.Generator) -> str:
 
 
 def offset_noise(shape: tuple[int, ...], rng: np.random.Generator) -> torch.Tensor:
+    """Noise with a random constant for each channel of images (N, C, H, W) or of frames (N, C, F, H, W)."""
     noise = rng.standard_normal(shape, np.float32)
-    return torch.from_numpy(noise + OFFSET_NOISE * rng.standard_normal((*shape[:2], 1, 1), np.float32))
+    return torch.from_numpy(noise + OFFSET_NOISE * rng.standard_normal((*shape[:-2], 1, 1), np.float32))
 
 
 def start_from(folder: Path) -> tuple[CLIPTextModel, CLIPTextModelWithProjection, UNet2DConditionModel]:

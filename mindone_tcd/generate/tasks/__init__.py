@@ -21,11 +21,13 @@ class Task:
         mode: what it starts from: ``text``, ``image``, ``inpaint`` or ``animate``.
         feature: what its calls take besides the prompt; None for nothing.
         needs: the role of the part that it cannot do without, and the kind to load if the user names none.
+        steps: the default number of steps; None for the method's.
     """
 
     mode: str
     feature: Feature | None = None
     needs: tuple[str, str] | None = None
+    steps: int | None = None
 
 
 TASKS: dict[str, Task] = {
@@ -35,7 +37,7 @@ TASKS: dict[str, Task] = {
     "controlnet": Task("text", None, ("controlnet", "canny")),
     "t2i-adapter": Task("text", None, ("t2i-adapter", "canny")),
     "ip-adapter": Task("text", None, ("ip-adapter", "")),
-    "animate": Task("animate", Animate(), ("motion-adapter", "")),
+    "animate": Task("animate", Animate(), ("motion-adapter", ""), steps=5),
 }
 
 PART_FEATURES: dict[str, Feature] = {
