@@ -23,6 +23,7 @@ _HOMES = {
     "LoadedPipeline": "generate.loaded",
     "UsageError": "errors",
     "compile_pipeline": "compiled.pipeline",
+    "contact_sheet": "generate.contact_sheet",
     "load": "generate.loading",
     "uncompile_pipeline": "compiled.pipeline",
 }
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from .compiled.pipeline import compile_pipeline as compile_pipeline
     from .compiled.pipeline import uncompile_pipeline as uncompile_pipeline
     from .errors import UsageError as UsageError
+    from .generate.contact_sheet import contact_sheet as contact_sheet
     from .generate.generated_clip import GeneratedClip as GeneratedClip
     from .generate.generated_image import GeneratedImage as GeneratedImage
     from .generate.loaded import LoadedPipeline as LoadedPipeline

@@ -69,7 +69,7 @@ def helped():
 
 def test_scripts_are_found():
     folders = [os.path.dirname(script) for script in SCRIPTS]
-    assert set(folders) == {"benchmarks", "tools", "tools/fuzzing", "tools/reference", "tools/shapes"}
+    assert set(folders) == {"benchmarks", "tools", "tools/docs", "tools/fuzzing", "tools/reference", "tools/shapes"}
     assert "benchmarks/accuracy.py" in SCRIPTS
 
 
