@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "docs"))
+from build_images import optimized
 
 from mindone_tcd import load
 from mindone_tcd.generate.generated_image import GeneratedImage, grid
@@ -71,7 +73,7 @@ def example_images(names: tuple[str, ...], out: Path) -> None:
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
             subprocess.run([sys.executable, script], cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
             (made,) = Path(folder).iterdir()
-            shutil.copyfile(made, out / made.name)
+            (out / made.name).write_bytes(optimized(made))
 
 
 def main() -> None:
