@@ -66,7 +66,11 @@ def copy(source: Path, target: Path) -> None:
         target.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
         return
     tensors = load_file(source)
-    halves = {name: v.half().contiguous() if v.is_floating_point() else v for name, v in tensors.items()}
+    # diffusers reads the position embeddings of motion modules from the file. mindone computes them, in float32.
+    halves = {
+        name: v.half().contiguous() if v.is_floating_point() and not name.endswith(".pos_embed.pe") else v
+        for name, v in tensors.items()
+    }
     wrong = [name for name, v in halves.items() if not torch.isfinite(v).all()]
     if wrong:
         raise SystemExit(f"{source}: {wrong[0]} is not finite in float16")
