@@ -54,8 +54,8 @@ def test_the_order_of_networks_is_that_of_their_images():
         (part("style", "/etc/passwd"), "says that the style LoRA '/etc/passwd' is in the package, but it is not"),
         (part("style", "../secret"), "says that the style LoRA '../secret' is in the package, but it is not"),
         (part("style", "owner/name"), "says that the style LoRA 'owner/name' is in the package, but it is not"),
-        (part("motion", "zoom-in"), "says that the motion LoRA 'zoom-in' is in the package, but it is not"),
-        (part("motion-adapter", ""), "says that the motion adapter '' is in the package, but it is not"),
+        (part("motion", "zoom-out"), "says that the motion LoRA 'zoom-out' is in the package, but it is not"),
+        (part("motion-adapter", "v3"), "says that the motion adapter 'v3' is in the package, but it is not"),
         (part("ip-adapter", "x"), "says that the IP-Adapter 'x' is in the package, but it is not"),
     ],
 )
