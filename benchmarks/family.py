@@ -280,6 +280,12 @@ def right(found: list[Verdict]) -> dict[str, float | None]:
     }
 
 
+def accuracy_row(title: str, images: np.ndarray, scenes: list[Scene]) -> Row:
+    """The shares of images that match their prompts, and of those without a fault."""
+    found = verdicts(images, scenes)
+    return Row(title, right(found) | {"clean": percent(v.clean for v in found)}, images)
+
+
 def control(bench: Bench, folder: Path) -> Iterator[Row]:
     """ControlNets and T2I-Adapters: the map determines the places, the prompt the colors."""
     network, kind = folder.name.split("_")
@@ -338,8 +344,7 @@ def sd15(bench: Bench, folder: Path) -> Iterator[Row]:
     base = sibling(bench, folder)
 
     def row(title: str, images: np.ndarray) -> Row:
-        found = verdicts(images, scenes)
-        return Row(title, right(found) | {"clean": percent(v.clean for v in found)}, images)
+        return accuracy_row(title, images, scenes)
 
     for method in ("tcd", "lcm"):
         pipe = bench.backend.pipeline("StableDiffusionPipeline", method, lora=False, base=base)
@@ -384,7 +389,7 @@ def motion_adapter(bench: Bench, folder: Path) -> Iterator[Row]:
     """The motion adapter: things that move in a direction, in 5 steps."""
     bench = Bench(bench.backend, bench.cases, bench.seed, batch=1)
     base, cases = sibling(bench, folder), _clip_cases(bench, 7)
-    each = {"prompt": [f"{moving(_positioned(scene, direction))}" for scene, direction in cases]}
+    each = {"prompt": [moving(_positioned(scene, direction)) for scene, direction in cases]}
     options = {"num_inference_steps": FRAME_STEPS}
     for method in ("tcd", "lcm"):
         pipe = bench.backend.pipeline("StableDiffusionPipeline", method, base=base)
@@ -524,8 +529,7 @@ def embedded(bench: Bench, folder: Path) -> Iterator[Row]:
     each = {"prompt": prompts}
 
     def row(title: str, images: np.ndarray) -> Row:
-        found = verdicts(images, scenes)
-        return Row(title, right(found) | {"clean": percent(v.clean for v in found)}, images)
+        return accuracy_row(title, images, scenes)
 
     pipe = bench.backend.pipeline("StableDiffusionXLPipeline", "lcm", lora=False)
     yield row("without, guidance 8 (two passes per step)", bench.images(pipe, each, guidance_scale=8.0))

@@ -62,6 +62,11 @@ class Frozen:
         """One of the UNet's sets of weights: ``none``, ``tcd`` or ``lcm``."""
         return self._weights[lora]
 
+    def tokens(self, prompts: list[str]) -> torch.Tensor:
+        """The token ids of prompts, (N, 32)."""
+        ids = self.tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids
+        return ids.to(self.device)
+
     @torch.no_grad()
     def encode(self, prompts: list[str], keep: torch.Tensor | None = None) -> tuple[torch.Tensor, dict | None]:
         """Return the prompt embeddings (N, 32, 128) and SDXL's additional conditions, None for SD 1.5.
@@ -71,10 +76,10 @@ class Frozen:
         """
         if self.second is None and keep is not None:
             prompts = [prompt if kept else "" for prompt, kept in zip(prompts, keep.tolist(), strict=True)]
-        ids = self.tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids
+        ids = self.tokens(prompts)
         if self.second is None:
-            return self.first(ids.to(self.device))[0], None
-        e, pooled = encode_prompts(self.first, self.second, ids.to(self.device))
+            return self.first(ids)[0], None
+        e, pooled = encode_prompts(self.first, self.second, ids)
         if keep is not None:
             e, pooled = e * keep[:, None, None], pooled * keep[:, None]
         time_ids = TIME_IDS.to(self.device).expand(len(prompts), -1)

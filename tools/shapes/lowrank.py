@@ -68,16 +68,16 @@ class LowRank(torch.nn.Module):
 
     def added_to(self, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """The weights of a UNet with the differences."""
-        found = dict(weights)
-        for name, down, up in zip(self.modules_, self.downs, self.ups, strict=True):
-            found[f"{name}.weight"] = weights[f"{name}.weight"] + product(down, up)
-        return found
+        return fused(weights, self._pairs())
 
     def layers(self) -> dict[str, torch.Tensor]:
         """The tensors of the differences in PEFT's form."""
+        return {name: value.detach() for name, value in self._pairs().items()}
+
+    def _pairs(self) -> dict[str, torch.Tensor]:
         found = {}
         for name, down, up in zip(self.modules_, self.downs, self.ups, strict=True):
-            found |= {name + DOWN: down.detach(), name + UP: up.detach()}
+            found |= {name + DOWN: down, name + UP: up}
         return found
 
 

@@ -62,7 +62,7 @@ def match_text(frozen: Frozen, encoder: torch.nn.Module, steps: int, batch: int,
         rng = np.random.default_rng([seed, 40, step])
         for group in optimizer.param_groups:
             group["lr"] = cosine(step, steps, rate, warm=50)
-        ids = tokens(frozen, [word(scene, rng) for scene in scenes(batch, rng)])
+        ids = frozen.tokens([word(scene, rng) for scene in scenes(batch, rng)])
         with torch.no_grad():
             target, _ = encode_prompts(frozen.first, frozen.second, ids)
         loss = (encoder(ids)[0] - target).square().mean() / target.square().mean()
@@ -73,11 +73,6 @@ def match_text(frozen: Frozen, encoder: torch.nn.Module, steps: int, batch: int,
         losses.append(loss.item())
         if (step + 1) % 100 == 0:
             print(f"text step {step + 1} relative loss {np.mean(losses[-100:]):.4f}", flush=True)
-
-
-def tokens(frozen: Frozen, prompts: list[str]) -> torch.Tensor:
-    ids = frozen.tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt").input_ids
-    return ids.to(frozen.device)
 
 
 def main() -> None:
@@ -142,7 +137,7 @@ def main() -> None:
         if name != "none":
             weights = network[name].added_to(weights)
         with torch.autocast(device.type, torch.bfloat16, enabled=args.bfloat16):
-            e = encoder(tokens(frozen, prompts))[0]
+            e = encoder(frozen.tokens(prompts))[0]
             return torch.func.functional_call(unet, weights, (x, t, e)).sample.float()
 
     own = None
