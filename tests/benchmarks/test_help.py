@@ -16,7 +16,7 @@ SCRIPTS = [
     for path in sorted((ROOT / folder).rglob("*.py"))
     if '__name__ == "__main__"' in path.read_text(encoding="utf-8")
 ]
-NOT_IN_THE_TEST_EXTRA = ("torch", "diffusers", "peft", "openvino")
+NOT_IN_THE_TEST_EXTRA = ("torch", "diffusers", "peft", "openvino", "nbformat", "nbclient")
 
 # The scripts of a folder share a process, because importing a framework takes most of the time.
 PROGRAM = """
