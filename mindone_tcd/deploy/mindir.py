@@ -66,6 +66,8 @@ def read_graph(path: Path) -> Any:
         raise
     except Exception as error:  # protobuf's own DecodeError
         raise UsageError(f"{path} is not a MindIR file ({first_line(error)}); export the pipeline again") from error
+    if not proto.graph.node:
+        raise UsageError(f"{path} contains no graph; export the pipeline again")
     check_graph(proto, path)
     return proto
 
