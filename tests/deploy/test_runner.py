@@ -8,6 +8,7 @@ from safetensors.numpy import save_file
 
 from mindone_tcd.deploy import parts
 from mindone_tcd.deploy.manifest import GraphFile, Value
+from mindone_tcd.deploy.mindir import read_graph
 from mindone_tcd.deploy.runner import Runner, check_files
 from mindone_tcd.deploy.writing import export_graph
 from mindone_tcd.errors import UsageError
@@ -39,6 +40,7 @@ def folder(tmp_path_factory):
     assert written.parameters == ("weight",)
     assert [value.shape for value in written.values] == [(1, 3), (1, 2)]
     assert sorted(path.name for path in folder.iterdir()) == ["net.mindir"]
+    assert [each.name for each in read_graph(folder / "net.mindir").graph.input] == ["x"]
     save_file({"weight": call.network.weight.asnumpy() * 10, "other": np.ones(1, np.float32)}, folder / call.weights)
     return folder
 
