@@ -1,7 +1,7 @@
 """Weights of quantized networks in safetensors files.
 
-Each quantized layer has the integers under its weight's name (`….weight`, I8) and the scales beside it (`….scale`, F32).
-All other parameters are stored as float16, or as float32 if float16 would change them.
+Each quantized layer has the integers under its weight's name (`….weight`, I8) and the scales beside it (`….scale`,
+F32). All other parameters are stored as float16, or as float32 if float16 would change them.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ def load(network: nn.Cell, path: str | Path) -> nn.Cell:
             n for n in wanted if wanted[n] != found[n]
         )
         raise UsageError(
-            f"{path} does not fit the network at {shown(name)}: the file has {shown(found.get(name))}, the network needs "
-            f"{shown(wanted.get(name))}; pass the file of the same network"
+            f"{path} does not fit the network at {shown(name)}: the file has {shown(found.get(name))}, the network "
+            f"needs {shown(wanted.get(name))}; pass the file of the same network"
         )
     arrays = dict(read_tensors(header))
     replace_layers(

@@ -1,8 +1,8 @@
 """Native kernels from `kernels.cpp`, built if a C++ compiler is available at installation. Stock kernels replace them.
 
 They run through MindSpore's interface for custom operators (`ops.Custom`, func_type "aot"), in PyNative and graph mode,
-for float32, and for float32 times int8. Their gradients are stock operations. The environment variable MINDONE_TCD_NATIVE=off, or `use(False)`,
-disables them.
+for float32, and for float32 times int8. Their gradients are stock operations. The environment variable
+MINDONE_TCD_NATIVE=off, or `use(False)`, disables them.
 """
 
 from __future__ import annotations
