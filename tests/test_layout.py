@@ -19,6 +19,7 @@ ORDER = (
     ("generate",),
     ("checks",),
     ("adapters", "compiled"),
+    ("quantize",),
     ("cpu",),
     ("patches",),
     ("transaction", "exports", "lora_layers", "patching", "tiny_models"),

@@ -12,6 +12,7 @@ from mindspore import mint, nn
 from ..concurrency import one_at_a_time
 from ..errors import UsageError
 from ..lora_layers import layers_of, models_of
+from .kinds import is_quantized
 from .layers import QuantizedConv2d, QuantizedLayer, QuantizedLinear
 from .weights import quantized
 
@@ -79,11 +80,6 @@ def quantize_network(network: nn.Cell, dtype: Any = None) -> nn.Cell:
     """Quantize a network without LoRAs to int8 weights; return the network. Arguments: see `quantize_pipeline`."""
     _convert(network, dtype)
     return network
-
-
-def is_quantized(network: nn.Cell) -> bool:
-    """Return whether a network has quantized layers."""
-    return any(isinstance(cell, QuantizedLayer) for _, cell in network.cells_and_names())
 
 
 def layers_to_quantize(network: nn.Cell) -> Iterator[tuple[str, nn.Cell]]:
