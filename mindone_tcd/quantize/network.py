@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -121,11 +123,16 @@ def _convert(network: nn.Cell, dtype: Any) -> None:
     """Fuse the LoRAs into a network, layer by layer, and quantize each layer."""
     places = _places(network)
     tuners = {id(layer.base_layer): layer for layer in layers_of(network)}
-    for name, cell in list(layers_to_quantize(network)):
+    for count, (name, cell) in enumerate(list(layers_to_quantize(network))):
         tuner = tuners.pop(id(cell), None)
-        _fuse(tuner, ms.float32)
-        _set_dtype(cell, ms.float32)
+        if tuner is not None:
+            _fuse(tuner, ms.float32)
         _replace(*places[id(cell)], _layer(cell, name, *quantized(cell.weight.asnumpy())))
+        # The old layer stays until the garbage collector finds it; its memory must not.
+        cell.weight.set_data(ms.Tensor(np.zeros(1, np.float32), cell.weight.dtype), slice_shape=True)
+        if count % _LAYERS_PER_TRIM == 0:
+            _return_memory()
+    _return_memory()
     for tuner in tuners.values():
         _fuse(tuner, dtype)
     if dtype is not None:
@@ -136,9 +143,16 @@ def _convert(network: nn.Cell, dtype: Any) -> None:
                 parameter.set_dtype(dtype)
 
 
+_LAYERS_PER_TRIM = 16
+
+
+def _return_memory() -> None:
+    """Return freed memory to the system. Otherwise, the C library keeps it, and it counts as memory of the process."""
+    with contextlib.suppress(OSError, AttributeError):  # the C library is not the GNU C library
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def _fuse(tuner: Any, dtype: Any) -> None:
-    if tuner is None:
-        return
     if dtype is not None:
         _set_dtype(tuner, dtype)
     tuner.merge()
