@@ -20,6 +20,7 @@ ORDER = (
     ("checks",),
     ("deploy",),
     ("adapters", "compiled"),
+    ("quantize",),
     ("cpu",),
     ("patches",),
     ("transaction", "exports", "lora_layers", "patching", "tiny_models"),
