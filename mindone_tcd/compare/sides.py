@@ -1,0 +1,165 @@
+"""The sides of a comparison as data: which model, in which number format, in which form."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError, shown
+from ..generate.plan import Extras
+from ..generate.request import DTYPES
+
+EXPORTED = "manifest.json"
+"""The file that makes a folder an exported pipeline."""
+
+QUANTIZED = ("int8",)
+"""The values of ``quantize``."""
+
+_FORMS = {"eager": None, "compiled": "step"}
+
+_NAMED = ("model", "method", "lora")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One way to run a model. The fields are arguments of :func:`mindone_tcd.load`.
+
+    Attributes:
+        task: the task.
+        model: a shipped model, the folder of a model or of an exported pipeline, or a hub id.
+        method: the name of a method.
+        lora: the LoRA instead of the recipe's, or ``none``; None for the recipe's.
+        dtype: None for that of the device.
+        quantize: ``int8``, or None.
+        form: the form of compiled graphs, None for eager.
+        extras: what is loaded beside the model.
+    """
+
+    task: str
+    model: str
+    method: str
+    lora: str | None = None
+    dtype: str | None = None
+    quantize: str | None = None
+    form: str | None = None
+    extras: Extras = field(default_factory=Extras)
+
+    @property
+    def exported(self) -> bool:
+        """Whether the model is the folder of an exported pipeline."""
+        return os.path.isfile(Path(self.model) / EXPORTED)
+
+    def load_arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments of ``load`` besides the task and the model; only those that are set."""
+        if self.exported:
+            return {}
+        given = {
+            "method": self.method,
+            "lora": self.lora,
+            "dtype": self.dtype,
+            "quantize": self.quantize,
+            "compile": self.form,
+            **vars(self.extras),
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+
+def sides_of(base: Side, against: Sequence[str]) -> list[Side]:
+    """Return the sides of a comparison, the base first.
+
+    Args:
+        base: the first side.
+        against: for each further side, what changes; see :func:`changed`.
+
+    Raises:
+        UsageError: if a text means nothing, or two sides are the same.
+    """
+    sides = [base]
+    for text in against:
+        side = changed(base, text)
+        if side in sides:
+            raise UsageError(f"--against {shown(text)} is the same as another side; name something that differs")
+        sides.append(side)
+    return sides
+
+
+def changed(base: Side, text: str) -> Side:
+    """Return the side that a value of ``--against`` describes.
+
+    Args:
+        base: the first side.
+        text: a number format (``int8``, ``float16``), ``eager`` or ``compiled``, ``lora=LORA``, ``method=METHOD``,
+            ``model=MODEL``, several of these joined by commas, or only the name or folder of a model.
+
+    Raises:
+        UsageError: if it is empty, or contradicts itself.
+    """
+    parts = text.split(",")
+    if not all(map(_is_change, parts)):
+        parts = [f"model={text}"]
+    changes: dict[str, Any] = {}
+    for part in parts:
+        name, equals, value = part.partition("=")
+        if equals and not value:
+            raise UsageError(f"--against is {shown(text)}, but {name} has no value; expected {name}=VALUE")
+        if not equals:
+            name, value = _meaning(part)
+        if name in changes:
+            raise UsageError(f"--against is {shown(text)}, which names two values for one thing; leave one out")
+        changes[name] = value
+    side = replace(base, **changes)
+    if "dtype" in changes and "quantize" not in changes:
+        side = replace(side, quantize=None)
+    if side.exported:
+        fixed = sorted(set(changes) - {"model"})
+        if fixed:
+            raise UsageError(f"--against is {shown(text)}: the export determines everything; leave {fixed[0]} out")
+        side = replace(side, lora=None, dtype=None, quantize=None, form=None)
+    return side
+
+
+def _is_change(part: str) -> bool:
+    name, equals, _ = part.partition("=")
+    return name in _NAMED if equals else part in (*QUANTIZED, *DTYPES, *_FORMS)
+
+
+def _meaning(word: str) -> tuple[str, Any]:
+    if word in QUANTIZED:
+        return "quantize", word
+    if word in DTYPES:
+        return "dtype", word
+    return "form", _FORMS[word]
+
+
+def labels(sides: Sequence[Side], dtypes: Sequence[str]) -> list[str]:
+    """Return a short name for each side: only what differs between them.
+
+    Args:
+        sides: the sides.
+        dtypes: the computation dtype of each side.
+    """
+    names = [_model_name(side) for side in sides]
+    if len(set(names)) < len({side.model for side in sides}):
+        names = [side.model for side in sides]
+    columns = [
+        names,
+        [side.method for side in sides],
+        [_lora_name(side) for side in sides],
+        [side.quantize or dtype for side, dtype in zip(sides, dtypes, strict=True)],
+        ["exported" if side.exported else "compiled" if side.form else "eager" for side in sides],
+    ]
+    differing = [column for column in columns if len(set(column)) > 1]
+    return [", ".join(values) for values in zip(*(differing or columns[:1]), strict=True)]
+
+
+def _model_name(side: Side) -> str:
+    return Path(side.model).name or side.model
+
+
+def _lora_name(side: Side) -> str:
+    if side.exported or side.lora is None:
+        return "usual LoRA"
+    return "no LoRA" if side.lora.lower() == "none" else Path(side.lora).name
