@@ -11,7 +11,9 @@ from ..compare.prompts import prompts_of_file
 from ..compare.run import FILES, JUDGED, TIMED, compare
 from ..compare.sides import Side, sides_of
 from ..compiled.forms import form_of
+from ..errors import UsageError
 from ..generate.request import DTYPES
+from ..quantize.kinds import KINDS
 from ..schedulers.methods import DEFAULT_METHOD, METHODS
 from ..shapes.folder import SHAPES
 from ..shapes.models import PIPELINES
@@ -20,10 +22,10 @@ from .task_arguments import add_task_arguments, asked
 
 _EXAMPLES = """\
 examples:
-  mindone-tcd compare --against float16
+  mindone-tcd compare --compile --fuse --against int8
   mindone-tcd compare --against lora=none --against method=lcm --out methods
   mindone-tcd compare --against compiled --control canny:star.png
-  mindone-tcd compare --model /models/sdxl-base --against float16 --prompts-file prompts.txt --size 512
+  mindone-tcd compare --model /models/sdxl-base --against int8 --prompts-file prompts.txt --size 512
 """
 
 
@@ -44,8 +46,8 @@ def add(commands: argparse._SubParsersAction, parents: dict[str, argparse.Argume
         action="append",
         required=True,
         metavar="WHAT",
-        help="the other side: a number format (float16, float32), compiled or eager, lora=LORA, method=METHOD, another "
-        "model, or several of them with commas; repeatable",
+        help="the other side: int8, a number format (float16, float32), compiled or eager, fused or unfused (the LoRA), "
+        "lora=LORA, method=METHOD, another model, or several of them with commas; repeatable",
     )
     make.add_argument("--out", type=Path, help="the folder to write, new or empty (default: a new name)")
     make.add_argument(
@@ -81,20 +83,26 @@ def add(commands: argparse._SubParsersAction, parents: dict[str, argparse.Argume
     )
     make.add_argument("--lora", help="of all sides: a folder, a .safetensors file or a hub id; or 'none'")
     make.add_argument("--dtype", choices=DTYPES, help="of all sides (default: float32 on a CPU, float16 on Ascend)")
-    make.add_argument("--compile", action="store_true", help="run all sides as compiled graphs")
+    make.add_argument("--quantize", choices=KINDS, help="of the first side (default: none)")
+    make.add_argument("--compile", action="store_true", help="run all sides as compiled graphs, except exported ones")
+    make.add_argument("--fuse", action="store_true", help="of all sides: make the LoRAs part of the weights")
     add_task_arguments(make, files=False)
     make.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     wanted = asked(args)
+    if args.fuse and args.quantize:
+        raise UsageError("--fuse and --quantize do not combine: quantization always fuses the LoRAs; leave --fuse out")
     base = Side(
         wanted.task,
         args.model,
         args.method,
         args.lora,
         args.dtype,
+        args.quantize,
         form=form_of(args.compile),
+        fused=args.fuse,
         extras=wanted.extras,
     )
     folder, text = compare(

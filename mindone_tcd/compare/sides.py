@@ -8,17 +8,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..compiled.forms import FORMS
 from ..errors import UsageError, shown
 from ..generate.plan import Extras
 from ..generate.request import DTYPES
+from ..quantize.kinds import KINDS
 
 EXPORTED = "manifest.json"
 """The file that makes a folder an exported pipeline."""
 
-QUANTIZED = ("int8",)
-"""The values of ``quantize``."""
-
-_FORMS = {"eager": None, "compiled": "step"}
+_WORDS: dict[str, tuple[str, Any]] = {
+    **{kind: ("quantize", kind) for kind in KINDS},
+    **{dtype: ("dtype", dtype) for dtype in DTYPES},
+    "eager": ("form", None),
+    "compiled": ("form", FORMS[0]),
+    "fused": ("fused", True),
+    "unfused": ("fused", False),
+}
+"""For each word that a side can have: the field of :class:`Side`, and its value."""
 
 _NAMED = ("model", "method", "lora")
 
@@ -35,6 +42,7 @@ class Side:
         dtype: None for that of the device.
         quantize: ``int8``, or None.
         form: the form of compiled graphs, None for eager.
+        fused: whether the LoRAs become part of the weights. Quantization always does this.
         extras: what is loaded beside the model.
     """
 
@@ -45,6 +53,7 @@ class Side:
     dtype: str | None = None
     quantize: str | None = None
     form: str | None = None
+    fused: bool = False
     extras: Extras = field(default_factory=Extras)
 
     @property
@@ -91,8 +100,9 @@ def changed(base: Side, text: str) -> Side:
 
     Args:
         base: the first side.
-        text: a number format (``int8``, ``float16``), ``eager`` or ``compiled``, ``lora=LORA``, ``method=METHOD``,
-            ``model=MODEL``, several of these joined by commas, or only the name or folder of a model.
+        text: a number format (``int8``, ``float16``), ``eager`` or ``compiled``, ``fused`` or ``unfused``,
+            ``lora=LORA``, ``method=METHOD``, ``model=MODEL``, several of these joined by commas, or only the name or
+            folder of a model.
 
     Raises:
         UsageError: if it is empty, or contradicts itself.
@@ -106,32 +116,30 @@ def changed(base: Side, text: str) -> Side:
         if equals and not value:
             raise UsageError(f"--against is {shown(text)}, but {name} has no value; expected {name}=VALUE")
         if not equals:
-            name, value = _meaning(part)
+            name, value = _WORDS[part]
         if name in changes:
             raise UsageError(f"--against is {shown(text)}, which names two values for one thing; leave one out")
         changes[name] = value
     side = replace(base, **changes)
     if "dtype" in changes and "quantize" not in changes:
         side = replace(side, quantize=None)
+    if side.quantize is not None:
+        if "fused" in changes:
+            raise UsageError(
+                f"--against is {shown(text)}, but int8 always fuses the LoRAs; leave fused and unfused out"
+            )
+        side = replace(side, fused=False)
     if side.exported:
         fixed = sorted(set(changes) - {"model"})
         if fixed:
             raise UsageError(f"--against is {shown(text)}: the export determines everything; leave {fixed[0]} out")
-        side = replace(side, lora=None, dtype=None, quantize=None, form=None)
+        side = replace(side, lora=None, dtype=None, quantize=None, form=None, fused=False)
     return side
 
 
 def _is_change(part: str) -> bool:
     name, equals, _ = part.partition("=")
-    return name in _NAMED if equals else part in (*QUANTIZED, *DTYPES, *_FORMS)
-
-
-def _meaning(word: str) -> tuple[str, Any]:
-    if word in QUANTIZED:
-        return "quantize", word
-    if word in DTYPES:
-        return "dtype", word
-    return "form", _FORMS[word]
+    return name in _NAMED if equals else part in _WORDS
 
 
 def labels(sides: Sequence[Side], dtypes: Sequence[str]) -> list[str]:
@@ -148,6 +156,7 @@ def labels(sides: Sequence[Side], dtypes: Sequence[str]) -> list[str]:
         names,
         [side.method for side in sides],
         [_lora_name(side) for side in sides],
+        ["fused" if side.fused or side.quantize or side.exported else "unfused" for side in sides],
         [side.quantize or dtype for side, dtype in zip(sides, dtypes, strict=True)],
         ["exported" if side.exported else "compiled" if side.form else "eager" for side in sides],
     ]

@@ -142,6 +142,8 @@ def _serve(connection: Connection, side: Side) -> None:
             pipe = load(side.task, side.model, **side.load_arguments())
             if not side.exported:
                 pipe.pipeline.set_progress_bar_config(disable=True)
+            if side.fused:
+                pipe.pipeline.fuse_lora()
             connection.send(("loaded", pipe.dtype))
             for command, *given in _commands(connection):
                 value = _draw(pipe, *given) if command == "draw" else Ended(_peak(), _parameters(pipe.pipeline))
