@@ -46,7 +46,7 @@ def add(commands: argparse._SubParsersAction, parents: dict[str, argparse.Argume
         action="append",
         required=True,
         metavar="WHAT",
-        help="the other side: int8, a number format (float16, float32), compiled or eager, fused or unfused (the LoRA), "
+        help="the other side: int8, another dtype (float16, float32), compiled or eager, fused or unfused (LoRAs), "
         "lora=LORA, method=METHOD, another model, or several of them with commas; repeatable",
     )
     make.add_argument("--out", type=Path, help="the folder to write, new or empty (default: a new name)")

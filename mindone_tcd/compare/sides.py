@@ -125,9 +125,7 @@ def changed(base: Side, text: str) -> Side:
         side = replace(side, quantize=None)
     if side.quantize is not None:
         if "fused" in changes:
-            raise UsageError(
-                f"--against is {shown(text)}, but int8 always fuses the LoRAs; leave fused and unfused out"
-            )
+            raise UsageError(f"--against is {shown(text)}, but int8 always fuses the LoRAs; leave that word out")
         side = replace(side, fused=False)
     if side.exported:
         fixed = sorted(set(changes) - {"model"})
