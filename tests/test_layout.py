@@ -15,7 +15,7 @@ ORDER = (
     ("utils",),
     ("mindone_tcd",),  # __init__.py
     ("cli",),
-    ("selftest",),
+    ("compare", "selftest"),
     ("generate",),
     ("checks",),
     ("adapters", "compiled"),
