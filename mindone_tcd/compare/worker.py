@@ -140,8 +140,7 @@ def _serve(connection: Connection, side: Side) -> None:
             if not side.exported:  # an exported pipeline runs without mindone
                 _silence()
             pipe = load(side.task, side.model, **side.load_arguments())
-            if not side.exported:
-                pipe.pipeline.set_progress_bar_config(disable=True)
+            pipe.pipeline.set_progress_bar_config(disable=True)
             if side.fused:
                 pipe.pipeline.fuse_lora()
             connection.send(("loaded", pipe.dtype))
