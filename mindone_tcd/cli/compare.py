@@ -76,16 +76,17 @@ def add(commands: argparse._SubParsersAction, parents: dict[str, argparse.Argume
     make.add_argument(
         "--model",
         default=SHAPES,
-        help=f"the first side: a shipped model ({', '.join(PIPELINES)}), a folder, or a hub id (default: shapes)",
+        help=f"the first side: a shipped model ({', '.join(PIPELINES)}), a folder, an exported folder, or a hub id "
+        "(default: shapes)",
     )
     make.add_argument(
-        "--method", choices=tuple(METHODS), default=DEFAULT_METHOD, help=f"of all sides (default: {DEFAULT_METHOD})"
+        "--method", choices=tuple(METHODS), help=f"of all sides that are not exported (default: {DEFAULT_METHOD})"
     )
     make.add_argument("--lora", help="of all sides: a folder, a .safetensors file or a hub id; or 'none'")
     make.add_argument("--dtype", choices=DTYPES, help="of all sides (default: float32 on a CPU, float16 on Ascend)")
     make.add_argument("--quantize", choices=KINDS, help="of the first side (default: none)")
-    make.add_argument("--compile", action="store_true", help="run all sides as compiled graphs, except exported ones")
-    make.add_argument("--fuse", action="store_true", help="of all sides: make the LoRAs part of the weights")
+    make.add_argument("--compile", action="store_true", help="run all sides that are not exported as compiled graphs")
+    make.add_argument("--fuse", action="store_true", help="make the LoRAs of all sides part of the weights")
     add_task_arguments(make, files=False)
     make.set_defaults(run=run)
 

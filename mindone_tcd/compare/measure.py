@@ -23,7 +23,6 @@ class Measured:
     Attributes:
         side: the side.
         label: its short name.
-        dtype: its computation dtype.
         first: seconds from the start of a process to its first image, for each process.
         seconds: seconds for each timed prompt.
         images: uint8 (H, W, 3), one for each prompt.
@@ -34,7 +33,6 @@ class Measured:
 
     side: Side
     label: str = ""
-    dtype: str = ""
     first: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     images: list[np.ndarray] = field(default_factory=list)
@@ -84,9 +82,9 @@ def measure(
             process = stack.enter_context(SideProcess(one.side))
             drawn = process.draw(asked[0], timed=False)
             one.first.append(process.age)
-            one.dtype, one.record = process.dtype, drawn.record
+            one.record = drawn.record
             processes.append(process)
-        for one, label in zip(found, labels(sides, [one.dtype for one in found]), strict=True):
+        for one, label in zip(found, labels(sides, [one.record for one in found]), strict=True):
             one.label = label
         count = len(requests[0])
         for k in range(count):

@@ -84,6 +84,7 @@ def compare(
                 seed=seed + k,
                 inputs=read,
                 multiple=setup.multiple,
+                sizes=setup.sizes,
                 **(call or {}),
             )
             for k, prompt in enumerate(asked)
@@ -160,7 +161,7 @@ def _compared(
         found,
         requests,
         timed,
-        [sizes_on_disk(one.side, setup) for one, setup in zip(found, setups, strict=True)],
+        [sizes_on_disk(setup) for setup in setups],
         [None if scenes is None else metrics.judged(one.images, scenes) for one in found],
         [None, *(metrics.similarity(first, one.images) for one in found[1:])],
     )

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..compiled.forms import FORMS
+from ..deploy.manifest import is_exported
 from ..errors import UsageError, shown
+from ..files.model_folder import local_path
+from ..generate.parts import maps_of
 from ..generate.plan import Extras
 from ..generate.request import DTYPES
 from ..quantize.kinds import KINDS
-
-EXPORTED = "manifest.json"
-"""The file that makes a folder an exported pipeline."""
 
 _WORDS: dict[str, tuple[str, Any]] = {
     **{kind: ("quantize", kind) for kind in KINDS},
@@ -37,18 +36,18 @@ class Side:
     Attributes:
         task: the task.
         model: a shipped model, the folder of a model or of an exported pipeline, or a hub id.
-        method: the name of a method.
+        method: the name of a method; None for the usual one, or that of an exported pipeline.
         lora: the LoRA instead of the recipe's, or ``none``; None for the recipe's.
         dtype: None for that of the device.
         quantize: ``int8``, or None.
-        form: the form of compiled graphs, None for eager.
-        fused: whether the LoRAs become part of the weights. Quantization always does this.
+        form: the form of compiled graphs, None for eager. Exported pipelines have their own graphs.
+        fused: whether the LoRAs become part of the weights. Quantization and export always do this.
         extras: what is loaded beside the model.
     """
 
     task: str
     model: str
-    method: str
+    method: str | None = None
     lora: str | None = None
     dtype: str | None = None
     quantize: str | None = None
@@ -59,18 +58,16 @@ class Side:
     @property
     def exported(self) -> bool:
         """Whether the model is the folder of an exported pipeline."""
-        return os.path.isfile(Path(self.model) / EXPORTED)
+        return is_exported(local_path(self.model))
 
     def load_arguments(self) -> dict[str, Any]:
         """Return the keyword arguments of ``load`` besides the task and the model; only those that are set."""
-        if self.exported:
-            return {}
         given = {
             "method": self.method,
             "lora": self.lora,
             "dtype": self.dtype,
             "quantize": self.quantize,
-            "compile": self.form,
+            "compile": None if self.exported else self.form,
             **vars(self.extras),
         }
         return {name: value for name, value in given.items() if value is not None}
@@ -131,7 +128,9 @@ def changed(base: Side, text: str) -> Side:
         fixed = sorted(set(changes) - {"model"})
         if fixed:
             raise UsageError(f"--against is {shown(text)}: the export determines everything; leave {fixed[0]} out")
-        side = replace(side, lora=None, dtype=None, quantize=None, form=None, fused=False)
+        control = base.extras.control
+        kinds = None if control is None else [kind for kind, _ in maps_of(control, "control")]
+        return Side(side.task, side.model, extras=Extras(control=kinds))
     return side
 
 
@@ -140,22 +139,22 @@ def _is_change(part: str) -> bool:
     return name in _NAMED if equals else part in _WORDS
 
 
-def labels(sides: Sequence[Side], dtypes: Sequence[str]) -> list[str]:
+def labels(sides: Sequence[Side], records: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return a short name for each side: only what differs between them.
 
     Args:
         sides: the sides.
-        dtypes: the computation dtype of each side.
+        records: the record of an image of each side.
     """
     names = [_model_name(side) for side in sides]
     if len(set(names)) < len({side.model for side in sides}):
         names = [side.model for side in sides]
     columns = [
         names,
-        [side.method for side in sides],
+        [record["method"] for record in records],
         [_lora_name(side) for side in sides],
         ["fused" if side.fused or side.quantize or side.exported else "unfused" for side in sides],
-        [side.quantize or dtype for side, dtype in zip(sides, dtypes, strict=True)],
+        [record.get("quantize") or record["dtype"] for record in records],
         ["exported" if side.exported else "compiled" if side.form else "eager" for side in sides],
     ]
     differing = [column for column in columns if len(set(column)) > 1]

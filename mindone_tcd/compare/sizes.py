@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..deploy.manifest import Manifest
 from ..generate.setup import Setup
 from ..generate.weights import Weights, weights_of_lora, weights_of_model, weights_of_part
-from .sides import Side
-
-_NETWORK_FILES = (".mindir", ".safetensors", ".ckpt", ".bin")
-"""The endings of files that hold a network or its weights, in an exported folder."""
 
 
-def sizes_on_disk(side: Side, setup: Setup) -> dict[str, int]:
+def sizes_on_disk(setup: Setup) -> dict[str, int]:
     """Return the bytes of the files of each network; empty for a hub model that is not in the cache.
 
     Args:
-        side: the side.
-        setup: what it consists of.
+        setup: what the side consists of.
     """
-    if side.exported:
-        return _sizes_of_folder(Path(side.model))
+    if setup.exported is not None:
+        return _sizes_of_graphs(setup.exported, Path(setup.model.location))
     model = weights_of_model(setup.model)
     if model is None:
         return {}
@@ -39,10 +35,9 @@ def _bytes_of(weights: Weights | None) -> int:
     return 0 if weights is None else sum(path.stat().st_size for path in weights.files.values())
 
 
-def _sizes_of_folder(folder: Path) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix in _NETWORK_FILES:
-            name = path.relative_to(folder).with_suffix("").as_posix()
-            found[name] = found.get(name, 0) + path.stat().st_size
-    return found
+def _sizes_of_graphs(manifest: Manifest, folder: Path) -> dict[str, int]:
+    """Return the bytes of the graphs and weights of each network. Graphs of several sizes can share their weights."""
+    files: dict[str, set[str]] = {}
+    for graph in manifest.graphs:
+        files.setdefault(graph.part, set()).update(filter(None, (graph.file, graph.weights)))
+    return {part: sum((folder / name).stat().st_size for name in names) for part, names in files.items()}

@@ -64,9 +64,6 @@ class SideProcess:
     Args:
         side: the side.
 
-    Attributes:
-        dtype: the name of the computation dtype.
-
     Raises:
         UsageError: if the side cannot be loaded because of an argument.
         RuntimeError: if the process fails for another reason; the message has its traceback.
@@ -80,7 +77,7 @@ class SideProcess:
         self._process.start()
         other.close()
         try:
-            self.dtype: str = self._receive()
+            self._receive()
         except BaseException:
             self.__exit__()
             raise
@@ -141,9 +138,9 @@ def _serve(connection: Connection, side: Side) -> None:
                 _silence()
             pipe = load(side.task, side.model, **side.load_arguments())
             pipe.pipeline.set_progress_bar_config(disable=True)
-            if side.fused:
+            if side.fused and not side.exported:
                 pipe.pipeline.fuse_lora()
-            connection.send(("loaded", pipe.dtype))
+            connection.send(("loaded", None))
             for command, *given in _commands(connection):
                 value = _draw(pipe, *given) if command == "draw" else Ended(_peak(), _parameters(pipe.pipeline))
                 connection.send((command, value))

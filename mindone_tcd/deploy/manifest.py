@@ -1,10 +1,11 @@
 """The manifest of an exported folder: its graphs, the files that they need, and how they make a pipeline.
 
-A manifest comes with files of unknown origin, so every field is checked. Only NumPy and the standard library are needed.
+A manifest comes with files of unknown origin, so every field is checked. This needs the standard library only.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -76,6 +77,7 @@ class Manifest:
         graphs: the graphs.
         files: SHA-256 by file, relative to the folder.
         versions: of the packages that made it.
+        sha256: of the manifest's own file; empty before it is written.
     """
 
     family: str
@@ -91,6 +93,7 @@ class Manifest:
     graphs: tuple[GraphFile, ...]
     files: Mapping[str, str]
     versions: Mapping[str, str]
+    sha256: str = ""
 
     def graph(self, part: str, size: tuple[int, int] | None = None) -> GraphFile:
         """Return the graph of a network, for a size if it depends on it."""
@@ -102,7 +105,9 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write the manifest into a folder."""
-        text = json.dumps({"format": FORMAT, **asdict(self)}, indent=1, ensure_ascii=False)
+        fields = {"format": FORMAT, **asdict(self)}
+        del fields["sha256"]
+        text = json.dumps(fields, indent=1, ensure_ascii=False)
         (folder / FILE).write_text(text + "\n", encoding="utf-8")
 
 
@@ -159,6 +164,7 @@ def _manifest(found: Mapping[str, Any], folder: Path) -> Manifest:
         graphs,
         files,
         _object(found["versions"], "versions"),
+        hashlib.sha256((folder / FILE).read_bytes()).hexdigest(),
     )
     _check_complete(manifest)
     return manifest

@@ -16,15 +16,15 @@ MOST_BYTES = 1 << 31
 
 _BASIC = """
     Load UpdateState Depend MakeTuple TupleGetItem Return return Partial Switch MakeList ListGetItem
-    Add AddExt AddN Adds AddScalar Sub SubExt SubScalar Mul Muls Div Divs RealDiv Neg Abs Square Sqrt Rsqrt Exp Log Log1p
-    Erf Sin Cos Tanh Sigmoid Maximum Minimum Pow PowTensorScalar PowScalarTensor Reciprocal Clamp ClampScalar
+    Add AddExt AddN Adds AddScalar Sub SubExt SubScalar Mul Muls Div Divs RealDiv Neg Abs Square Sqrt Rsqrt Exp Log
+    Log1p Erf Sin Cos Tanh Sigmoid Maximum Minimum Pow PowTensorScalar PowScalarTensor Reciprocal Clamp ClampScalar
     ClampTensor ClipByValue Addcmul Addcdiv Ceil Floor Round FloorDiv FloorMod Mod Sign Inverse
     Equal NotEqual Greater GreaterEqual Less LessEqual LogicalAnd LogicalOr LogicalNot Select Where MaskedFill
     MaskedFillScalar IsFinite
     MatMul MatMulExt MatMulV2 BatchMatMul BatchMatMulExt BatchMatMulV2 Mm Bmm Dense Linear LinearExt Addmm Baddbmm
     BiasAdd Einsum WeightQuantBatchMatmul QuantBatchMatmul
-    Conv2D Conv2DExt Conv2DPadding Convolution ConvolutionStr Conv2DTranspose AvgPool AvgPool2D MaxPool AdaptiveAvgPool2D
-    GroupNorm GroupNormSilu LayerNorm LayerNormV3 LayerNormExt RmsNorm BatchNorm Softmax LogSoftmax
+    Conv2D Conv2DExt Conv2DPadding Convolution ConvolutionStr Conv2DTranspose AvgPool AvgPool2D MaxPool
+    AdaptiveAvgPool2D GroupNorm GroupNormSilu LayerNorm LayerNormV3 LayerNormExt RmsNorm BatchNorm Softmax LogSoftmax
     GeLU GeluExt GeLUExt FastGeLU SiLU Swish ReLU ReLUExt HSwish Mish Softplus SwiGlu
     FlashAttentionScore PromptFlashAttention
     Cast Reshape View Transpose TransposeView TransposeExtView ExpandDims ExpandDimsView Squeeze Concat Stack Split
@@ -33,9 +33,10 @@ _BASIC = """
     Gather GatherD GatherNd IndexSelect Embedding OneHot Range Arange FillScalar FillTensor Fill Zeros Ones ZerosLike
     ZerosLikeExt OnesLike OnesLikeExt Eye Tril Triu TriuExt Copy Clone Identity Pad PadV3 ConstantPadND Rotate
     UpsampleNearest1D UpsampleNearest2D UpsampleBilinear2D ResizeNearestNeighbor ResizeNearestNeighborV2
-    ResizeBilinearV2 ReduceMean ReduceSum ReduceMax ReduceMin MeanExt SumExt Sum Max Min ArgMaxExt ArgMaxWithValue Argmax
-    ArgMax CumsumExt CumSum Shape TensorShape TupleToTensor ScalarToTensor TensorToScalar ScalarCast ScalarAdd ScalarMul
-    ScalarSub ScalarDiv ScalarFloorDiv Size Rank AntiQuant FFNExt Quant AscendQuant AscendDequant AscendAntiQuant
+    ResizeBilinearV2 ReduceMean ReduceSum ReduceMax ReduceMin MeanExt SumExt Sum Max Min ArgMaxExt ArgMaxWithValue
+    Argmax ArgMax CumsumExt CumSum Shape TensorShape TupleToTensor ScalarToTensor TensorToScalar ScalarCast ScalarAdd
+    ScalarMul ScalarSub ScalarDiv ScalarFloorDiv Size Rank AntiQuant FFNExt Quant AscendQuant AscendDequant
+    AscendAntiQuant
 """
 ALLOWED = frozenset(_BASIC.split())
 """The operations that a graph may contain: each computes tensors from tensors and constants."""

@@ -75,15 +75,17 @@ def unet(pipe: Any, family: str, size: tuple[int, int], batch: int, dtype: str, 
     return Call("unet_controlled" if controlled else "unet", pipe.unet, body, inputs, "unet/weights.safetensors")
 
 
-def controlnet(
-    pipe: Any, network: Any, name: str, family: str, size: tuple[int, int], batch: int, dtype: str
-) -> Call:
+def controlnet(pipe: Any, network: Any, name: str, family: str, size: tuple[int, int], batch: int, dtype: str) -> Call:
     """Return the call of a ControlNet: the residuals of the down blocks and, at the end, of the middle block."""
     inputs = _common(pipe, family, size, batch, dtype)
     arguments = _arguments(inputs)
     inputs |= {"map": ((batch, 3, size[1], size[0]), dtype), "scale": ((), dtype)}
     arguments += ["controlnet_cond=map", "conditioning_scale=scale", "return_dict=False"]
-    body = f"down, middle = self.part({', '.join(arguments)})", "return down + (middle,)"
+    count = len(residual_shapes(pipe.unet.config, inputs["latents"][0])) - 1
+    body = (
+        f"down, middle = self.part({', '.join(arguments)})",
+        f"return {', '.join(f'down[{k}]' for k in range(count))}, middle",
+    )
     return Call(name, network, body, inputs, f"{name}/weights.safetensors")
 
 
@@ -94,7 +96,13 @@ def vae(pipe: Any, size: tuple[int, int], batch: int, dtype: str, scale: int) ->
     file = "vae/weights.safetensors"
     return [
         Call("vae_decoder", pipe.vae, ("return self.part._decode(latents)[0]",), {"latents": (latents, dtype)}, file),
-        Call("vae_encoder", pipe.vae, ("return self.part._encode(pixels)",), {"pixels": ((1, 3, size[1], size[0]), dtype)}, file),
+        Call(
+            "vae_encoder",
+            pipe.vae,
+            ("return self.part._encode(pixels)",),
+            {"pixels": ((1, 3, size[1], size[0]), dtype)},
+            file,
+        ),
     ]
 
 

@@ -58,7 +58,8 @@ class ExportedPipeline:
         image: Any = None,
         control_image: Any = None,
         controlnet_conditioning_scale: float | list[float] = 1.0,
-    ) -> tuple[list[Image.Image]]:
+        output_type: str = "pil",
+    ) -> tuple[Any]:
         """Generate images.
 
         Args:
@@ -75,16 +76,17 @@ class ExportedPipeline:
             image: in image-to-image the image to start from, RGB; else as `control_image`.
             control_image: the map of each ControlNet, RGB.
             controlnet_conditioning_scale: the weight of each map.
+            output_type: ``pil``, or ``np`` for arrays.
 
         Returns:
-            A tuple of the list of images.
+            A tuple of the list of images; or of an array, float32 (N, H, W, 3), from 0 to 1.
         """
-        start = image if self.mode == "image" else None
+        start: Image.Image | None = image if self.mode == "image" else None
         maps = control_image if self.mode == "image" else image
         maps = list(maps) if isinstance(maps, list) else [] if maps is None else [maps]
         scales = controlnet_conditioning_scale
         scales = list(scales) if isinstance(scales, list) else [scales] * len(maps)
-        size = start.size if start is not None else (width, height)
+        size = (width or 0, height or 0) if start is None else start.size
         guided = guidance_scale > 1 and self.manifest.settings["guidance_width"] is None
         conditions = self._conditions(prompt, negative_prompt, guided, guidance_scale, size, num_images_per_prompt)
         conditions |= self._controls(maps, scales)
@@ -98,15 +100,19 @@ class ExportedPipeline:
         def predict(x: np.ndarray, timestep: int) -> np.ndarray:
             return self._predict(x, timestep, conditions, size, guidance_scale if guided else None)
 
-        from tqdm.auto import tqdm
+        from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
         steps = self.scheduler.run(latents, timesteps, first, eta, generator, predict)
         for following in tqdm(steps, total=len(timesteps) - first, **self._bar):
             latents = following
-        return (self.decode(latents),)
+        return (self.pixels(latents) if output_type == "np" else self.decode(latents),)
 
     def decode(self, latents: np.ndarray) -> list[Image.Image]:
         """Decode latents (N, C, H, W) into images."""
+        return [Image.fromarray(each) for each in (self.pixels(latents) * 255).round().astype(np.uint8)]
+
+    def pixels(self, latents: np.ndarray) -> np.ndarray:
+        """Decode latents (N, C, H, W) into pixels from 0 to 1, float32 (N, H, W, 3)."""
         settings = self.manifest.settings
         scaled = latents / latents.dtype.type(settings["scaling_factor"])
         if settings["latents_mean"] is not None and settings["latents_std"] is not None:
@@ -116,8 +122,7 @@ class ExportedPipeline:
         size = latents.shape[3] * scale, latents.shape[2] * scale
         graph = self.manifest.graph("vae_decoder", size)
         pixels = np.concatenate([out[0] for out in self._batches(graph, {"latents": scaled})])
-        pixels = np.clip(pixels.astype(np.float32) * 0.5 + 0.5, 0, 1).transpose(0, 2, 3, 1)
-        return [Image.fromarray(each) for each in (pixels * 255).round().astype(np.uint8)]
+        return np.clip(pixels.astype(np.float32) * 0.5 + 0.5, 0, 1).transpose(0, 2, 3, 1)
 
     # ----- prompts ----------------------------------------------------------------------------------------------------
 
@@ -137,7 +142,9 @@ class ExportedPipeline:
         embedded = [self._embeddings(prompt)]
         if guided:
             zero = negative_prompt is None and self.manifest.settings["zero_negative"]
-            negative = [np.zeros_like(part) for part in embedded[0]] if zero else self._embeddings(negative_prompt or "")
+            negative = (
+                [np.zeros_like(part) for part in embedded[0]] if zero else self._embeddings(negative_prompt or "")
+            )
             embedded.insert(0, negative)
         rows = [np.concatenate([np.repeat(part, count, 0) for part in parts]) for parts in zip(*embedded, strict=True)]
         found = dict(zip(("prompt", "pooled"), rows, strict=False))

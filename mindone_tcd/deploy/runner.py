@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import UsageError
+from ..files.digests import file_sha256
 from ..files.safetensors import read_header, read_tensors
 from .manifest import GraphFile, Manifest
 from .mindir import parameter_names, read_graph
@@ -33,12 +33,6 @@ def check_files(manifest: Manifest, folder: Path) -> None:
             raise UsageError(f"{folder} lacks {name}, which its manifest names; {_AGAIN}")
         if file_sha256(path) != digest:
             raise UsageError(f"{path} is not the file that was exported (another SHA-256); {_AGAIN}")
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 class Runner:

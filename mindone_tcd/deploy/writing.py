@@ -18,13 +18,13 @@ from ..concurrency import one_at_a_time
 from ..cpu import native
 from ..environment import versions
 from ..errors import UsageError, first_line
+from ..files.digests import file_sha256
 from ..lora_layers import layers_of, models_of
 from ..transaction import temporary_changes
 from . import parts
 from .manifest import GraphFile, Manifest, Value
 from .mindir import check_graph
 from .parts import Call
-from .runner import file_sha256
 
 if TYPE_CHECKING:
     from mindone.diffusers import DiffusionPipeline
@@ -247,9 +247,7 @@ _DTYPES = {1: "float32", 10: "float16", 7: "int64"}
 def _outputs(proto: Any) -> list[Value]:
     (output,) = proto.graph.output
     tensors = list(output.tensor) or [each.tensors[0] for each in output.attr_info.values]
-    return [
-        Value(f"output_{k}", tuple(tensor.dims), _DTYPES[tensor.data_type]) for k, tensor in enumerate(tensors)
-    ]
+    return [Value(f"output_{k}", tuple(tensor.dims), _DTYPES[tensor.data_type]) for k, tensor in enumerate(tensors)]
 
 
 @contextmanager

@@ -13,13 +13,17 @@ from mindone_tcd.generate.request import Request
 SIDES = [Side("text-to-image", "shapes", "tcd"), Side("text-to-image", "shapes", "lcm")]
 
 
+def record(method: str) -> dict[str, str]:
+    return {"method": method, "dtype": "float32"}
+
+
 @pytest.fixture
 def log(monkeypatch):
     """A list of all that the processes were asked to do."""
     done = []
 
     class InThisProcess:
-        age, dtype = 9.0, "float32"
+        age = 9.0
 
         def __init__(self, side):
             self.name = side.method
@@ -34,7 +38,7 @@ def log(monkeypatch):
         def draw(self, request, timed):
             done.append((self.name, request.prompt, timed))
             size = 16 if request.prompt == "wide" else 8
-            return Drawn(float(request.prompt == "b") + 1, np.zeros((8, size, 3), np.uint8), {"seed": request.seeds[0]})
+            return Drawn(float(request.prompt == "b") + 1, np.zeros((8, size, 3), np.uint8), record(self.name))
 
         def end(self):
             return Ended(123, {"unet": 4})
@@ -69,7 +73,7 @@ def test_sides_alternate_and_only_the_first_prompts_are_timed(log):
     assert first.seconds == [1.0, 2.0]
     assert first.median == 1.5
     assert (len(first.images), first.first, first.peak, first.parameters) == (3, [9.0], 123, {"unet": 4})
-    assert first.record == {"seed": 0}
+    assert first.record == record("tcd")
     assert said[-1] == "3 of 3 prompts"
 
 

@@ -24,8 +24,8 @@ def found():
     images = [np.full((48, 64, 3), 200, np.uint8) for _ in range(3)]
     changed = [images[0], images[1] - 2, images[2]]
     sides = [
-        Measured(BASE, "float32", "float32", [10.0], [2.0, 3.0, 4.0], images, 2_000_000_000, {"unet": 4_000_000}),
-        Measured(BASE, "int8", "float32", [8.0], [1.5, 1.4, 1.6], changed, 1_000_000_000, {"unet": 1_000_000}),
+        Measured(BASE, "float32", [10.0], [2.0, 3.0, 4.0], images, 2_000_000_000, {"unet": 4_000_000}),
+        Measured(BASE, "int8", [8.0], [1.5, 1.4, 1.6], changed, 1_000_000_000, {"unet": 1_000_000}),
     ]
     sides[0].record = {"versions": {"mindspore": "2.7.1"}}
     return report.Comparison(

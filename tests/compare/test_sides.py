@@ -4,6 +4,7 @@ import pytest
 
 from mindone_tcd import UsageError
 from mindone_tcd.compare.sides import Side, changed, labels, sides_of
+from mindone_tcd.generate.plan import Extras
 
 BASE = Side("text-to-image", "shapes", "tcd")
 
@@ -61,30 +62,42 @@ def test_refusals(texts, message):
 
 def test_an_exported_folder_determines_everything(tmp_path):
     (tmp_path / "manifest.json").write_text("{}")
-    base = Side("text-to-image", "shapes", "lcm", dtype="float16", form="step", fused=True)
+    control = Extras(control=[("canny", "my-network")])
+    base = Side("controlnet", "shapes", "lcm", dtype="float16", form="step", fused=True, extras=control)
     side = changed(base, str(tmp_path))
     assert side.exported
-    assert side.load_arguments() == {}
+    assert side.load_arguments() == {"control": ["canny"]}
     assert not base.exported
+    assert "compile" not in Side("text-to-image", str(tmp_path), form="step").load_arguments()
     with pytest.raises(UsageError, match="the export determines everything; leave dtype out"):
         changed(base, f"model={tmp_path},float32")
 
 
+def record(side: Side) -> dict[str, str]:
+    return {"method": side.method, "dtype": side.dtype or "float32", "quantize": side.quantize}
+
+
 @pytest.mark.parametrize(
-    ("against", "dtypes", "expected"),
+    ("against", "expected"),
     [
-        (["float16"], ["float32", "float16"], ["float32", "float16"]),
-        (["int8"], ["float32", "float32"], ["unfused, float32", "fused, int8"]),
-        (["compiled"], ["float32"] * 2, ["eager", "compiled"]),
-        (["lora=none"], ["float32"] * 2, ["usual LoRA", "no LoRA"]),
-        (
-            ["method=lcm", "float16"],
-            ["float32", "float32", "float16"],
-            ["tcd, float32", "lcm, float32", "tcd, float16"],
-        ),
-        (["a/model", "b/model"], ["float32"] * 3, ["shapes", "a/model", "b/model"]),
-        (["a/model"], ["float32"] * 2, ["shapes", "model"]),
+        (["float16"], ["float32", "float16"]),
+        (["int8"], ["unfused, float32", "fused, int8"]),
+        (["compiled"], ["eager", "compiled"]),
+        (["lora=none"], ["usual LoRA", "no LoRA"]),
+        (["method=lcm", "float16"], ["tcd, float32", "lcm, float32", "tcd, float16"]),
+        (["a/model", "b/model"], ["shapes", "a/model", "b/model"]),
+        (["a/model"], ["shapes", "model"]),
     ],
 )
-def test_labels_name_what_differs(against, dtypes, expected):
-    assert labels(sides_of(BASE, against), dtypes) == expected
+def test_labels_name_what_differs(against, expected):
+    sides = sides_of(BASE, against)
+    assert labels(sides, [record(side) for side in sides]) == expected
+
+
+def test_the_label_of_an_exported_folder(tmp_path):
+    folder = tmp_path / "graphs"
+    folder.mkdir()
+    (folder / "manifest.json").write_text("{}")
+    sides = sides_of(BASE, [str(folder)])
+    records = [{"method": "tcd", "dtype": "float32"}] * 2
+    assert labels(sides, records) == ["shapes, unfused, eager", "graphs, fused, exported"]
