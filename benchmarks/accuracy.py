@@ -2,6 +2,7 @@
 
     python benchmarks/accuracy.py                        # MindSpore, the rows for users
     python benchmarks/accuracy.py --backend torch --all  # diffusers on torch, every row: needs the [parity] extra
+    python benchmarks/accuracy.py --quantize int8        # also each row with int8 weights, and the differences
     python benchmarks/accuracy.py --backend torch --problems --per-shape --prompts 96 --seeds 0 --only "TCD-LoRA, 4"
 
 The prompts are of (shape, color, background) combinations that training never saw. All columns except the last two are
@@ -26,6 +27,7 @@ from samplers import ALL, FEW, Row, Sampler, check_folder, mindspore_sampler, st
 
 from mindone_tcd.environment import versions
 from mindone_tcd.errors import UsageError
+from mindone_tcd.quantize.kinds import KINDS
 from mindone_tcd.shapes.drawing import draw
 from mindone_tcd.shapes.folder import SHAPES_FOLDER
 from mindone_tcd.shapes.grammar import SHAPES, Scene
@@ -179,6 +181,7 @@ def chosen_rows(everything: bool, only: str | None) -> list[Row]:
 def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backend", choices=("mindspore", "torch"), default="mindspore")
+    parser.add_argument("--quantize", choices=KINDS, help="also each row with a quantized UNet (MindSpore only)")
     parser.add_argument("--all", action="store_true", help="every row, not only the two LoRAs at 4 steps")
     parser.add_argument("--only", help="only the rows whose name contains this text")
     parser.add_argument("--prompts", type=int, default=512)
@@ -209,6 +212,8 @@ def check(args: argparse.Namespace) -> None:
         raise UsageError(f"--prompts is {args.prompts}; choose a number from 2 to {MOST_PROMPTS}")
     if not 2 <= args.drawings <= MOST_PROMPTS:
         raise UsageError(f"--drawings is {args.drawings}; choose a number from 2 to {MOST_PROMPTS}")
+    if args.quantize and args.backend == "torch":
+        raise UsageError("--quantize needs the backend mindspore; leave --backend out")
     if args.batch < 1:
         raise UsageError(f"--batch is {args.batch}; choose 1 or more")
     if not 0 <= args.two <= 1:
@@ -257,14 +262,29 @@ def main(arguments: list[str] | None = None) -> None:
         sampler = torch_sampler(args.folder)
     else:
         sampler = mindspore_sampler(args.folder)
+    samplers = {"": sampler}
+    if args.quantize:
+        samplers[f", {args.quantize}"] = mindspore_sampler(args.folder, quantize=args.quantize)
+    differences = []
     for row in chosen_rows(args.all, args.only):
-        sampler.load(row)
+        for each in samplers.values():
+            each.load(row)
         for seed in args.seeds:
-            start = time.perf_counter()
-            images = run(row, sampler, prompts, seed, args.batch)
-            report(row.name, seed, images, time.perf_counter() - start)
-            if args.grid:
-                save_sheet(images[:32], args.grid / sheet_name(results[-1].title))
+            made = []
+            for suffix, each in samplers.items():
+                start = time.perf_counter()
+                images = run(row, each, prompts, seed, args.batch)
+                report(row.name + suffix, seed, images, time.perf_counter() - start)
+                made.append(images)
+                if args.grid:
+                    save_sheet(images[:32], args.grid / sheet_name(results[-1].title))
+            if args.quantize:
+                apart = 255 * abs(made[1] - made[0])
+                per_image = apart.reshape(len(apart), -1).mean(axis=1)
+                cells = apart.mean(), np.median(per_image), np.quantile(per_image, 0.95), per_image.max()
+                differences.append([results[-1].title, *(f"{cell:.3f}" for cell in cells)])
+    if differences:
+        table(["pixels from float32's, of 255", "mean", "median image", "95 % of images", "worst image"], differences)
     if args.per_shape:
         table(
             ["right at 0.9", *SHAPES],

@@ -99,12 +99,12 @@ def check_folder(folder: Path, rows: list[Row]) -> None:
         check_lora(str(path / LORA_FILE))
 
 
-def mindspore_sampler(model: str | Path = SHAPES, compile: bool | str = False) -> Sampler:
+def mindspore_sampler(model: str | Path = SHAPES, compile: bool | str = False, quantize: str | None = None) -> Sampler:
     """The sampler of mindone_tcd.
 
     Args:
         model: `shapes`, or a folder in the layout of the shipped weights, with its own LoRAs.
-        compile: as for `mindone_tcd.load`.
+        compile, quantize: as for `mindone_tcd.load`. A quantized pipeline has no LoRA left to fuse.
     """
     from mindone.diffusers import DDIMScheduler
     from mindone.diffusers.utils import logging
@@ -116,7 +116,7 @@ def mindspore_sampler(model: str | Path = SHAPES, compile: bool | str = False) -
     def loaded(row: Row) -> Any:
         method = row.scheduler if row.scheduler != "ddim" else "tcd"
         lora = lora_folder(Path(SHAPES_FOLDER if model == SHAPES else model), row) if row.lora else "none"
-        pipe = load(model=model, method=method, lora=lora, compile=compile).pipeline
+        pipe = load(model=model, method=method, lora=lora, compile=compile, quantize=quantize).pipeline
         if row.scheduler == "ddim":
             pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
         return pipe

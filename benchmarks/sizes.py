@@ -214,16 +214,20 @@ def _through_openvino(unet: Any, precision: str) -> Callable[[], str]:
     return converted(unet, precision)
 
 
-def our_unet(model: str, folder: str, dtype: str, shapes: Shapes, compiled: bool) -> dict:
-    """The UNet on MindSpore, in PyNative or as the graphs of a compiled pipeline."""
+def our_unet(model: str, folder: str, dtype: str, shapes: Shapes, compiled: bool, quantize: str | None = None) -> dict:
+    """The UNet on MindSpore, in PyNative or as the graphs of a compiled pipeline, and possibly with int8 weights."""
     import mindspore as ms
 
     from mindone_tcd import UNet2DConditionModel
     from mindone_tcd.compiled.graph import Part
+    from mindone_tcd.quantize.network import quantize_network
 
     kind = getattr(ms, dtype)
-    unet = UNet2DConditionModel.from_pretrained(folder, mindspore_dtype=kind)
+    # The weights of a network that will be quantized are read as they are in the files, in float16.
+    unet = UNet2DConditionModel.from_pretrained(folder, mindspore_dtype=kind if quantize is None else ms.float16)
     unet.set_train(False)
+    if quantize is not None:
+        quantize_network(unet, kind)
     image = contextlib.ExitStack()  # inside one, the model is checked only before the first step
     if compiled:
         part = Part(unet, "O0")

@@ -3,11 +3,11 @@
     python benchmarks/unet_step.py --model shipped|sd15|sdxl [--batch 1] [--latent 64] [--dtype float32] [--openvino]
 
 torch runs eagerly with 2 threads under no_grad. MindSpore runs in PyNative, as the graph of a compiled pipeline, and as
-the same graph in a second process, which loads it from disk. Each side has its own process. They alternate, and the
-script compares the medians of 5 turns. For sdxl they run one after the other, so that two models are never in memory
-together. torch convolves slowly in float16 on a CPU: use `--latent 8` then, which hardly changes the memory. The script
-prints the ratios to torch, the seconds of the first call (which compiles a graph), the peak memory of each process, and
-the difference from torch's results.
+the same graph in a second process, which loads it from disk; and both again with int8 weights. Each side has its own
+process. They alternate, and the script compares the medians of 5 turns. For sdxl they run one after the other, so that
+two models are never in memory together. torch convolves slowly in float16 on a CPU: use `--latent 8` then, which hardly
+changes the memory. The script prints the ratios to torch, the seconds of the first call (which compiles a graph), the
+peak memory of each process, and the difference from torch's results.
 
 `--openvino` (the [openvino] extra) adds torch's model converted to OpenVINO, in float32 and in the precision that
 OpenVINO selects for the machine. Its first call and its memory include the conversion.
@@ -40,6 +40,8 @@ def main() -> None:
         "ours, PyNative": (our_unet, (*given, False)),
         "ours, compiled": (our_unet, (*given, True)),
         "ours, compiled before": (our_unet, (*given, True)),
+        "ours, int8": (our_unet, (*given, True, "int8")),
+        "ours, int8 before": (our_unet, (*given, True, "int8")),
         "OpenVINO, f32": (torch_unet, (*given, "f32")),
         "OpenVINO, default": (torch_unet, (*given, "")),
     }

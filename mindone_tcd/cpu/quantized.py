@@ -1,6 +1,7 @@
 """Products with int8 weights that have one scale for each output channel.
 
-The stock kernels widen a weight for the duration of one product. BatchNorm multiplies each channel by a number 5 times
+The native kernels widen a small block of the weight at a time, and need no more time than float32 products. The stock
+kernels widen a weight for the duration of one product. BatchNorm multiplies each channel by a number 5 times
 faster than a broadcast multiplication (1280×1280: 4 ms, not 18).
 """
 
@@ -11,7 +12,7 @@ from mindspore.ops import operations as P
 from mindspore.ops._primitive_cache import _get_cache_prim
 from mindspore.ops.primitive import constexpr
 
-from . import convolution
+from . import convolution, native
 from .linear import linear as float_linear
 from .linear import widened
 
@@ -36,6 +37,10 @@ def _scaled_channels(x, scale, bias=None):
 def linear(x, weight, scale, bias=None):
     """The product of x (*, in), float32 or float16, and an int8 weight (out, in) with scales (out,), plus a bias."""
     kind = x.dtype
+    if native.take(ms.float32):
+        wide = x if kind == ms.float32 else ops.cast(x, ms.float32)
+        result = native.quantized_linear(wide, weight, scale, native.no_bias() if bias is None else bias)
+        return result if kind == ms.float32 else ops.cast(result, kind)
     flat = x.reshape(-1, weight.shape[1])
     if kind != ms.float32:
         flat = ops.cast(flat, ms.float32)
@@ -55,6 +60,10 @@ def conv2d(x, weight, scale, bias, stride, padding, dilation):
     """The convolution of x (N, C, H, W), float32 or float16, and an int8 weight (O, C, kH, kW) with scales (O,)."""
     kind = x.dtype
     wide = x if kind == ms.float32 else ops.cast(x, ms.float32)
+    if native.take(ms.float32):
+        moves = native.geometry(stride, padding, dilation)
+        result = native.quantized_conv2d(wide, weight, scale, native.no_bias() if bias is None else bias, moves)
+        return result if kind == ms.float32 else ops.cast(result, kind)
     result = convolution.conv2d(wide, widened(weight, wide), None, stride, padding, dilation)
     result = _scaled_channels(result, scale, bias)
     return result if kind == ms.float32 else ops.cast(result, kind)

@@ -44,6 +44,10 @@ class QuantizedLayer(nn.Cell):
 class QuantizedLinear(QuantizedLayer):
     """`mint.nn.Linear` with an int8 weight (out, in)."""
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.out_features, self.in_features = self.weight.shape
+
     def construct(self, x: ms.Tensor) -> ms.Tensor:
         if self.on_cpu:
             return cpu_kernels.linear(x, self.weight, self.scale, self.bias)
@@ -60,6 +64,8 @@ class QuantizedConv2d(QuantizedLayer):
 
     def __init__(self, *args: Any, stride: Any, padding: Any, dilation: Any) -> None:
         super().__init__(*args)
+        self.out_channels, self.in_channels, *kernel_size = self.weight.shape
+        self.kernel_size = tuple(kernel_size)
         self.stride, self.padding, self.dilation = tuple(stride), tuple(padding), tuple(dilation)
 
     def construct(self, x: ms.Tensor) -> ms.Tensor:
@@ -70,7 +76,7 @@ class QuantizedConv2d(QuantizedLayer):
         return mint.nn.functional.conv2d(x, weight, bias, self.stride, self.padding, self.dilation)
 
 
-def _on_device(x, weight, scale, bias):
+def _on_device(x: ms.Tensor, weight: ms.Parameter, scale: ms.Parameter, bias: ms.Parameter | None) -> ms.Tensor:
     """Return a product on an NPU: its kernel for float16 or bfloat16 rows and int8 weights."""
     flat = x.reshape(-1, weight.shape[1])
     product = ops.auto_generate.WeightQuantBatchMatmul(False, True, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import mindspore as ms
@@ -18,8 +18,9 @@ from .weights import quantized
 if TYPE_CHECKING:
     from mindone.diffusers import DiffusionPipeline
 
-KEPT = ("conv_in", "conv_out", "time_embedding", "add_embedding", "time_emb_proj")
-"""Parts of the names of layers that stay floats."""
+KEPT = ("conv_in", "conv_out", "conv_shortcut", "encoder_hid_proj")
+"""Parts of the names of layers that stay floats. With few weights, the first three change the images most, measured by
+`benchmarks/int8_layers.py`; mindone reads the dtype of the weights of the last, which is part of an IP-Adapter."""
 
 
 def is_kept(name: str) -> bool:
@@ -101,16 +102,34 @@ def _is_common(cell: nn.Cell) -> bool:
     return cell.groups == 1 and cell.padding_mode == "zeros" and not isinstance(cell.padding, str)
 
 
+def replace_layers(network: nn.Cell, weights: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
+    """Replace layers of a network without LoRAs by quantized ones.
+
+    Args:
+        network: the network.
+        weights: the integers and the scales of each layer, by its name.
+
+    Raises:
+        UsageError: if a name is not that of a layer that can be quantized; the network is then unchanged.
+    """
+    places = _places(network)
+    layers = {name: cell for name, cell in network.cells_and_names() if _is_common(cell)}
+    for name in weights:
+        if name not in layers:
+            raise UsageError(f"{name!r} is not a linear or convolution layer of the {type(network).__name__}")
+    for name, (integers, scales) in weights.items():
+        _replace(*places[id(layers[name])], _layer(layers[name], name, integers, scales))
+
+
 def _convert(network: nn.Cell, dtype: Any) -> None:
     """Fuse the LoRAs into a network, layer by layer, and quantize each layer."""
-    parents = {id(child): (parent, key) for _, parent in network.cells_and_names() for key, child in _children(parent)}
+    places = _places(network)
     tuners = {id(layer.base_layer): layer for layer in layers_of(network)}
     for name, cell in list(layers_to_quantize(network)):
         tuner = tuners.pop(id(cell), None)
         _fuse(tuner, ms.float32)
         _set_dtype(cell, ms.float32)
-        _replace(*parents[id(cell)], _layer(cell, name))
-        cell.weight = None  # other references to the cell do not hold the memory
+        _replace(*places[id(cell)], _layer(cell, name, *quantized(cell.weight.asnumpy())))
     for tuner in tuners.values():
         _fuse(tuner, dtype)
     if dtype is not None:
@@ -135,8 +154,14 @@ def _set_dtype(cell: nn.Cell, dtype: Any) -> None:
             parameter.set_dtype(dtype)
 
 
-def _children(cell: nn.Cell) -> Iterator[tuple[str, nn.Cell]]:
-    yield from ((key, child) for key, child in cell._cells.items() if child is not None)
+def _places(network: nn.Cell) -> dict[int, tuple[nn.Cell, str]]:
+    """Return the parent of each cell, and its key there, by the cell's id."""
+    return {
+        id(child): (parent, key)
+        for _, parent in network.cells_and_names()
+        for key, child in parent._cells.items()
+        if child is not None
+    }
 
 
 def _replace(parent: nn.Cell, key: str, layer: nn.Cell) -> None:
@@ -145,8 +170,7 @@ def _replace(parent: nn.Cell, key: str, layer: nn.Cell) -> None:
         parent.cell_list = list(parent._cells.values())
 
 
-def _layer(cell: nn.Cell, name: str) -> QuantizedLayer:
-    integers, scales = quantized(cell.weight.asnumpy())
+def _layer(cell: nn.Cell, name: str, integers: np.ndarray, scales: np.ndarray) -> QuantizedLayer:
     bias = None if cell.bias is None else cell.bias.asnumpy().astype(np.float32)
     if isinstance(cell, mint.nn.Linear):
         return QuantizedLinear(integers, scales, bias, name)

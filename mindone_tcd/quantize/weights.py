@@ -16,7 +16,7 @@ def quantized(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Returns:
         Integers, int8 of the same shape, and scales, float32 (out,). Their product differs from the weight by at most
-        half a scale. The largest absolute value of a channel is 127 times its scale. A channel of zeros has the scale 1.
+        half a scale. The largest absolute value of a channel is 127 times its scale. The scale of zeros is 1.
     """
     rows = weight.astype(np.float32).reshape(weight.shape[0], -1)
     largest = np.abs(rows).max(axis=1, initial=0.0)

@@ -1,8 +1,8 @@
 """Native kernels from `kernels.cpp`, built if a C++ compiler is available at installation. Stock kernels replace them.
 
 They run through MindSpore's interface for custom operators (`ops.Custom`, func_type "aot"), in PyNative and graph mode,
-for float32. Their gradients are stock operations. The environment variable MINDONE_TCD_NATIVE=off, or `use(False)`,
-disables them.
+for float32, and for float32 times int8. Their gradients are stock operations. The environment variable
+MINDONE_TCD_NATIVE=off, or `use(False)`, disables them.
 """
 
 from __future__ import annotations
@@ -89,6 +89,23 @@ def settings(rows, *values):
     return _constant(rows, values)
 
 
+@functools.cache
+def _of_shape(shape):
+    return Tensor(np.zeros(shape, np.float32))
+
+
+@constexpr
+def geometry(stride, padding, dilation):
+    """Return a constant whose shape tells a kernel how a convolution moves, two integers for each argument."""
+    return _of_shape((*stride, *(side + 1 for side in padding), *dilation))  # no dimension may be 0
+
+
+@constexpr
+def no_bias():
+    """Return the constant that stands for a missing bias."""
+    return _of_shape((1, 1))
+
+
 INVERSE_SQRT_2 = 0.7071067811865476
 INVERSE_SQRT_2PI = 0.3989422804014327
 
@@ -165,6 +182,29 @@ def _attention_gradient(query, key, value, scale, out, dout):
     return dquery, _from_heads(dkeys, key.shape, heads), _from_heads(dvalues, value.shape, heads), ops.zeros_like(scale)
 
 
+def _quantized_linear_gradient(x, weight, scale, bias, out, dout):
+    rows = dout.reshape(-1, weight.shape[0])
+    dx = ops.MatMul()(rows * scale, ops.cast(weight, ms.float32)).reshape(x.shape)
+    dbias = rows.sum(0) if bias.ndim == 1 else ops.zeros_like(bias)
+    return dx, ops.zeros_like(weight), ops.zeros_like(scale), dbias
+
+
+def _quantized_conv2d_gradient(x, weight, scale, bias, moves, out, dout):
+    down, right, top, left, apart_down, apart_right = moves.shape
+    spread = ops.Conv2DBackpropInput(
+        weight.shape[0],
+        (weight.shape[2], weight.shape[3]),
+        pad_mode="pad",
+        pad=(top - 1, top - 1, left - 1, left - 1),
+        stride=(down, right),
+        dilation=(apart_down, apart_right),
+        mode=1,
+    )
+    dx = spread(dout * scale.reshape(-1, 1, 1), ops.cast(weight, ms.float32), x.shape)
+    dbias = dout.sum((0, 2, 3)) if bias.ndim == 1 else ops.zeros_like(bias)
+    return dx, ops.zeros_like(weight), ops.zeros_like(scale), dbias, ops.zeros_like(moves)
+
+
 def _kernel(name, shapes, dtypes, gradient):
     return ops.Custom(f"{library()}:{name}", shapes, dtypes, "aot", bprop=gradient)
 
@@ -180,6 +220,18 @@ def _group_norm_shapes(x, shift, weight, bias, setting):
 def _layer_norm_shapes(x, weight, bias, setting):
     rows = [*x[: len(x) - len(weight)], *[1] * len(weight)]
     return x, rows, rows
+
+
+def _linear_shape(x, weight, scale, bias):
+    return [*x[:-1], weight[0]]
+
+
+def _conv2d_shape(x, weight, scale, bias, moves):
+    sides = []
+    for i in (0, 1):
+        covered = moves[4 + i] * (weight[2 + i] - 1) + 1
+        sides.append((x[2 + i] + 2 * (moves[2 + i] - 1) - covered) // moves[i] + 1)
+    return [x[0], weight[0], *sides]
 
 
 def _first(x, *others):
@@ -198,11 +250,14 @@ group_norm: Any = None
 layer_norm: Any = None
 attention: Any = None
 add_with_bias: Any = None
+quantized_linear: Any = None
+quantized_conv2d: Any = None
 
 
 def prepare() -> None:
     """Create the operators if there is a library; `cpu.enable` calls this."""
     global _ready, gelu, silu, geglu, group_norm, layer_norm, attention, add_with_bias
+    global quantized_linear, quantized_conv2d
     if _ready or library() is None:
         return
     gelu = _kernel("gelu", _first, _first, _gelu_gradient)
@@ -212,4 +267,6 @@ def prepare() -> None:
     layer_norm = _kernel("layer_norm", _layer_norm_shapes, _three, _layer_norm_gradient)
     attention = _kernel("attention", _first, _first, _attention_gradient)
     add_with_bias = _kernel("add_with_bias", _first, _first, _add_with_bias_gradient)
+    quantized_linear = _kernel("quantized_linear", _linear_shape, _first, _quantized_linear_gradient)
+    quantized_conv2d = _kernel("quantized_conv2d", _conv2d_shape, _first, _quantized_conv2d_gradient)
     _ready = True

@@ -336,6 +336,167 @@ void lay_out_values(const float* from, int64_t count, int64_t width, int64_t ste
       }
 }
 
+// Products with int8 weights (outs, depth). The places, which are the rows of a matrix or the pixels of an image, are
+// laid out in panels of kLanes for kDepth numbers at a time; a tile of kOuts rows of the weight is widened into a small
+// buffer and multiplied with all panels of a block of kPlaces. So a weight is widened once for kPlaces places, and no
+// float copy of it exists.
+constexpr int64_t kOuts = 16, kDepth = 384, kPlaces = 256;
+
+struct Quantized {
+  const float* x;
+  const int8_t* weight;
+  const float *scale, *bias;  // bias is null for none
+  float* y;
+  int64_t outs, depth, places;
+  bool image;  // x is (channels, height, width) and y (outs, places); or x is (places, depth) and y (places, outs)
+  int64_t height, width, out_width, kernel_height, kernel_width, step_down, step_right, top, left, apart_down, apart_right;
+};
+
+// sums (kOuts, kLanes) = or += tile (kOuts, depth) times the panel (depth, kLanes)
+INLINE void tile_product(const float* tile, const float* panel, int64_t depth, float* sums, int64_t step, bool add) {
+  Lanes total[kOuts];
+#pragma GCC unroll 16
+  for (int64_t row = 0; row < kOuts; ++row) total[row] = Lanes{};
+  for (int64_t i = 0; i < depth; ++i) {
+    const Lanes column = *reinterpret_cast<const LanesAnywhere*>(panel + i * kLanes);
+#pragma GCC unroll 16
+    for (int64_t row = 0; row < kOuts; ++row) total[row] += tile[row * kDepth + i] * column;
+  }
+#pragma GCC unroll 16
+  for (int64_t row = 0; row < kOuts; ++row) {
+    LanesAnywhere& place = *reinterpret_cast<LanesAnywhere*>(sums + row * step);
+    place = add ? place + total[row] : total[row];
+  }
+}
+
+// Panels (depth, kLanes) of rows; rows that fill the last panel up are those of the first place.
+INLINE void lay_out_rows(const Quantized& q, int64_t first, int64_t places, int64_t from, int64_t depth, float* to) {
+  for (int64_t start = 0; start < places; start += kLanes, to += depth * kLanes)
+    for (int64_t lane = 0; lane < kLanes; ++lane) {
+      const int64_t place = first + (start + lane < places ? start + lane : 0);
+      const float* row = q.x + place * q.depth + from;
+      for (int64_t i = 0; i < depth; ++i) to[i * kLanes + lane] = row[i];
+    }
+}
+
+// Panels of pixels: the numbers of a pixel are those that its kernel covers, by channel, row and column.
+INLINE void lay_out_pixels(const Quantized& q, int64_t first, int64_t places, int64_t from, int64_t depth, float* to) {
+  const int64_t kernel = q.kernel_height * q.kernel_width;
+  for (int64_t start = 0; start < places; start += kLanes, to += depth * kLanes) {
+    int64_t down[kLanes], right[kLanes];
+    bool in_a_row = start + kLanes <= places && q.step_right == 1;
+    for (int64_t lane = 0; lane < kLanes; ++lane) {
+      const int64_t place = first + (start + lane < places ? start + lane : 0);
+      down[lane] = place / q.out_width * q.step_down - q.top;
+      right[lane] = place % q.out_width * q.step_right - q.left;
+      in_a_row = in_a_row && down[lane] == down[0];
+    }
+    for (int64_t i = 0; i < depth; ++i) {
+      const int64_t index = from + i, within = index % kernel;
+      const int64_t more_down = within / q.kernel_width * q.apart_down, more_right = within % q.kernel_width * q.apart_right;
+      const float* plane = q.x + index / kernel * q.height * q.width;
+      float* row = to + i * kLanes;
+      const int64_t y = down[0] + more_down, x = right[0] + more_right;
+      if (in_a_row && x >= 0 && x + kLanes <= q.width && y >= 0 && y < q.height) {
+        *reinterpret_cast<LanesAnywhere*>(row) = *reinterpret_cast<const LanesAnywhere*>(plane + y * q.width + x);
+        continue;
+      }
+      for (int64_t lane = 0; lane < kLanes; ++lane) {
+        const int64_t v = down[lane] + more_down, u = right[lane] + more_right;
+        row[lane] = v >= 0 && v < q.height && u >= 0 && u < q.width ? plane[v * q.width + u] : 0;
+      }
+    }
+  }
+}
+
+int64_t rounded_up(int64_t number, int64_t unit) { return (number + unit - 1) / unit * unit; }
+
+int64_t floats_for(int64_t places, int64_t outs) {
+  const int64_t all = rounded_up(places, kLanes);
+  return kDepth * all + kOuts * kDepth + rounded_up(outs, kOuts) * all;
+}
+
+// The outs from first_out on, for the places from first on.
+SPECIALIZED void multiply_block(const Quantized& q, int64_t first, int64_t places, int64_t first_out, int64_t outs,
+                                float* space) {
+  const int64_t all = rounded_up(places, kLanes);
+  float *panels = space, *tile = panels + kDepth * all, *sums = tile + kOuts * kDepth;
+  const int64_t chunks = (q.depth + kDepth - 1) / kDepth;
+  for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+    const int64_t from = q.depth * chunk / chunks, depth = q.depth * (chunk + 1) / chunks - from;
+    if (q.image)
+      lay_out_pixels(q, first, places, from, depth, panels);
+    else
+      lay_out_rows(q, first, places, from, depth, panels);
+    for (int64_t out = 0; out < outs; out += kOuts) {
+      for (int64_t row = 0; row < kOuts; ++row) {
+        const int8_t* weight = q.weight + (first_out + std::min(out + row, outs - 1)) * q.depth + from;
+        for (int64_t i = 0; i < depth; ++i) tile[row * kDepth + i] = weight[i];
+      }
+      for (int64_t start = 0; start < all; start += kLanes)
+        tile_product(tile, panels + start * depth, depth, sums + out * all + start, all, chunk > 0);
+    }
+  }
+  if (q.image) {
+    for (int64_t out = 0; out < outs; ++out) {
+      const float scale = q.scale[first_out + out], bias = q.bias == nullptr ? 0 : q.bias[first_out + out];
+      float* y = q.y + (first_out + out) * q.places + first;
+      for (int64_t i = 0; i < places; ++i) y[i] = sums[out * all + i] * scale + bias;
+    }
+    return;
+  }
+  for (int64_t i = 0; i < places; ++i) {
+    float* y = q.y + (first + i) * q.outs + first_out;
+    const float* scale = q.scale + first_out;
+    if (q.bias == nullptr)
+      for (int64_t out = 0; out < outs; ++out) y[out] = sums[out * all + i] * scale[out];
+    else
+      for (int64_t out = 0; out < outs; ++out) y[out] = sums[out * all + i] * scale[out] + q.bias[first_out + out];
+  }
+}
+
+// For a few rows: each out is a sum of its own.
+SPECIALIZED void multiply_rows(const Quantized& q, int64_t first_out, int64_t last_out) {
+  for (int64_t out = first_out; out < last_out; ++out)
+    for (int64_t place = 0; place < q.places; ++place) {
+      const float* x = q.x + place * q.depth;
+      const int8_t* weight = q.weight + out * q.depth;
+      float total = 0;
+#pragma omp simd reduction(+ : total)
+      for (int64_t i = 0; i < q.depth; ++i) total += x[i] * weight[i];
+      q.y[place * q.outs + out] = total * q.scale[out] + (q.bias == nullptr ? 0 : q.bias[out]);
+    }
+}
+
+constexpr int64_t kFewRows = 4;
+
+int multiply(const Quantized& q, int64_t images, int64_t image_size) {
+  if (!q.image && q.places <= kFewRows) {
+    in_parallel(q.outs, q.places * q.depth / 8 + 1, [&](int64_t a, int64_t b) { multiply_rows(q, a, b); });
+    return 0;
+  }
+  const int64_t wanted = 4 * Pool::instance().size();
+  const int64_t blocks = (q.places + kPlaces - 1) / kPlaces;
+  const int64_t size = rounded_up((q.places + blocks - 1) / blocks, kLanes);
+  const int64_t most = std::max<int64_t>(1, q.outs / (4 * kOuts));
+  const int64_t groups = std::min(most, std::max<int64_t>(1, (wanted + blocks * images - 1) / (blocks * images)));
+  const int64_t share = rounded_up((q.outs + groups - 1) / groups, kOuts);
+  std::atomic<bool> failed{false};
+  in_parallel(images * blocks * groups, size * share * q.depth / 16, [&](int64_t a, int64_t b) {
+    const std::unique_ptr<float[]> space(new (std::nothrow) float[floats_for(size, share)]);
+    if (space == nullptr) failed = true;
+    for (int64_t i = a; i < b && space != nullptr; ++i) {
+      const int64_t first_out = i % groups * share, first = i / groups % blocks * size, image = i / (groups * blocks);
+      if (first_out >= q.outs || first >= q.places) continue;
+      Quantized here = q;
+      here.x += image * image_size;
+      here.y += image * q.outs * q.places;
+      multiply_block(here, first, std::min(size, q.places - first), first_out, std::min(share, q.outs - first_out), space.get());
+    }
+  });
+  return failed ? 1 : 0;
+}
+
 }  // namespace
 
 #define ENTRY(name)                                                                                              \
@@ -482,4 +643,51 @@ ENTRY(attention) {
     }
   });
   return 0;
+}
+
+// (x (..., depth), weight int8 (outs, depth), scale (outs), bias (outs), or a matrix for none) -> (..., outs)
+ENTRY(quantized_linear) {
+  Quantized q{};
+  q.x = FLOATS(0);
+  q.weight = static_cast<const int8_t*>(parameters[1]);
+  q.scale = FLOATS(2);
+  q.outs = shapes[1][0];
+  q.depth = shapes[1][1];
+  q.bias = ranks[3] == 1 ? FLOATS(3) : nullptr;
+  q.y = FLOATS(4);
+  q.places = product(shapes[0], 0, ranks[0] - 1);
+  return multiply(q, 1, 0);
+}
+
+// (x (N, C, H, W), weight int8 (outs, C, height, width), scale (outs), bias as above, a tensor of the shape (strides,
+// paddings + 1, dilations; each for height and width)) -> (N, outs, ...)
+ENTRY(quantized_conv2d) {
+  Quantized q{};
+  q.image = true;
+  q.x = FLOATS(0);
+  q.weight = static_cast<const int8_t*>(parameters[1]);
+  q.scale = FLOATS(2);
+  q.outs = shapes[1][0];
+  q.depth = product(shapes[1], 1, 4);
+  q.bias = ranks[3] == 1 ? FLOATS(3) : nullptr;
+  q.y = FLOATS(5);
+  q.height = shapes[0][2];
+  q.width = shapes[0][3];
+  q.places = shapes[5][2] * shapes[5][3];
+  q.out_width = shapes[5][3];
+  q.kernel_height = shapes[1][2];
+  q.kernel_width = shapes[1][3];
+  const int64_t* geometry = shapes[4];
+  q.step_down = geometry[0];
+  q.step_right = geometry[1];
+  q.top = geometry[2] - 1;
+  q.left = geometry[3] - 1;
+  q.apart_down = geometry[4];
+  q.apart_right = geometry[5];
+  const bool plain = q.kernel_height * q.kernel_width == 1 && q.step_down * q.step_right == 1 && q.top + q.left == 0;
+  if (plain) {  // every pixel by itself: as if the image had one row
+    q.width = q.out_width = q.places;
+    q.height = 1;
+  }
+  return multiply(q, shapes[0][0], product(shapes[0], 1, 4));
 }
