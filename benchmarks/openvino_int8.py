@@ -8,8 +8,8 @@ weights and activations of the UNet, and of the ControlNet with `--control`, wit
 as calibration data. Each side has its own process. They alternate, and the script compares the medians of 5 turns. A
 step is one call of the UNet, with `--control` of both networks. Then each side generates the same images, which the
 judge counts, and which are compared with those of the float side of the same framework. sd15 has the dimensions of
-Stable Diffusion 1.5 and random weights, so it has no images. "MB" is the size of the networks' files; for the int8
-weights of MindSpore, that of the tensors.
+Stable Diffusion 1.5 and random weights, so it has no images. "MB" is the size of the networks' files: weights in
+float16, or in int8.
 """
 
 from __future__ import annotations
@@ -238,6 +238,7 @@ def our_side(model: str, folder: str, control: bool, cases: list[Case], quantize
 
     from mindone_tcd import UNet2DConditionModel, load
     from mindone_tcd.compiled.graph import Part
+    from mindone_tcd.quantize.files import save
     from mindone_tcd.quantize.network import quantize_network
 
     tensors, hint = step_inputs(model, control)
@@ -285,7 +286,11 @@ def our_side(model: str, folder: str, control: bool, cases: list[Case], quantize
     def size() -> float:
         if quantize is None:
             return files_size(weight_files(folder, control))
-        return sum(each.size * each.itemsize for network in networks for each in network.get_parameters()) / 1e6
+        with tempfile.TemporaryDirectory() as place:
+            files = [Path(place) / f"{k}.safetensors" for k in range(len(networks))]
+            for network, file in zip(networks, files, strict=True):
+                save(network, file)
+            return files_size(files)
 
     return {"step": lambda: next(steps), **found, "size": size, "precision": lambda: "f32"}
 

@@ -28,6 +28,7 @@ class Measured:
         images: uint8 (H, W, 3), one for each prompt.
         peak: the largest memory of the process that generated the images, in bytes.
         parameters: bytes of the weights in memory, for each network; empty if unknown.
+        files: bytes of the files of quantized networks, for each network.
         record: the record of the first image.
     """
 
@@ -38,6 +39,7 @@ class Measured:
     images: list[np.ndarray] = field(default_factory=list)
     peak: int = 0
     parameters: dict[str, int] = field(default_factory=dict)
+    files: dict[str, int] = field(default_factory=dict)
     record: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -95,7 +97,7 @@ def measure(
                 say(f"{k + 1} of {count} prompts")
         for one, process in zip(found, processes, strict=True):
             ended = process.end()
-            one.peak, one.parameters = ended.peak, ended.parameters
+            one.peak, one.parameters, one.files = ended.peak, ended.parameters, ended.files
     return found
 
 

@@ -141,6 +141,7 @@ def markdown(found: Comparison, command: str) -> str:
             f"- First image: from the start of the process; median of {len(found.sides[0].first)}.",
             f"- Images: {len(found.requests)} prompts with the same seeds. PSNR, SSIM and differences: from "
             f"{labels[0]}.",
+            *_file_note(found),
             *_judge_note(found),
             f"- {_machine()}; {', '.join(f'{name} {version}' for name, version in _versions(found).items())}.",
             "",
@@ -152,6 +153,12 @@ def markdown(found: Comparison, command: str) -> str:
             "",
         ]
     )
+
+
+def _file_note(found: Comparison) -> list[str]:
+    if not any(one.files for one in found.sides):
+        return []
+    return ["- Networks on disk: quantized networks as files, without the float files that they were loaded from."]
 
 
 def _judge_note(found: Comparison) -> list[str]:

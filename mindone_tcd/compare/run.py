@@ -161,7 +161,7 @@ def _compared(
         found,
         requests,
         timed,
-        [sizes_on_disk(setup) for setup in setups],
+        [sizes_on_disk(setup, one.files) for one, setup in zip(found, setups, strict=True)],
         [None if scenes is None else metrics.judged(one.images, scenes) for one in found],
         [None, *(metrics.similarity(first, one.images) for one in found[1:])],
     )

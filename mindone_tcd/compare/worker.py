@@ -10,11 +10,13 @@ import contextlib
 import io
 import multiprocessing
 import os
+import tempfile
 import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,10 +54,12 @@ class Ended:
     Attributes:
         peak: the largest memory that it used, in bytes.
         parameters: the bytes of the weights that it held, for each network; empty if the networks do not tell.
+        files: the bytes of the files of quantized networks, for each network.
     """
 
     peak: int
     parameters: dict[str, int]
+    files: dict[str, int]
 
 
 class SideProcess:
@@ -142,7 +146,7 @@ def _serve(connection: Connection, side: Side) -> None:
                 pipe.pipeline.fuse_lora()
             connection.send(("loaded", None))
             for command, *given in _commands(connection):
-                value = _draw(pipe, *given) if command == "draw" else Ended(_peak(), _parameters(pipe.pipeline))
+                value = _draw(pipe, *given) if command == "draw" else _ended(pipe.pipeline, side)
                 connection.send((command, value))
         except (EOFError, KeyboardInterrupt, BrokenPipeError):
             return
@@ -175,6 +179,13 @@ def _draw(pipe: Any, request: Request, timed: bool) -> Drawn:
     return Drawn(sorted(seconds)[len(seconds) // 2], pixels, image.record)
 
 
+def _ended(pipeline: Any, side: Side) -> Ended:
+    peak = _peak()
+    if side.exported:
+        return Ended(peak, {}, {})
+    return Ended(peak, _parameters(pipeline), _files(pipeline) if side.quantize else {})
+
+
 def _peak() -> int:
     """Return the largest resident memory of this process, in bytes."""
     with contextlib.suppress(OSError, ValueError, StopIteration), open("/proc/self/status", encoding="ascii") as lines:
@@ -187,7 +198,22 @@ def _peak() -> int:
 
 def _parameters(pipeline: Any) -> dict[str, int]:
     found = {}
-    for name, part in getattr(pipeline, "components", {}).items():
+    for name, part in pipeline.components.items():
         if hasattr(part, "get_parameters"):
             found[name] = sum(value.size * value.itemsize for value in part.get_parameters())
+    return found
+
+
+def _files(pipeline: Any) -> dict[str, int]:
+    """Write the quantized networks to temporary files; return their bytes."""
+    from ..quantize.files import save
+    from ..quantize.network import networks_of
+
+    found = {}
+    with tempfile.TemporaryDirectory(prefix="mindone-tcd-") as folder:
+        for name, network in networks_of(pipeline).items():
+            path = Path(folder) / f"{name}.safetensors"
+            save(network, path)
+            found[name] = path.stat().st_size
+            path.unlink()
     return found

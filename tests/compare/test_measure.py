@@ -41,7 +41,7 @@ def log(monkeypatch):
             return Drawn(float(request.prompt == "b") + 1, np.zeros((8, size, 3), np.uint8), record(self.name))
 
         def end(self):
-            return Ended(123, {"unet": 4})
+            return Ended(123, {"unet": 4}, {"unet": 5})
 
     monkeypatch.setattr(module, "SideProcess", InThisProcess)
     return done
@@ -73,6 +73,7 @@ def test_sides_alternate_and_only_the_first_prompts_are_timed(log):
     assert first.seconds == [1.0, 2.0]
     assert first.median == 1.5
     assert (len(first.images), first.first, first.peak, first.parameters) == (3, [9.0], 123, {"unet": 4})
+    assert first.files == {"unet": 5}
     assert first.record == record("tcd")
     assert said[-1] == "3 of 3 prompts"
 

@@ -121,6 +121,8 @@ def test_a_comparison_from_start_to_end(tmp_path):
         assert side["judged"]["images"] == 2
     weights = [sum(side["bytes_of_weights_in_memory"].values()) for side in content["sides"]]
     assert weights[2] < weights[0] / 2
+    disk = [sum(side["bytes_on_disk"].values()) for side in content["sides"]]
+    assert disk[2] < disk[1] < disk[0]
     none, quantized = (side["similarity"] for side in content["sides"][1:])
     # Without the LoRA, one step gives another image; int8 changes little.
     assert min(quantized["psnr"]) > max(none["psnr"])

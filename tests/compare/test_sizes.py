@@ -19,6 +19,14 @@ def test_a_model_with_its_lora_and_a_controlnet():
     assert {"vae", "text_encoder", "text_encoder_2"} < set(found)
 
 
+def test_quantized_files_replace_those_of_the_networks_and_their_loras():
+    setup = plan("controlnet", "shapes", "tcd", None, Extras(control="canny"))
+    found = sizes_on_disk(setup, {"unet": 1, "controlnet": 2})
+    assert (found["unet"], found["controlnet"]) == (1, 2)
+    assert not {"LoRA", "ControlNet canny"} & set(found)
+    assert found["vae"] == sizes_on_disk(setup)["vae"]
+
+
 def test_no_lora():
     assert "LoRA" not in sizes_on_disk(plan("text-to-image", "shapes", "tcd", "none"))
 
