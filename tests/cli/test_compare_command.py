@@ -34,9 +34,7 @@ def test_arguments_become_sides_and_calls(called, capsys, tmp_path):
     options += ["--control", "canny:star.png:0.8", "--prompts-file", str(prompts), "--negative", "a circle"]
     assert main(["compare", *options, "--out", "out"]) == 0
     base, narrow, plain = called["sides"]
-    assert base == Side(
-        "controlnet", "shapes", "tcd", form="step", fused=True, extras=Extras(control=[("canny", None)])
-    )
+    assert base == Side("controlnet", "shapes", form="step", fused=True, extras=Extras(control=[("canny", None)]))
     assert (narrow.quantize, narrow.form, plain.lora) == ("int8", "step", "none")
     assert called["call"] == {
         "negative_prompt": "a circle",
