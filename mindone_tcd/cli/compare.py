@@ -7,8 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from ..compare.prompts import prompts_of_file
-from ..compare.run import FILES, JUDGED, TIMED, compare
+from ..compare import FILES, JUDGED, TIMED
 from ..compare.sides import Side, sides_of
 from ..compiled.forms import form_of
 from ..errors import UsageError
@@ -92,6 +91,9 @@ def add(commands: argparse._SubParsersAction, parents: dict[str, argparse.Argume
 
 
 def run(args: argparse.Namespace) -> int:
+    from ..compare.prompts import prompts_of_file  # with SciPy, which the other commands do without
+    from ..compare.run import compare
+
     wanted = asked(args)
     if args.fuse and args.quantize:
         raise UsageError("--fuse and --quantize do not combine: quantization always fuses the LoRAs; leave --fuse out")

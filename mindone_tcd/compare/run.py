@@ -15,19 +15,15 @@ from ..generate.plan import plan
 from ..generate.request import Request, make_request
 from ..generate.setup import Setup
 from ..shapes.grammar import Scene
-from . import metrics, report
+from . import FILES, JUDGED, TIMED, metrics, report
 from .folder import output_folder, write_folder
 from .measure import Measured, measure
 from .prompts import general, in_other_colors, scenes_of, shape_of, unseen_scenes
 from .sides import Side
 from .sizes import sizes_on_disk
 
-FILES = ("comparison.md", "comparison.json", "sheet.png", "plot.png")
-
 MOST_PROMPTS = 4096
 MOST_STARTS = 100
-TIMED = 10
-JUDGED = 96
 
 
 def compare(

@@ -1,16 +1,13 @@
 """``mindone-tcd compare``: its arguments become sides and calls; bad ones are one line."""
 
-import importlib
 from pathlib import Path
 
 import pytest
 
 from mindone_tcd.cli import main
-from mindone_tcd.compare import metrics
+from mindone_tcd.compare import FILES, metrics, run
 from mindone_tcd.compare.sides import Side
 from mindone_tcd.generate.plan import Extras
-
-command = importlib.import_module("mindone_tcd.cli.compare")
 
 
 @pytest.fixture
@@ -22,7 +19,7 @@ def called(monkeypatch):
         found.update(sides=sides, **given)
         return Path("out"), "the report"
 
-    monkeypatch.setattr(command, "compare", compare)
+    monkeypatch.setattr(run, "compare", compare)
     return found
 
 
@@ -49,7 +46,7 @@ def test_arguments_become_sides_and_calls(called, capsys, tmp_path):
     assert called["out"] == Path("out")
     assert called["command"].startswith("mindone-tcd compare --against int8 --against lora=none")
     printed = capsys.readouterr()
-    assert printed.out.splitlines() == ["the report", *(str(Path("out") / name) for name in command.FILES)]
+    assert printed.out.splitlines() == ["the report", *(str(Path("out") / name) for name in FILES)]
     called["say"]("a line")
     assert capsys.readouterr().err == "a line\n"
 

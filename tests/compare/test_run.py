@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from mindone_tcd import UsageError
-from mindone_tcd.compare import metrics, run
-from mindone_tcd.compare.run import FILES, compare
+from mindone_tcd.compare import FILES, JUDGED, metrics, run
+from mindone_tcd.compare.run import compare
 from mindone_tcd.compare.sides import Side, sides_of
 from mindone_tcd.generate.plan import Extras
 from mindone_tcd.shapes.drawing import draw
@@ -78,7 +78,7 @@ def test_the_output_is_checked_before_any_work(stopped, tmp_path):
 def test_prompts_seeds_and_settings_are_the_same_for_all_sides(stopped, tmp_path):
     first, second = stopped(sides_of(BASE, ["float16"]), seed=7, call={"steps": 2}, out=tmp_path / "out")
     assert first == second
-    assert len(first) == run.JUDGED
+    assert len(first) == JUDGED
     assert [request.seeds for request in first[:2]] == [(7,), (8,)]
     assert first[0].steps == 2
 
