@@ -43,7 +43,6 @@ TESTED_ELSEWHERE: dict[str, tuple[str, str]] = {
     "cli/info.py": _COMMAND,
     "cli/pipeline.py": _COMMAND,
     "cli/selftest.py": _COMMAND,
-    "compare/worker.py": ("compare/test_run.py", "its process needs a real pipeline"),
     "selftest/cases.py": ("selftest/test_selftest.py", "the cases are the selftest's data"),
     "selftest/run.py": ("selftest/test_selftest.py", "the file is the whole selftest's"),
     "compiled/pipeline.py": ("compiled/test_compiled_pipelines.py", "most tests compile several pipelines"),

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
+from ..files.hub import chosen
 from ..generate.request import Request
 from .sides import Side
 
@@ -77,7 +78,7 @@ class SideProcess:
         self._started = time.perf_counter()
         context = multiprocessing.get_context("spawn")  # a forked child cannot use MindSpore
         self._connection, other = context.Pipe()
-        self._process = context.Process(target=_serve, args=(other, side), daemon=True)
+        self._process = context.Process(target=_serve, args=(other, side, chosen()), daemon=True)
         self._process.start()
         other.close()
         try:
@@ -131,7 +132,7 @@ class SideProcess:
         return value
 
 
-def _serve(connection: Connection, side: Side) -> None:
+def _serve(connection: Connection, side: Side, hub: str) -> None:
     os.environ.setdefault("GLOG_v", "3")  # MindSpore: errors, but no warnings
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     with contextlib.redirect_stdout(io.StringIO()):  # libraries print when they are imported
@@ -140,7 +141,7 @@ def _serve(connection: Connection, side: Side) -> None:
 
             if not side.exported:  # an exported pipeline runs without mindone
                 _silence()
-            pipe = load(side.task, side.model, **side.load_arguments())
+            pipe = load(side.task, side.model, hub=hub, **side.load_arguments())
             pipe.pipeline.set_progress_bar_config(disable=True)
             if side.fused and not side.exported:
                 pipe.pipeline.fuse_lora()
