@@ -323,7 +323,9 @@ def main() -> None:
         scenes = [replace(scene, size=None, position=None) for scene in scenes]
     cases = cases_of(scenes, args.control, 0)
     given = (args.model, folder, args.control, cases)
-    with tempfile.TemporaryDirectory(prefix="mindone-tcd-openvino-") as place:
+    name = f"openvino-{args.model}{'-control' if args.control else ''}-{args.calibration}"
+    with tempfile.TemporaryDirectory(prefix="mindone-tcd-openvino-") as temporary:
+        place = temporary if args.folder is None else str(args.folder / name)
         entries = {
             "torch": (torch_side, given),
             "MindSpore": (our_side, (*given, None)),
@@ -338,8 +340,11 @@ def main() -> None:
         how = "one side after the other" if args.apart else "alternating"
         what = f"{args.model}{' with a ControlNet' if args.control else ''}"
         print(f"{what}, batch 1, medians of {args.rounds} rounds, {how}; {args.calibration} calibration inputs")
-        if any(name.startswith("OpenVINO") for name in entries):
+        there = (Path(place) / "done").exists()
+        if any(name.startswith("OpenVINO") for name in entries) and not there:
+            Path(place).mkdir(parents=True, exist_ok=True)
             Contestant(prepare, args.model, folder, args.control, args.calibration, place).close()
+            (Path(place) / "done").touch()
         groups = [dict([one]) for one in entries.items()] if args.apart else [entries]
         results = {}
         for group in groups:
