@@ -146,6 +146,8 @@ def _manifest(found: Mapping[str, Any], folder: Path) -> Manifest:
         if not isinstance(digest, str) or len(digest) != 64 or set(digest) - set("0123456789abcdef"):
             raise ValueError(f"the digest of {shown(name)} is {shown(digest)}")
     sizes = tuple(_pair(size, "a size") for size in _list(found["sizes"], "sizes"))
+    if not sizes:
+        raise ValueError("sizes is empty")
     graphs = tuple(_graph(graph, files, sizes) for graph in _list(found["graphs"], "graphs"))
     settings, model = _object(found["settings"], "settings"), _object(found["model"], "model")
     _settings(settings)
@@ -181,8 +183,6 @@ def _check_complete(manifest: Manifest) -> None:
                 manifest.graph(part, size)
             except StopIteration:
                 raise ValueError(f"no graph {part} for {size[0]}x{size[1]}") from None
-    if not manifest.sizes:
-        raise ValueError("sizes is empty")
 
 
 def _graph(entry: Any, files: Mapping[str, str], sizes: tuple[tuple[int, int], ...]) -> GraphFile:

@@ -6,6 +6,7 @@ names, or run Python code. Therefore only operations that compute are accepted.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,8 @@ def read_graph(path: Path) -> Any:
         raise
     except Exception as error:  # protobuf's own DecodeError
         raise UsageError(f"{path} is not a MindIR file ({first_line(error)}); export the pipeline again") from error
+    if not proto.graph.node:
+        raise UsageError(f"{path} contains no graph; export the pipeline again")
     check_graph(proto, path)
     return proto
 
@@ -95,6 +98,17 @@ def check_graph(proto: Any, path: Path) -> None:
 
 
 _STRUCTURE = ("Constant",)
+
+
+def name_inputs(proto: Any, names: Sequence[str]) -> None:
+    """Give the inputs of a graph plain names, by which converters find them. MindSpore adds the graph's name."""
+    new = {each.name: name for each, name in zip(proto.graph.input, names, strict=True)}
+    for each in proto.graph.input:
+        each.name = new[each.name]
+    for node in proto.graph.node:
+        for k, name in enumerate(node.input):
+            if name in new:
+                node.input[k] = new[name]
 
 
 def parameter_names(proto: Any) -> dict[str, str]:

@@ -23,7 +23,7 @@ from ..lora_layers import layers_of, models_of
 from ..transaction import temporary_changes
 from . import parts
 from .manifest import GraphFile, Manifest, Value
-from .mindir import check_graph
+from .mindir import check_graph, name_inputs
 from .parts import Call
 
 if TYPE_CHECKING:
@@ -220,6 +220,7 @@ def export_graph(call: Call, path: Path, whole: bool) -> _Exported:
 
     def take(proto: Any) -> None:
         check_graph(proto, path)
+        name_inputs(proto, list(call.inputs))
         names.extend(parameter.name.partition(":")[2] for parameter in proto.graph.parameter)
         outputs.extend(_outputs(proto))
         if not whole:
