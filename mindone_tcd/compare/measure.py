@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +24,7 @@ class Measured:
         label: its short name.
         first: seconds from the start of a process to its first image, for each process.
         seconds: seconds for each timed prompt.
+        processor: the processor time of each timed prompt, in seconds.
         images: uint8 (H, W, 3), one for each prompt.
         peak: the largest memory of the process that generated the images, in bytes.
         parameters: bytes of the weights in memory, for each network; empty if unknown.
@@ -36,16 +36,12 @@ class Measured:
     label: str = ""
     first: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
     images: list[np.ndarray] = field(default_factory=list)
     peak: int = 0
     parameters: dict[str, int] = field(default_factory=dict)
     files: dict[str, int] = field(default_factory=dict)
     record: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def median(self) -> float:
-        """The median seconds of an image."""
-        return statistics.median(self.seconds)
 
 
 def measure(
@@ -107,3 +103,4 @@ def _keep(one: Measured, drawn: Drawn, timed: bool) -> None:
     one.images.append(drawn.pixels)
     if timed:
         one.seconds.append(drawn.seconds)
+        one.processor.append(drawn.processor)

@@ -74,7 +74,8 @@ class Line:
 def lines_of(found: Comparison) -> list[Line]:
     """Return the lines of the table. Measures that no side has are left out."""
     rows = [
-        _line("seconds per image", [one.median for one in found.sides], "{:.3f}", True),
+        _line("seconds per image", [statistics.median(one.seconds) for one in found.sides], "{:.3f}", True),
+        _line("processor seconds per image", [statistics.median(one.processor) for one in found.sides], "{:.3f}", True),
         _line("first image, seconds", [statistics.median(one.first) for one in found.sides], "{:.1f}", True),
         _line("networks on disk, MB", [sum(sizes.values()) / _MB or None for sizes in found.disk], "{:.1f}", True),
         _line(
@@ -211,6 +212,7 @@ def _side_as_json(found: Comparison, k: int) -> dict[str, Any]:
         "label": one.label,
         "record": one.record,
         "seconds": one.seconds,
+        "processor_seconds": one.processor,
         "first_image_seconds": one.first,
         "bytes_on_disk": found.disk[k],
         "bytes_of_weights_in_memory": one.parameters,

@@ -38,7 +38,8 @@ def log(monkeypatch):
         def draw(self, request, timed):
             done.append((self.name, request.prompt, timed))
             size = 16 if request.prompt == "wide" else 8
-            return Drawn(float(request.prompt == "b") + 1, np.zeros((8, size, 3), np.uint8), record(self.name))
+            seconds = float(request.prompt == "b") + 1
+            return Drawn(seconds, 2 * seconds, np.zeros((8, size, 3), np.uint8), record(self.name))
 
         def end(self):
             return Ended(123, {"unet": 4}, {"unet": 5})
@@ -71,7 +72,7 @@ def test_sides_alternate_and_only_the_first_prompts_are_timed(log):
     ]
     assert (first.label, second.label) == ("tcd", "lcm")
     assert first.seconds == [1.0, 2.0]
-    assert first.median == 1.5
+    assert first.processor == [2.0, 4.0]
     assert (len(first.images), first.first, first.peak, first.parameters) == (3, [9.0], 123, {"unet": 4})
     assert first.files == {"unet": 5}
     assert first.record == record("tcd")

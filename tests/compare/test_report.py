@@ -24,8 +24,8 @@ def found():
     images = [np.full((48, 64, 3), 200, np.uint8) for _ in range(3)]
     changed = [images[0], images[1] - 2, images[2]]
     sides = [
-        Measured(BASE, "float32", [10.0], [2.0, 3.0, 4.0], images, 2_000_000_000, {"unet": 4_000_000}),
-        Measured(BASE, "int8", [8.0], [1.5, 1.4, 1.6], changed, 1_000_000_000, {"unet": 1_000_000}),
+        Measured(BASE, "float32", [10.0], [2.0, 3.0, 4.0], [4.0, 5.0, 6.0], images, 2_000_000_000, {"unet": 4_000_000}),
+        Measured(BASE, "int8", [8.0], [1.5, 1.4, 1.6], [2.5, 2.5, 2.5], changed, 1_000_000_000, {"unet": 1_000_000}),
     ]
     sides[0].record = {"versions": {"mindspore": "2.7.1"}}
     return report.Comparison(
@@ -51,6 +51,7 @@ def test_the_table(found):
         "": ["float32", "int8", "int8 / float32"],
         "---": ["---"] * 3,
         "seconds per image": ["3.000", "1.500", "0.50"],
+        "processor seconds per image": ["5.000", "2.500", "0.50"],
         "first image, seconds": ["10.0", "8.0", "0.80"],
         "networks on disk, MB": ["2.0", "–", ""],
         "weights in memory, MB": ["4.0", "1.0", "0.25"],
@@ -111,5 +112,5 @@ def test_the_sheet_has_at_most_eight_columns(found):
 
 def test_the_plot_has_the_measures_with_ratios(found):
     titles = [line.title for line in report.lines_of(found) if line.relative]
-    assert len(titles) == 5
+    assert len(titles) == 6
     assert report.plot(found).width == 860
