@@ -9,6 +9,9 @@ from ..deploy.manifest import Manifest
 from ..generate.setup import Setup
 from ..generate.weights import Weights, weights_of_lora, weights_of_model, weights_of_part
 
+_CONTROLLED = ("controlnet_", "unet_controlled")
+"""The beginnings of the names of graphs that only calls with a ControlNet use."""
+
 _FUSED = ("controlnet", "style", "motion")
 """The roles of parts that are quantized, or are fused before."""
 
@@ -22,7 +25,7 @@ def sizes_on_disk(setup: Setup, quantized: Mapping[str, int] | None = None) -> d
             those of the LoRAs, which are a part of them.
     """
     if setup.exported is not None:
-        return _sizes_of_graphs(setup.exported, Path(setup.model.location))
+        return _sizes_of_graphs(setup.exported, Path(setup.model.location), bool(setup.of("controlnet")))
     model = weights_of_model(setup.model)
     if model is None:
         return {}
@@ -42,9 +45,11 @@ def _bytes_of(weights: Weights | None) -> int:
     return 0 if weights is None else sum(path.stat().st_size for path in weights.files.values())
 
 
-def _sizes_of_graphs(manifest: Manifest, folder: Path) -> dict[str, int]:
-    """Return the bytes of the graphs and weights of each network. Graphs of several sizes can share their weights."""
-    files: dict[str, set[str]] = {}
-    for graph in manifest.graphs:
-        files.setdefault(graph.part, set()).update(filter(None, (graph.file, graph.weights)))
-    return {part: sum((folder / name).stat().st_size for name in names) for part, names in files.items()}
+def _sizes_of_graphs(manifest: Manifest, folder: Path, controlled: bool) -> dict[str, int]:
+    """Return the bytes of the graphs and weights in each subfolder. Several graphs of a network share their weights."""
+    used = [graph for graph in manifest.graphs if controlled or not graph.part.startswith(_CONTROLLED)]
+    found: dict[str, int] = {}
+    for name in sorted({name for graph in used for name in (graph.file, graph.weights) if name is not None}):
+        network = name.partition("/")[0]
+        found[network] = found.get(network, 0) + (folder / name).stat().st_size
+    return found

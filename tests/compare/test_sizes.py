@@ -32,15 +32,26 @@ def test_no_lora():
 
 
 def test_an_exported_folder_has_the_sizes_of_its_graphs_and_weights(tmp_path):
-    for name, size in (("a.mindir", 30), ("b.mindir", 40), ("unet.safetensors", 100), ("vae.mindir", 7)):
-        (tmp_path / name).write_bytes(bytes(size))
-    graphs = [
-        GraphFile("unet", (128, 128), "a.mindir", "unet.safetensors", (), ()),
-        GraphFile("unet", (192, 128), "b.mindir", "unet.safetensors", (), ()),
-        GraphFile("vae_decoder", None, "vae.mindir", None, (), ()),
-    ]
-    setup = plan("text-to-image", "shapes", "tcd", None)
-    setup = replace(
-        setup, model=replace(setup.model, location=str(tmp_path)), exported=SimpleNamespace(graphs=tuple(graphs))
-    )
-    assert sizes_on_disk(setup) == {"unet": 170, "vae_decoder": 7}
+    graphs = []
+    for folder, part, size, number in (
+        ("unet", "unet", (128, 128), 30),
+        ("unet", "unet", (192, 128), 40),
+        ("unet", "unet_controlled", (128, 128), 50),
+        ("controlnet_0", "controlnet_0", (128, 128), 60),
+        ("vae", "vae_decoder", None, 7),
+    ):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        file, weights = f"{folder}/{number}.mindir", f"{folder}/weights.safetensors"
+        (tmp_path / file).write_bytes(bytes(number))
+        (tmp_path / weights).write_bytes(bytes(100))
+        graphs.append(GraphFile(part, size, file, weights, (), ()))
+    exported = SimpleNamespace(graphs=tuple(graphs))
+    for setup, expected in (
+        (plan("text-to-image", "shapes", "tcd", None), {"unet": 170, "vae": 107}),
+        (
+            plan("controlnet", "shapes", "tcd", None, Extras(control="canny")),
+            {"unet": 220, "vae": 107, "controlnet_0": 160},
+        ),
+    ):
+        found = replace(setup, model=replace(setup.model, location=str(tmp_path)), exported=exported)
+        assert sizes_on_disk(found) == expected
