@@ -105,7 +105,7 @@ class _Writer:
 
     def __init__(self, pipe: DiffusionPipeline, folder: Path, about: About, whole: bool) -> None:
         self._pipe, self._folder, self._about, self._whole = pipe, folder, about, whole
-        self._dtype = str(np.dtype(_numpy_dtype(pipe.unet.dtype)))
+        self._dtype = str(pipe.unet.dtype).lower()
         self._graphs: list[GraphFile] = []
         self._needed: dict[str, dict[str, Any]] = {}
 
@@ -262,12 +262,6 @@ def _in_dtype(vae: Any, dtype: str) -> Iterator[None]:
         yield
     finally:
         vae.to(before)
-
-
-def _numpy_dtype(dtype: Any) -> Any:
-    import mindspore as ms
-
-    return ms.dtype_to_nptype(dtype)
 
 
 def _numbers(values: Any) -> list[float] | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..deploy import sampler
+from ..deploy.manifest import DTYPES
 from ..errors import UsageError, shown, warn_user
 from .exported import controlnet_name
 from .families import family_of
@@ -59,6 +60,8 @@ def export(
     if not isinstance(folder, str | Path) or not str(folder):
         raise UsageError(f"folder is {shown(folder)}; expected the path of a folder to create")
     check_exportable(pipe.setup)
+    if pipe.dtype not in DTYPES:
+        raise UsageError(f"a pipeline of {pipe.dtype} cannot be exported; load it with one of: {', '.join(DTYPES)}")
     wanted = checked_sizes(pipe.setup, sizes)
     whole_number(batch, "batch", 1, MOST_BATCH)
     check_target(Path(folder))
