@@ -203,7 +203,7 @@ def torch_side(model: str, folder: str, control: bool, cases: list[Case]) -> dic
             return call(unet, controlnet, arguments, mapped).numpy()
 
     return {
-        "step": step,
+        "step": with_processor_time(step),
         **found,
         "size": lambda: files_size(weight_files(folder, control)),
         "precision": lambda: "f32",
