@@ -314,7 +314,7 @@ def our_side(model: str, folder: str, control: bool, cases: list[Case], quantize
             return files_size(files)
 
     step = with_processor_time(lambda: next(steps))
-    return {"step": with_processor_time(step), **found, "size": size, "precision": lambda: "f32"}
+    return {"step": step, **found, "size": size, "precision": lambda: "f32"}
 
 
 FLOATS = {
