@@ -53,8 +53,9 @@ setup(
     extras_require={
         "cpu": ["mindspore==2.7.1"],
         "test": ["pytest>=8", "pytest-xdist>=3.6"],
+        "compare": ["scikit-image==0.26.*"],
         "parity": ["torch==2.13.0", "diffusers==0.35.2", "peft>=0.17"],
-        "openvino": ["openvino>=2025"],
+        "openvino": ["openvino>=2026", "nncf==3.4.*"],
         "mp4": ["imageio-ffmpeg>=0.5"],
         "modelscope": ["modelscope>=1.20"],
         "docs": [

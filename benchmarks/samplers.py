@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mindone_tcd.compare.prompts import unseen_scenes  # noqa: F401 - the benchmarks import it from here
 from mindone_tcd.files.model_folder import check_lora, find_model
 from mindone_tcd.shapes.folder import SHAPES, SHAPES_FOLDER
-from mindone_tcd.shapes.grammar import Scene, caption, random_scene
 
 LORA_FILE = "pytorch_lora_weights.safetensors"
 
@@ -79,18 +79,6 @@ class Sampler:
         if row.scheduler == "tcd":
             options["eta"] = 0.3
         return self._call(self.load(row), prompts, generators, **options)
-
-
-def unseen_scenes(count: int, two: float, seed: int) -> tuple[list[Scene], list[str]]:
-    """Distinct captions of held-out combinations, and their scenes."""
-    rng = np.random.default_rng(seed)
-    found: dict[str, Scene] = {}
-    while len(found) < count:
-        scene = random_scene(rng, two, unseen=True)
-        say_size, say_position = rng.random(2) < 0.5
-        asked = replace(scene, size=scene.size if say_size else None, position=scene.position if say_position else None)
-        found.setdefault(caption(asked), asked)
-    return list(found.values()), list(found)
 
 
 def lora_folder(folder: Path, row: Row) -> Path:

@@ -15,7 +15,7 @@ ORDER = (
     ("utils",),
     ("mindone_tcd",),  # __init__.py
     ("cli",),
-    ("selftest",),
+    ("compare", "selftest"),
     ("generate",),
     ("checks",),
     ("deploy",),
@@ -40,6 +40,7 @@ TESTED_ELSEWHERE: dict[str, tuple[str, str]] = {
     "schedulers/__init__.py": _NAMES,
     "adapters/wrappers.py": ("adapters/test_lora.py", "it connects the loaders with mindone's pipelines"),
     "transaction.py": ("adapters/test_transaction.py", "the tests use the tiny pipelines of the adapters' tests"),
+    "cli/compare.py": ("cli/test_compare_command.py", "the command is tested as a user calls it"),
     "cli/export.py": ("generate/test_exporting.py", "the command and the function are tested together"),
     "cli/generate.py": _COMMAND,
     "cli/info.py": _COMMAND,

@@ -12,7 +12,7 @@ from ..errors import UsageError, UsageWarning
 from ..files.hub import HUBS, VARIABLE, using
 from ..generate.record_fields import visible
 from ..version import __version__
-from . import export, generate, info, selftest
+from . import compare, export, generate, info, selftest
 from .arguments import EXAMPLES, Parser
 
 
@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     commands = command.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     parents = {"debug": debug, "hub": hub}
-    for each in (generate, info, export, selftest):
+    for each in (generate, info, compare, export, selftest):
         each.add(commands, parents)
     return command
 
@@ -43,6 +43,7 @@ def main(argv: list[str] | None = None) -> int:
         The exit code: 0 for success; 1 if a repeated image differs or an unexpected error occurs; 2 for bad input.
     """
     args = parser().parse_args(argv)
+    args.arguments = sys.argv[1:] if argv is None else argv
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # for names that the terminal's encoding cannot represent

@@ -14,8 +14,13 @@ from ..generate.plan import Extras
 from .arguments import integer, number
 
 
-def add_task_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments to a parser, in one group for each task."""
+def add_task_arguments(parser: argparse.ArgumentParser, files: bool = True) -> None:
+    """Add the arguments to a parser, in one group for each task.
+
+    Args:
+        parser: the parser of a command.
+        files: whether the command writes clips and control maps; else it has no arguments for them.
+    """
     group = parser.add_argument_group(
         "image to image", 'example: generate "a blue star on a white background" --image circle.png --strength 0.6'
     )
@@ -41,7 +46,8 @@ def add_task_arguments(parser: argparse.ArgumentParser) -> None:
         "--controlnet", action="append", default=[], metavar="KIND=MODEL", help="a folder or hub id for a kind"
     )
     group.add_argument("--depth-model", metavar="MODEL", help="the DPT model that estimates depths of photos")
-    group.add_argument("--save-control", action="store_true", help="also write the maps, beside the image")
+    if files:
+        group.add_argument("--save-control", action="store_true", help="also write the maps, beside the image")
 
     group = parser.add_argument_group(
         "T2I-Adapter", 'example: generate "a red star on a blue background" --t2i canny:photo.png'
@@ -66,6 +72,9 @@ def add_task_arguments(parser: argparse.ArgumentParser) -> None:
         help="a style LoRA: its name, a file, a folder or a hub id; repeatable",
     )
 
+    if not files:
+        parser.set_defaults(save_control=False, frames=None, motion=[], motion_adapter=None)
+        return
     group = parser.add_argument_group(
         "animation", 'example: generate "a red circle moving right on a blue background" --frames 16 --out film.gif'
     )

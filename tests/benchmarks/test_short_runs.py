@@ -4,6 +4,7 @@ accuracy.py, fuzz.py and the scripts that store references of the tests have tes
 """
 
 import ast
+import importlib.util
 import os
 import re
 import subprocess
@@ -124,6 +125,14 @@ NUMBER = r"\d+\.\d+"
             slow,
         ),
         case("benchmarks/image.py", "--rounds 1 --only ours,", rf"\| ours, compiled \| {NUMBER} \|", parity, slow),
+        case(
+            "benchmarks/openvino_int8.py",
+            "--prompts 1 --calibration 2 --rounds 1 --only OpenVINO",
+            rf"\| OpenVINO int8, f32 \| {NUMBER} \|",
+            parity,
+            slow,
+            pytest.mark.skipif(importlib.util.find_spec("nncf") is None, reason="needs the [openvino] extra"),
+        ),
         case("benchmarks/scaling.py", "--latents 8 --batches 1 --rounds 1", r": \d+ GFLOP/s$", parity, slow),
     ],
 )
