@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +48,15 @@ def prompt_box(example: str) -> gr.Textbox:
     )  # fmt: skip
 
 
+def example_buttons(prompts: Sequence[str], prompt: gr.Textbox) -> None:
+    """Create a button for each prompt, which writes it into the field. Browsers do this without the server."""
+    gr.Markdown("Examples", elem_classes="examples-title")
+    with gr.Row(elem_classes="examples"):
+        for text in prompts:
+            button = gr.Button(text, size="sm", min_width=80)
+            button.click(None, None, prompt, js=f"() => {json.dumps(text)}", api_visibility="private")
+
+
 def controls(offer: Offer, prompt: gr.Textbox, steps: int | None = None, sized: bool = False) -> Controls:
     """Create the fields below the prompt.
 
@@ -67,13 +78,13 @@ def controls(offer: Offer, prompt: gr.Textbox, steps: int | None = None, sized: 
             1, MOST_STEPS, value=steps or recipe.steps, step=1, label="Steps", min_width=130, elem_classes="steps"
         )
         most = _MOST_EMBEDDED_GUIDANCE if model.guidance_embedded else _MOST_GUIDANCE
-        guidance = gr.Slider(0, most, value=recipe.guidance_scale, step=0.5, label="Guidance scale", min_width=130)
+        guidance = gr.Slider(0, most, value=recipe.guidance_scale, step=0.5, label="Guidance", min_width=130)
     with gr.Row():
         method = gr.Radio(
             [(name.upper(), name) for name in offer.setups], value=recipe.method, label="Method", min_width=130
         )
         eta = gr.Slider(
-            0, 1, value=recipe.eta or 0, step=0.05, label="Eta (only TCD)", min_width=130,
+            0, 1, value=recipe.eta or 0, step=0.05, label="Eta (TCD)", min_width=130,
             interactive=find_method(recipe.method).eta is not None,
         )  # fmt: skip
     size = None
@@ -86,7 +97,8 @@ def controls(offer: Offer, prompt: gr.Textbox, steps: int | None = None, sized: 
             )
         size = width, height
     negative = gr.Textbox(
-        label="Negative prompt", placeholder="What it should not show; needs a guidance scale above 1", lines=1,
+        value="",
+        label="Negative prompt", placeholder="What it should not show; needs a guidance above 1", lines=1,
         max_length=MOST_PROMPT,
     )  # fmt: skip
     preview = gr.Checkbox(value=model.shipped, label="Show each step")

@@ -44,7 +44,7 @@ def panel(label: str, map: gr.Image | None = None) -> Panel:
         label=label, type="filepath", format="png", interactive=False, height=300,
         buttons=["download", "fullscreen"], elem_classes="result",
     )  # fmt: skip
-    return Panel(image, gr.Markdown("", elem_classes="status", min_height=24), map)
+    return Panel(image, gr.Markdown("", label="Status", elem_classes="status", min_height=24), map)
 
 
 def whole(value: float | None, name: str) -> int:
@@ -89,7 +89,7 @@ def changes(runs: Runs, asked: Callable[[], Call], has_map: bool = False) -> Ite
         values = [*([map] if has_map else []), image, status, record, last]
         return tuple(gr.skip() if value is None else value for value in values)
 
-    waiting = f"Generating {_RUNNING}"
+    waiting, map = f"Generating {_RUNNING}", None
     try:
         yield change(status=waiting)
         for event in runs.events(asked()):
@@ -98,11 +98,12 @@ def changes(runs: Runs, asked: Callable[[], Call], has_map: bool = False) -> Ite
             elif isinstance(event, Loading):
                 yield change(status=f"Loading the model {_RUNNING}")
             elif isinstance(event, Mapped):
-                yield change(map=event.image, status=waiting)
+                map = event.image
+                yield change(map=map, status=waiting)
             elif isinstance(event, Step):
                 yield change(event.image, f"Step {event.number} of {event.total} {_RUNNING}")
             elif isinstance(event, Done):
-                yield change(event.path, event.summary, event.record, event)
+                yield change(event.path, event.summary, event.record, event, map)  # clients of the API get only this
     except UsageError as error:
         raise failed(str(error)) from None
     except Exception as error:

@@ -10,7 +10,10 @@ CSS = """
 .gradio-container { max-width: 1280px !important; margin: 0 auto !important; }
 .status { min-height: 24px; }
 .gallery-title h3 { margin-bottom: 0; }
-.result img, .map img, .session img { image-rendering: auto; }
+.result img, .map img, .upload img { width: 100% !important; height: 100% !important; object-fit: contain; }
+.examples-title p { color: var(--body-text-color-subdued); font-size: var(--text-sm); }
+.examples { gap: 8px; flex-wrap: wrap; }
+.examples button { flex: 0 1 auto; white-space: normal; font-weight: 400; }
 @media (max-width: 640px) {
   .gradio-container { padding: 8px !important; }
 }

@@ -13,7 +13,7 @@ _SECONDS = 20
 
 def failed(message: str) -> gr.Error:
     """Return the exception that shows an error."""
-    return gr.Error(html.escape(message), duration=_SECONDS, print_exception=False)
+    return gr.Error(html.escape(message, quote=False), duration=_SECONDS, print_exception=False)
 
 
 def crashed(error: Exception) -> gr.Error:
@@ -24,4 +24,4 @@ def crashed(error: Exception) -> gr.Error:
 
 def warn(message: str) -> None:
     """Show a warning."""
-    gr.Warning(html.escape(message), duration=_SECONDS)
+    gr.Warning(html.escape(message, quote=False), duration=_SECONDS)

@@ -9,7 +9,7 @@ import gradio as gr
 
 from ...generate.tasks.animate import FRAMES
 from .. import examples
-from ..controls import controls, prompt_box
+from ..controls import controls, example_buttons, prompt_box
 from ..gallery import Gallery
 from ..handlers import call, changes, connect, panel
 from ..offers import Key, Offer
@@ -35,7 +35,7 @@ def add(offer: Offer, runs: Runs, gallery: Gallery) -> None:
             form = controls(offer, prompt)
         with gr.Column(scale=3, min_width=300):
             shown = panel("Clip")
-            gr.Examples([[text] for text in some], [prompt], api_visibility="private")
+            example_buttons(some, prompt)
 
     def animate(
         prompt: str, negative_prompt: str, seed: int, steps: int, guidance_scale: float, method: str, eta: float,

@@ -10,7 +10,7 @@ import gradio as gr
 
 from ...generate.tasks.controls import CONTROL_SCALE, PUBLISHED_SCALE
 from .. import examples
-from ..controls import controls, prompt_box
+from ..controls import controls, example_buttons, prompt_box
 from ..gallery import Gallery
 from ..handlers import call, changes, connect, panel
 from ..offers import Key, Offer
@@ -32,7 +32,7 @@ def add(offer: Offer, runs: Runs, gallery: Gallery, folder: Path) -> None:
                 run = gr.Button("Run", variant="primary", min_width=80, elem_classes="run")
                 stop = gr.Button("Stop", min_width=60)
             kind = gr.Radio(
-                [(_LABELS.get(name, name), name) for name in offer.kinds], value=offer.kinds[0], label="Follow the"
+                [(_LABELS.get(name, name), name) for name in offer.kinds], value=offer.kinds[0], label="Map of the image"
             )
             usual = CONTROL_SCALE if model.shipped else PUBLISHED_SCALE
             scale = gr.Slider(0, _MOST_SCALE, value=usual, step=0.05, label="Control scale")
@@ -42,7 +42,7 @@ def add(offer: Offer, runs: Runs, gallery: Gallery, folder: Path) -> None:
                 with gr.Column(min_width=140):
                     image = ImageFile(
                         value=image_file, label="Image", type="filepath", sources=["upload", "clipboard"], height=300,
-                        buttons=["fullscreen"],
+                        buttons=["fullscreen"], elem_classes="upload",
                     )  # fmt: skip
                 with gr.Column(min_width=140):
                     map = gr.Image(
@@ -51,7 +51,7 @@ def add(offer: Offer, runs: Runs, gallery: Gallery, folder: Path) -> None:
                     )  # fmt: skip
                 with gr.Column(min_width=140):
                     shown = panel("Result", map)
-            gr.Examples([[text] for text in some], [prompt], api_visibility="private")
+            example_buttons(some, prompt)
 
     def controlnet(
         prompt: str, negative_prompt: str, seed: int, steps: int, guidance_scale: float, method: str, eta: float,

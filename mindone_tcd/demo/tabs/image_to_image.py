@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from .. import examples
-from ..controls import controls, prompt_box
+from ..controls import controls, example_buttons, prompt_box
 from ..gallery import Gallery
 from ..handlers import call, changes, connect, panel
 from ..limits import MOST_STEPS
@@ -39,11 +39,11 @@ def add(offer: Offer, runs: Runs, gallery: Gallery, folder: Path) -> None:
                 with gr.Column(min_width=140):
                     image = ImageFile(
                         value=image_file, label="Image", type="filepath", sources=["upload", "clipboard"], height=300,
-                        buttons=["fullscreen"],
+                        buttons=["fullscreen"], elem_classes="upload",
                     )  # fmt: skip
                 with gr.Column(min_width=140):
                     shown = panel("Result")
-            gr.Examples([[text] for text in some], [prompt], api_visibility="private")
+            example_buttons(some, prompt)
 
     def image_to_image(
         prompt: str, negative_prompt: str, seed: int, steps: int, guidance_scale: float, method: str, eta: float,

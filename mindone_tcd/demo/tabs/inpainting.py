@@ -9,14 +9,15 @@ from typing import Any
 import gradio as gr
 
 from .. import examples
-from ..controls import controls, prompt_box
+from ..controls import controls, example_buttons, prompt_box
 from ..gallery import Gallery
 from ..handlers import call, changes, connect, panel
 from ..offers import Key, Offer
 from ..runs import Runs
 from ..uploads import MaskEditor
 
-_BRUSH = "#ffffff"
+_BRUSH = "#e000e0"
+"""Any color marks the mask; this one is seen on most images."""
 
 
 def add(offer: Offer, runs: Runs, gallery: Gallery, folder: Path) -> None:
@@ -37,14 +38,15 @@ def add(offer: Offer, runs: Runs, gallery: Gallery, folder: Path) -> None:
             with gr.Row():
                 with gr.Column(min_width=280):
                     image = MaskEditor(
-                        value=image_file, label="Image: paint over what should change", type="filepath", format="png",
+                        value=image_file, label="Image", type="filepath", format="png",
                         sources=["upload", "clipboard"], layers=False, transforms=None, height=420,
                         brush=gr.Brush(colors=[_BRUSH], color_mode="fixed", default_size=24), canvas_size=(512, 512),
                         buttons=[], elem_classes="editor",
                     )  # fmt: skip
+                    gr.Markdown("Paint over the part that should change.")
                 with gr.Column(min_width=140):
                     shown = panel("Result")
-            gr.Examples([[text] for text in some], [prompt], api_visibility="private")
+            example_buttons(some, prompt)
 
     def inpainting(
         prompt: str, negative_prompt: str, seed: int, steps: int, guidance_scale: float, method: str, eta: float,

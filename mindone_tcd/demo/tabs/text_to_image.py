@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from .. import examples
-from ..controls import controls, prompt_box
+from ..controls import controls, example_buttons, prompt_box
 from ..gallery import Gallery
 from ..handlers import call, changes, connect, panel
 from ..offers import Key, Offer
@@ -32,7 +32,7 @@ def add(offer: Offer, runs: Runs, gallery: Gallery) -> None:
                     usual = panel("Model")
                 with gr.Column(min_width=140):
                     quantized = panel("int8 weights")
-            gr.Examples([[text] for text in some], [prompt], api_visibility="private")
+            example_buttons(some, prompt)
     assert form.size is not None
 
     def text_to_image(
