@@ -16,6 +16,7 @@ from ..generate.output_names import default_name, of_images
 from ..generate.plan import plan
 from ..generate.request import DTYPES, make_request
 from ..generate.tasks import TASKS
+from ..quantize.kinds import KINDS
 from ..schedulers.methods import DEFAULT_METHOD, METHODS
 from ..shapes.folder import SHAPES
 from ..shapes.models import PIPELINES
@@ -79,6 +80,11 @@ def add(commands: argparse._SubParsersAction, parents: dict[str, argparse.Argume
         "--compile", action="store_true", help="run compiled graphs: faster, after compilation for each size"
     )
     make.add_argument(
+        "--quantize",
+        choices=KINDS,
+        help="8-bit weights in the UNet and the ControlNets: less memory, nearly the same image (default: none)",
+    )
+    make.add_argument(
         "--record-paths",
         action="store_true",
         help="write the paths of the model and the LoRA into the PNG (default: names and digests of the weights)",
@@ -121,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
     default = default_name(request.prompt, request.seeds[0]).with_suffix(default_suffix(setup.task))
     paths = output_paths(args, default, files, clips=count if setup.animated else 0)
 
-    pipe = pipeline.load(setup, args.dtype, form_of(args.compile), args.record_paths)
+    pipe = pipeline.load(setup, args.dtype, form_of(args.compile), args.record_paths, args.quantize)
     maps = pipe.control_maps(request) if kinds else []
     for image, path in zip(maps, paths[count + args.grid :][: len(maps)], strict=True):
         save(GeneratedImage(image, {}), path, args.overwrite)

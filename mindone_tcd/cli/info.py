@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     default = args.image.with_name(f"{args.image.stem}-again{args.image.suffix}")
     (out,) = output_paths(args, default, lambda out: [out], clips=1 if again.setup.animated else 0)
     check_same_weights(record, sources_of(again))
-    pipe = pipeline.load(again.setup, again.dtype, again.form)
+    pipe = pipeline.load(again.setup, again.dtype, again.form, quantize=again.quantize)
     for remark in check_same_weights(record, pipe.sources()):
         print(f"warning: {remark}", file=sys.stderr)
     generated = _repeat(pipe, again, record["seed"])

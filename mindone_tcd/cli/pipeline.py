@@ -25,9 +25,11 @@ def suppressed_library_output() -> Iterator[Callable[[str], None]]:
         yield lambda line: print(line, file=stdout, flush=True)
 
 
-def load(setup: Setup, dtype: str | None, form: str | None, record_paths: bool = False) -> LoadedPipeline:
+def load(
+    setup: Setup, dtype: str | None, form: str | None, record_paths: bool = False, quantize: str | None = None
+) -> LoadedPipeline:
     print("loading MindSpore and the model …", file=sys.stderr, flush=True)
     with suppressed_library_output():
         from ..generate.loading import load_planned
 
-        return load_planned(setup, dtype, form, record_paths)
+        return load_planned(setup, dtype, form, record_paths, quantize)

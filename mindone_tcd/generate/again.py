@@ -14,6 +14,7 @@ from typing import Any
 
 from ..compiled.forms import form_of
 from ..errors import UsageError
+from ..quantize.kinds import kind_of
 from ..schedulers.methods import find_method
 from ..shapes.folder import SHAPES
 from ..shapes.models import PIPELINES as SHIPPED
@@ -40,6 +41,7 @@ class Again:
         seeds: the seeds of the batch that contained the image.
         dtype: the name of the dtype.
         form: the form of the compiled graphs, None for none.
+        quantize: the kind of quantization, None for none.
     """
 
     setup: Setup
@@ -47,6 +49,7 @@ class Again:
     seeds: tuple[int, ...]
     dtype: str
     form: str | None
+    quantize: str | None = None
 
 
 def plan_again(
@@ -111,7 +114,7 @@ def plan_again(
         form = form_of(record.get("compile"))  # records of version 0.1.0 and earlier lack this field
     except (KeyError, TypeError) as error:
         raise UsageError(f"the record in {path} is incomplete ({error}); it cannot be used again") from error
-    return Again(setup, request, seeds, dtype, form)
+    return Again(setup, request, seeds, dtype, form, kind_of(record.get("quantize")))
 
 
 def _names(

@@ -36,6 +36,7 @@ class LoadedPipeline:
         setup: the task, the model, its recipe and the parts beside it.
         dtype: the name of the computation dtype.
         record_paths: whether the records contain paths of folders and files.
+        quantize: the kind of quantization, ``int8``; None for none.
     """
 
     def __init__(
@@ -46,8 +47,10 @@ class LoadedPipeline:
         *,
         lora_file: Path | None = None,
         record_paths: bool = False,
+        quantize: str | None = None,
     ) -> None:
         self.pipeline, self.setup, self.dtype, self.record_paths = pipeline, setup, dtype, record_paths
+        self.quantize = quantize
         self._weights = weights_of_model(setup.model)
         lora = lora_file or setup.recipe.lora
         self._lora_weights = None if lora is None else weights_of_lora(lora)
@@ -193,6 +196,7 @@ class LoadedPipeline:
             "batch_seeds": list(seeds),
             **self.sources(),
             "dtype": self.dtype,
+            **({} if self.quantize is None else {"quantize": self.quantize}),
             "compile": False if graphs is None else graphs.form,
             "device": cpu.device(),
             "kernels": "native" if cpu.enabled() and cpu.native_kernels() else "stock",

@@ -11,11 +11,13 @@ from ..concurrency import one_at_a_time
 from ..environment import require_mindspore
 from ..errors import UsageError
 from ..files.hub import using
+from ..quantize.kinds import kind_of
 from ..quiet import errors_only
 from ..schedulers.methods import DEFAULT_METHOD, find_method
 from ..shapes.folder import SHAPES
 from .families import family_of
 from .loaded import LoadedPipeline
+from .narrow import narrow_networks
 from .parts import Part
 from .plan import Extras, plan
 from .request import DTYPES
@@ -40,6 +42,7 @@ def load(
     depth_model: str | Path | None = None,
     dtype: str | None = None,
     compile: bool | str = False,
+    quantize: str | None = None,
     record_paths: bool = False,
     hub: str | None = None,
 ) -> LoadedPipeline:
@@ -67,6 +70,8 @@ def load(
         dtype: ``float32``, ``float16`` or ``bfloat16``; by default float32 on a CPU and float16 on Ascend.
         compile: True or ``step`` to run the networks as compiled graphs, ``trajectory`` for one graph of all steps; see
             :func:`~mindone_tcd.compile_pipeline`. The first image of each size includes the compilation time.
+        quantize: ``int8`` for 8-bit weights in the UNet and the ControlNets: a quarter of the memory of float32. The
+            LoRAs become part of the weights.
         record_paths: whether the images' records contain the paths of the model's and the LoRA's folder. By default,
             they contain only the names of the folders and digests of the weights.
         hub: the hub for hub ids: ``huggingface`` or ``modelscope``; by default the value of the environment variable
@@ -82,15 +87,19 @@ def load(
     """
     if dtype is not None and dtype not in DTYPES:
         raise UsageError(f"unknown dtype {dtype!r}; choose one of: {', '.join(DTYPES)}")
-    form = form_of(compile)
+    form, kind = form_of(compile), kind_of(quantize)
     with using(hub):
         extras = Extras(control, t2i, ip_adapter, style, motion_adapter, motion, depth_model)
-        return load_planned(plan(task, model, method, lora, extras), dtype, form, record_paths)
+        return load_planned(plan(task, model, method, lora, extras), dtype, form, record_paths, kind)
 
 
 @one_at_a_time
 def load_planned(
-    setup: Setup, dtype: str | None, form: str | None = None, record_paths: bool = False
+    setup: Setup,
+    dtype: str | None,
+    form: str | None = None,
+    record_paths: bool = False,
+    quantize: str | None = None,
 ) -> LoadedPipeline:
     """Load what :func:`~mindone_tcd.generate.plan.plan` found. The errors are those of :func:`load`."""
     require_mindspore()
@@ -100,6 +109,7 @@ def load_planned(
     from .. import cpu
     from ..adapters import files
     from ..compiled.pipeline import compile_pipeline
+    from ..quantize.network import quantize_pipeline
 
     if cpu.needed() and dtype == "bfloat16":
         raise UsageError("dtype bfloat16 does not run on a CPU; choose float32 or float16")
@@ -107,33 +117,49 @@ def load_planned(
     recipe = setup.recipe
     # Finds the LoRA first, so that an error for a missing LoRA occurs before the model is read.
     lora_file = None if recipe.lora is None else files.find(recipe.lora, None, None, "LoRA")
-    of_dtype = {"use_safetensors": True, "mindspore_dtype": getattr(ms, dtype)}
+    wanted = getattr(ms, dtype)
+    options = {"use_safetensors": True}
+    narrow = narrow_networks(setup) if quantize and dtype == "float32" else ()
+    # The other components have the wanted dtype from the start.
+    dtypes = {**dict.fromkeys(narrow, ms.float16), "default": wanted}
     with errors_only("mindone"):
         pipeline_class = getattr(mindone.diffusers, setup.pipeline_class)
-        pipe = pipeline_class.from_pretrained(setup.model.location, **_networks(setup, of_dtype), **of_dtype)
+        networks = _networks(setup, options, dtypes)
+        pipe = pipeline_class.from_pretrained(setup.model.location, **networks, **options, mindspore_dtype=dtypes)
         pipe.scheduler = find_method(recipe.method).scheduler_class().from_config(pipe.scheduler.config)
         _load_loras(pipe, setup)
         for part in setup.of("ip-adapter"):
             _load_ip_adapter(pipe, part, setup)
+    if quantize is not None:
+        quantize_pipeline(pipe, wanted)
     pipe.set_progress_bar_config(desc=f"{recipe.method} steps", leave=False)
     if form is not None:
         compile_pipeline(pipe, form=form)
-    return LoadedPipeline(pipe, setup, dtype, lora_file=lora_file, record_paths=record_paths)
+    return LoadedPipeline(pipe, setup, dtype, lora_file=lora_file, record_paths=record_paths, quantize=quantize)
 
 
-def _networks(setup: Setup, of_dtype: dict[str, Any]) -> dict[str, Any]:
-    """Load the networks that are components of the pipeline."""
+def _networks(setup: Setup, options: dict[str, Any], dtypes: dict[str, Any]) -> dict[str, Any]:
+    """Load the networks that are components of the pipeline.
+
+    Args:
+        setup: what is loaded.
+        options: further arguments of ``from_pretrained``.
+        dtypes: the dtype of each component, and of all others (``default``).
+    """
     from mindone.diffusers import ControlNetModel, MotionAdapter, MultiAdapter, T2IAdapter
+
+    def of(component: str) -> dict[str, Any]:
+        return {**options, "mindspore_dtype": dtypes.get(component, dtypes["default"])}
 
     found: dict[str, Any] = {}
     if parts := setup.of("controlnet"):
-        networks = [ControlNetModel.from_pretrained(part.location, **of_dtype) for part in parts]
+        networks = [ControlNetModel.from_pretrained(part.location, **of("controlnet")) for part in parts]
         found["controlnet"] = networks if len(networks) > 1 else networks[0]
     if parts := setup.of("t2i-adapter"):
-        adapters = [T2IAdapter.from_pretrained(part.location, **of_dtype) for part in parts]
+        adapters = [T2IAdapter.from_pretrained(part.location, **of("adapter")) for part in parts]
         found["adapter"] = MultiAdapter(adapters) if len(adapters) > 1 else adapters[0]
     for part in setup.of("motion-adapter"):
-        found["motion_adapter"] = MotionAdapter.from_pretrained(part.location, **of_dtype)
+        found["motion_adapter"] = MotionAdapter.from_pretrained(part.location, **of("motion_adapter"))
     return found
 
 

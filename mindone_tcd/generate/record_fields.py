@@ -9,6 +9,7 @@ from typing import Any
 
 from ..compiled.forms import FORMS
 from ..errors import UsageError, shown
+from ..quantize.kinds import KINDS
 from ..schedulers.methods import METHODS
 from .inputs import MOST_SCALE, SLOTS
 from .parts import ROLES
@@ -203,6 +204,7 @@ _FIELDS: dict[str, Check] = {
     "strength": _real(1),
     "frames": _whole(1, MOST_FRAMES),
     "dtype": _one_of(DTYPES),
+    "quantize": _or_none(_one_of(KINDS)),
     "compile": _form,
     "device": _text,
     "kernels": _text,

@@ -1,0 +1,21 @@
+"""The kinds of quantization that `load` and `--quantize` offer."""
+
+from __future__ import annotations
+
+from ..errors import UsageError, shown
+
+KINDS = ("int8",)
+"""``int8``: 8-bit weights, one scale for each output channel; activations stay floats."""
+
+
+def kind_of(value: object) -> str | None:
+    """Return a kind, or None for no quantization.
+
+    Raises:
+        UsageError: if there is no such kind.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str) or value not in KINDS:
+        raise UsageError(f"unknown quantize {shown(value)}; choose one of: {', '.join(KINDS)}, or leave it out")
+    return value
