@@ -27,9 +27,7 @@ def add(commands: argparse._SubParsersAction, parents: dict[str, argparse.Argume
     )
     demo.add_argument("--host", default=HOST, help=f"the address to listen on (default: {HOST}, only this machine)")
     demo.add_argument("--port", type=integer, default=PORT, help=f"the port (default: {PORT})")
-    demo.add_argument(
-        "--share", action="store_true", help="make the page public, through a server of gradio's makers"
-    )
+    demo.add_argument("--share", action="store_true", help="make the page public, through a server of gradio's makers")
     demo.add_argument("--model", default=SHAPES, help="a shipped model, a folder, or a hub id (default: shapes)")
     demo.add_argument("--lora", help="a folder, a .safetensors file or a hub id instead of the recipe's; or 'none'")
     demo.add_argument(
@@ -37,9 +35,7 @@ def add(commands: argparse._SubParsersAction, parents: dict[str, argparse.Argume
     )
     demo.add_argument("--motion-adapter", metavar="MODEL", help="a motion adapter for --model")
     demo.add_argument("--dtype", choices=DTYPES, help="default: float32 on a CPU, float16 on Ascend")
-    demo.add_argument(
-        "--keep", type=integer, default=KEPT, help=f"how many pipelines stay in memory (default: {KEPT})"
-    )
+    demo.add_argument("--keep", type=integer, default=KEPT, help=f"how many pipelines stay in memory (default: {KEPT})")
     demo.set_defaults(run=run)
 
 

@@ -11,6 +11,7 @@ import gradio as gr
 from ..errors import UsageError
 from .controls import Controls, next_seed
 from .gallery import Gallery
+from .masks import Edited
 from .offers import Key
 from .runs import Call, Done, Loading, Mapped, Runs, Step
 from .toasts import crashed, failed, warn
@@ -59,7 +60,11 @@ def whole(value: float | None, name: str) -> int:
 
 
 def call(
-    key: Key, common: tuple[Any, ...], inputs: dict[str, Any] | None = None, size: tuple[float, float] | None = None
+    key: Key,
+    common: tuple[Any, ...],
+    inputs: dict[str, Any] | None = None,
+    size: tuple[float, float] | None = None,
+    edited: Edited | None = None,
 ) -> Call:
     """Return the call of a run from the values of :attr:`~mindone_tcd.demo.controls.Controls.common`."""
     prompt, negative_prompt, seed, steps, guidance_scale, _, eta, preview = common
@@ -73,6 +78,7 @@ def call(
         eta,
         None if size is None else (whole(size[0], "width"), whole(size[1], "height")),
         {name: value for name, value in (inputs or {}).items() if value is not None},
+        edited,
         bool(preview),
     )
 

@@ -18,7 +18,7 @@ class Options:
     Attributes:
         model: a shipped model, a folder, or a hub id.
         lora: a LoRA instead of the recipe's, or ``none``.
-        controlnets: the folders or hub ids of ControlNets, by the kinds of their maps. The shipped models have own ones.
+        controlnets: the folders or hub ids of ControlNets, by kind. The shipped models have own ones.
         motion_adapter: the folder or hub id of a motion adapter. The shipped models have an own one.
         dtype: the computation dtype, or None for the usual one.
         kept: the number of pipelines that stay in memory, 1 or more.

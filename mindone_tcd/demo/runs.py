@@ -5,18 +5,20 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from ..errors import UsageError
+from ..generate.inputs import SLOTS
 from ..generate.loaded import read_inputs
 from ..generate.output_names import default_name
 from ..generate.request import Request, make_request
 from ..schedulers.methods import find_method
 from .limits import check_request, opened, without_folder
+from .masks import Edited, image_and_mask
 from .offers import Key, planned
 from .options import Options
 from .pipelines import Pipelines
@@ -36,6 +38,7 @@ class Call:
         eta: ignored by methods without eta.
         size: width and height in pixels; None for the proportions of the input image.
         inputs: what the task takes besides; images are paths of files.
+        edited: an image on which a mask is drawn.
         preview: whether each step is decoded and shown.
     """
 
@@ -48,12 +51,13 @@ class Call:
     eta: float
     size: tuple[int, int] | None = None
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    edited: Edited | None = None
     preview: bool = True
 
     @property
     def files(self) -> list[str]:
         """The paths of the input images."""
-        return [value for name, value in self.inputs.items() if name in ("image", "mask", "control") and value]
+        return [str(value) for name, value in self.inputs.items() if name in SLOTS]
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,9 @@ class Runs:
             raise UsageError(without_folder(str(error), *call.files)) from error
 
     def _run(self, call: Call, emit: Emit) -> None:
+        if call.edited is not None:
+            files = image_and_mask(call.edited, self._new_folder())
+            call = replace(call, inputs={**call.inputs, **files})
         request = self._request(call)
         if call.key not in self._pipelines:
             emit(Loading())
@@ -144,10 +151,13 @@ class Runs:
         ((made,),) = pipe.batches(request, on_step=observer)
         seconds = time.perf_counter() - start - observer.seconds
         name = default_name(call.prompt, call.seed)
-        folder = self._folder / secrets.token_hex(16)
+        folder = self._new_folder()
         folder.mkdir(parents=True)
         path = made.save(folder / (name.with_suffix(".gif") if pipe.setup.animated else name))
         emit(Done(str(path), made.record, seconds, [str(path), *call.files]))
+
+    def _new_folder(self) -> Path:
+        return self._folder / secrets.token_hex(16)
 
     def _request(self, call: Call) -> Request:
         """Check a call before anything is loaded.

@@ -1,4 +1,4 @@
-"""The look of the page. It uses the fonts of the visitor's system, because other fonts would be requested from a host."""
+"""The look of the page. It uses the fonts of the visitor's system, because others would be requested from a host."""
 
 from __future__ import annotations
 

@@ -63,7 +63,9 @@ class Guard:
             await _answer(send, 421, "the server does not have this name")
         elif _REFUSED.match(unquote(scope["path"])):
             await _answer(send, 403, "not available here")
-        elif int(headers.get(b"content-length", "0")) > self._most:
+        elif not (length := headers.get(b"content-length", "0")).isdecimal():
+            await _answer(send, 400, "the length is not a number")
+        elif int(length) > self._most:
             await _answer(send, 413, f"at most {self._most} bytes are accepted")
         else:
             await self._app(scope, _limited(receive, self._most), _with_headers(send))

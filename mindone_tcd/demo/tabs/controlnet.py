@@ -15,7 +15,7 @@ from ..gallery import Gallery
 from ..handlers import call, changes, connect, panel
 from ..offers import Key, Offer
 from ..runs import Runs
-from ..uploads import ImageFile
+from ..uploads import image_file
 
 _MOST_SCALE = 2
 _LABELS = {"canny": "Edges", "depth": "Depths", "normal": "Normals"}
@@ -24,7 +24,7 @@ _LABELS = {"canny": "Edges", "depth": "Depths", "normal": "Normals"}
 def add(offer: Offer, runs: Runs, gallery: Gallery, folder: Path) -> None:
     """Add the content of the tab."""
     model = offer.first.model
-    some, image_file = examples.prompts(offer.task, model), examples.image(offer.task, model, folder)
+    some, example = examples.prompts(offer.task, model), examples.image(offer.task, model, folder)
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
             prompt = prompt_box(some[0])
@@ -32,7 +32,9 @@ def add(offer: Offer, runs: Runs, gallery: Gallery, folder: Path) -> None:
                 run = gr.Button("Run", variant="primary", min_width=80, elem_classes="run")
                 stop = gr.Button("Stop", min_width=60)
             kind = gr.Radio(
-                [(_LABELS.get(name, name), name) for name in offer.kinds], value=offer.kinds[0], label="Map of the image"
+                [(_LABELS.get(name, name), name) for name in offer.kinds],
+                value=offer.kinds[0],
+                label="Map of the image",
             )
             usual = CONTROL_SCALE if model.shipped else PUBLISHED_SCALE
             scale = gr.Slider(0, _MOST_SCALE, value=usual, step=0.05, label="Control scale")
@@ -40,8 +42,8 @@ def add(offer: Offer, runs: Runs, gallery: Gallery, folder: Path) -> None:
         with gr.Column(scale=3, min_width=300):
             with gr.Row():
                 with gr.Column(min_width=140):
-                    image = ImageFile(
-                        value=image_file, label="Image", type="filepath", sources=["upload", "clipboard"], height=300,
+                    image = image_file(
+                        value=example, label="Image", height=300,
                         buttons=["fullscreen"], elem_classes="upload",
                     )  # fmt: skip
                 with gr.Column(min_width=140):

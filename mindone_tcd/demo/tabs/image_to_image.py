@@ -15,7 +15,7 @@ from ..handlers import call, changes, connect, panel
 from ..limits import MOST_STEPS
 from ..offers import Key, Offer
 from ..runs import Runs
-from ..uploads import ImageFile
+from ..uploads import image_file
 
 _STRENGTH = 0.65
 
@@ -23,7 +23,7 @@ _STRENGTH = 0.65
 def add(offer: Offer, runs: Runs, gallery: Gallery, folder: Path) -> None:
     """Add the content of the tab."""
     model = offer.first.model
-    some, image_file = examples.prompts(offer.task, model), examples.image(offer.task, model, folder)
+    some, example = examples.prompts(offer.task, model), examples.image(offer.task, model, folder)
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
             prompt = prompt_box(some[0])
@@ -37,8 +37,8 @@ def add(offer: Offer, runs: Runs, gallery: Gallery, folder: Path) -> None:
         with gr.Column(scale=3, min_width=300):
             with gr.Row():
                 with gr.Column(min_width=140):
-                    image = ImageFile(
-                        value=image_file, label="Image", type="filepath", sources=["upload", "clipboard"], height=300,
+                    image = image_file(
+                        value=example, label="Image", height=300,
                         buttons=["fullscreen"], elem_classes="upload",
                     )  # fmt: skip
                 with gr.Column(min_width=140):

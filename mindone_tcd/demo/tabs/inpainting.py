@@ -12,9 +12,10 @@ from .. import examples
 from ..controls import controls, example_buttons, prompt_box
 from ..gallery import Gallery
 from ..handlers import call, changes, connect, panel
+from ..masks import Edited
 from ..offers import Key, Offer
 from ..runs import Runs
-from ..uploads import MaskEditor
+from ..uploads import mask_editor
 
 _BRUSH = "#e000e0"
 """Any color marks the mask; this one is seen on most images."""
@@ -23,7 +24,7 @@ _BRUSH = "#e000e0"
 def add(offer: Offer, runs: Runs, gallery: Gallery, folder: Path) -> None:
     """Add the content of the tab."""
     model = offer.first.model
-    some, image_file = examples.prompts(offer.task, model), examples.image(offer.task, model, folder)
+    some, example = examples.prompts(offer.task, model), examples.image(offer.task, model, folder)
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
             prompt = prompt_box(some[0])
@@ -37,11 +38,9 @@ def add(offer: Offer, runs: Runs, gallery: Gallery, folder: Path) -> None:
         with gr.Column(scale=3, min_width=300):
             with gr.Row():
                 with gr.Column(min_width=280):
-                    image = MaskEditor(
-                        value=image_file, label="Image", type="filepath", format="png",
-                        sources=["upload", "clipboard"], layers=False, transforms=None, height=420,
-                        brush=gr.Brush(colors=[_BRUSH], color_mode="fixed", default_size=24), canvas_size=(512, 512),
-                        buttons=[], elem_classes="editor",
+                    image = mask_editor(
+                        value=example, label="Image", format="png", height=420, canvas_size=(512, 512), buttons=[],
+                        brush=gr.Brush(colors=[_BRUSH], color_mode="fixed", default_size=24), elem_classes="editor",
                     )  # fmt: skip
                     gr.Markdown("Paint over the part that should change.")
                 with gr.Column(min_width=140):
@@ -50,13 +49,13 @@ def add(offer: Offer, runs: Runs, gallery: Gallery, folder: Path) -> None:
 
     def inpainting(
         prompt: str, negative_prompt: str, seed: int, steps: int, guidance_scale: float, method: str, eta: float,
-        preview: bool, image_and_mask: dict[str, str] | None, strength: float,
+        preview: bool, image_and_mask: Edited | None, strength: float,
     ) -> Iterator[Any]:  # fmt: skip
         """Generate the part of an image that the layers of an edited image mark. Returns the image, a line with the
         seconds, and the record.
         """
         common = prompt, negative_prompt, seed, steps, guidance_scale, method, eta, preview
-        inputs = {**(image_and_mask or {}), "strength": strength}
-        yield from changes(runs, lambda: call(Key(offer.task, method), common, inputs))
+        key = Key(offer.task, method)
+        yield from changes(runs, lambda: call(key, common, {"strength": strength}, edited=image_and_mask))
 
     connect(run, inpainting, form, [image, strength], shown, gallery, "inpainting", stop)
