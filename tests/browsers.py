@@ -31,6 +31,7 @@ def chromium(*arguments: str) -> Iterator[Any]:
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
     started = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=driver))
+    started.set_script_timeout(120)  # a machine that is busy with other tests stops the browser for a while
     yield started
     started.quit()
 

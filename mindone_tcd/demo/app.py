@@ -120,7 +120,7 @@ def serving(options: Options, host: str = HOST, port: int = PORT, share: bool = 
     page = build(options, temporary_folder("demo"))
     from starlette.middleware import Middleware
 
-    from .theme import CSS, theme
+    from .theme import HEAD, theme
 
     hosts = {*LOOPBACK, host} if host in LOOPBACK and not share else None
     try:
@@ -139,7 +139,7 @@ def serving(options: Options, host: str = HOST, port: int = PORT, share: bool = 
             inbrowser=False,
             footer_links=["api", "settings"],
             theme=theme(),
-            css=CSS,
+            head=HEAD,
             app_kwargs={"middleware": [Middleware(Guard, hosts=hosts, most=MOST_BODY)]},
         )
         yield public or local

@@ -72,7 +72,7 @@ def controls(offer: Offer, prompt: gr.Textbox, steps: int | None = None, sized: 
         seed = gr.Number(
             value=0, label="Seed", precision=0, minimum=0, maximum=MOST_SEED, min_width=110, elem_classes="seed"
         )
-        randomize = gr.Checkbox(label="Randomize", info="A new seed for each run", min_width=110)
+        randomize = gr.Checkbox(label="Randomize", min_width=110)
     with gr.Row():
         taken = gr.Slider(
             1, MOST_STEPS, value=steps or recipe.steps, step=1, label="Steps", min_width=130, elem_classes="steps"
@@ -98,7 +98,7 @@ def controls(offer: Offer, prompt: gr.Textbox, steps: int | None = None, sized: 
         size = width, height
     negative = gr.Textbox(
         value="",
-        label="Negative prompt", placeholder="What it should not show; needs a guidance above 1", lines=1,
+        label="Negative prompt", placeholder="Needs a guidance above 1", lines=1,
         max_length=MOST_PROMPT,
     )  # fmt: skip
     preview = gr.Checkbox(value=model.shipped, label="Show each step")

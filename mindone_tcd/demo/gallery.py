@@ -47,7 +47,7 @@ def gallery() -> Gallery:
         with gr.Column(min_width=300):
             files = gr.File(
                 label="Download: the file contains the record; input images are listed after it",
-                file_count="multiple", interactive=False, height=120, elem_classes="files",
+                file_count="multiple", interactive=False, visible=False, elem_classes="files",
             )  # fmt: skip
             with gr.Accordion("Record of the selected image", open=False):
                 record = gr.JSON(label="Record", show_label=False, max_height=320, elem_classes="record")
@@ -60,7 +60,7 @@ def _added(last: Done | None, made: list[Done]) -> tuple[list[Done], Any, Any]:
         return made, gr.skip(), gr.skip()
     made = [last, *made][:MOST_KEPT_IMAGES]
     shown = [(done.path, done.summary) for done in made]
-    return made, gr.update(value=shown, selected_index=0), last.files
+    return made, gr.update(value=shown, selected_index=0), gr.update(value=last.files, visible=True)
 
 
 def _selected(made: list[Done], event: gr.SelectData) -> tuple[Any, Any]:

@@ -13,13 +13,13 @@ from ..schedulers.methods import METHODS
 from .options import Options
 
 TITLES = {
-    "text-to-image": "Text to image",
-    "image-to-image": "Image to image",
+    "text-to-image": "From text",
+    "image-to-image": "From image",
     "inpainting": "Inpainting",
     "controlnet": "ControlNet",
     "animate": "AnimateDiff",
 }
-"""The tasks of the demo, in the order of their tabs."""
+"""The tasks of the demo and the titles of their tabs, in order. The titles fit beside each other on a phone."""
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,11 @@ _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
 ]
 
-_REFUSED = re.compile(r"/gradio_api/(file[=/]\s*[a-z][a-z0-9+.-]*:|proxy=|stream/|process_recording)", re.IGNORECASE)
-"""Routes of Gradio that the demo does not use: redirects to URLs, other hosts' files, audio and video."""
+_REFUSED = re.compile(
+    r"/(monitoring|gradio_api/(file[=/]\s*[a-z][a-z0-9+.-]*:|proxy=|stream/|process_recording|deep_link|(undo-)?vibe))",
+    re.IGNORECASE,
+)
+"""Routes of Gradio that the demo does not use: statistics, redirects, other hosts' files, recordings, code editors."""
 
 
 class Guard:

@@ -21,7 +21,7 @@ def test_the_last_image_is_the_first():
     assert [each.record["seed"] for each in after] == [99, *range(MOST_KEPT_IMAGES - 1)]
     assert shown["value"][0] == ("/99.png", "4 steps, 1.50 s, seed 99")
     assert shown["selected_index"] == 0
-    assert files == ["/99.png", "/in.png"]
+    assert (files["value"], files["visible"]) == (["/99.png", "/in.png"], True)
     assert len(made) == MOST_KEPT_IMAGES  # the state of other sessions is not changed
 
 

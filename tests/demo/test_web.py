@@ -56,6 +56,9 @@ def test_answers_have_a_policy_that_forbids_other_hosts():
         "/gradio_api/file=file:///etc/passwd",
         "/gradio_api/proxy=http://a.b/c",
         "/gradio_api/stream/x",
+        "/gradio_api/vibe-code/",
+        "/gradio_api/deep_link",
+        "/monitoring/summary",
     ],
 )
 def test_routes_that_the_demo_does_not_use_are_refused(path):

@@ -22,8 +22,8 @@ _NONE = "none"
 def add(offer: Offer, runs: Runs, gallery: Gallery) -> None:
     """Add the content of the tab."""
     some = examples.prompts(offer.task, offer.first.model)
-    with gr.Row():
-        with gr.Column(scale=2, min_width=300):
+    with gr.Row(elem_classes="layout"):
+        with gr.Column(scale=2, min_width=300, elem_classes="fields"):
             prompt = prompt_box(some[0])
             with gr.Row():
                 run = gr.Button("Run", variant="primary", min_width=80, elem_classes="run")
@@ -33,7 +33,7 @@ def add(offer: Offer, runs: Runs, gallery: Gallery) -> None:
                 [_NONE, *offer.motions], value=_NONE, label="Motion of the camera", visible=bool(offer.motions)
             )
             form = controls(offer, prompt)
-        with gr.Column(scale=3, min_width=300):
+        with gr.Column(scale=3, min_width=300, elem_classes="results"):
             shown = panel("Clip")
             example_buttons(some, prompt)
 

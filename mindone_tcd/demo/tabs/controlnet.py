@@ -25,8 +25,8 @@ def add(offer: Offer, runs: Runs, gallery: Gallery, folder: Path) -> None:
     """Add the content of the tab."""
     model = offer.first.model
     some, example = examples.prompts(offer.task, model), examples.image(offer.task, model, folder)
-    with gr.Row():
-        with gr.Column(scale=2, min_width=300):
+    with gr.Row(elem_classes="layout"):
+        with gr.Column(scale=2, min_width=300, elem_classes="fields"):
             prompt = prompt_box(some[0])
             with gr.Row():
                 run = gr.Button("Run", variant="primary", min_width=80, elem_classes="run")
@@ -39,7 +39,7 @@ def add(offer: Offer, runs: Runs, gallery: Gallery, folder: Path) -> None:
             usual = CONTROL_SCALE if model.shipped else PUBLISHED_SCALE
             scale = gr.Slider(0, _MOST_SCALE, value=usual, step=0.05, label="Control scale")
             form = controls(offer, prompt)
-        with gr.Column(scale=3, min_width=300):
+        with gr.Column(scale=3, min_width=300, elem_classes="results"):
             with gr.Row():
                 with gr.Column(min_width=140):
                     image = image_file(

@@ -24,8 +24,8 @@ def add(offer: Offer, runs: Runs, gallery: Gallery, folder: Path) -> None:
     """Add the content of the tab."""
     model = offer.first.model
     some, example = examples.prompts(offer.task, model), examples.image(offer.task, model, folder)
-    with gr.Row():
-        with gr.Column(scale=2, min_width=300):
+    with gr.Row(elem_classes="layout"):
+        with gr.Column(scale=2, min_width=300, elem_classes="fields"):
             prompt = prompt_box(some[0])
             with gr.Row():
                 run = gr.Button("Run", variant="primary", min_width=80, elem_classes="run")
@@ -34,7 +34,7 @@ def add(offer: Offer, runs: Runs, gallery: Gallery, folder: Path) -> None:
                 0, 1, value=_STRENGTH, step=0.05, label="Strength", info="0: the image as it is, 1: only the prompt"
             )
             form = controls(offer, prompt, steps=MOST_STEPS)
-        with gr.Column(scale=3, min_width=300):
+        with gr.Column(scale=3, min_width=300, elem_classes="results"):
             with gr.Row():
                 with gr.Column(min_width=140):
                     image = image_file(

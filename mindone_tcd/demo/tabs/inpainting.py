@@ -25,8 +25,8 @@ def add(offer: Offer, runs: Runs, gallery: Gallery, folder: Path) -> None:
     """Add the content of the tab."""
     model = offer.first.model
     some, example = examples.prompts(offer.task, model), examples.image(offer.task, model, folder)
-    with gr.Row():
-        with gr.Column(scale=2, min_width=300):
+    with gr.Row(elem_classes="layout"):
+        with gr.Column(scale=2, min_width=300, elem_classes="fields"):
             prompt = prompt_box(some[0])
             with gr.Row():
                 run = gr.Button("Run", variant="primary", min_width=80, elem_classes="run")
@@ -35,7 +35,7 @@ def add(offer: Offer, runs: Runs, gallery: Gallery, folder: Path) -> None:
                 0, 1, value=1, step=0.05, label="Strength", info="1: new content, less: similar to what was there"
             )
             form = controls(offer, prompt)
-        with gr.Column(scale=3, min_width=300):
+        with gr.Column(scale=3, min_width=300, elem_classes="results"):
             with gr.Row():
                 with gr.Column(min_width=280):
                     image = mask_editor(

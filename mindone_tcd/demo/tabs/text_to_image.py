@@ -18,15 +18,15 @@ from ..runs import Runs
 def add(offer: Offer, runs: Runs, gallery: Gallery) -> None:
     """Add the content of the tab."""
     some = examples.prompts(offer.task, offer.first.model)
-    with gr.Row():
-        with gr.Column(scale=2, min_width=300):
+    with gr.Row(elem_classes="layout"):
+        with gr.Column(scale=2, min_width=300, elem_classes="fields"):
             prompt = prompt_box(some[0])
             with gr.Row():
                 run = gr.Button("Run", variant="primary", min_width=80, elem_classes="run")
                 run_int8 = gr.Button("Run int8", variant="primary", min_width=80, elem_classes="run-int8")
                 stop = gr.Button("Stop", min_width=60)
             form = controls(offer, prompt, sized=True)
-        with gr.Column(scale=3, min_width=300):
+        with gr.Column(scale=3, min_width=300, elem_classes="results"):
             with gr.Row():
                 with gr.Column(min_width=140):
                     usual = panel("Model")
