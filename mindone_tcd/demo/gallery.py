@@ -50,7 +50,7 @@ def gallery() -> Gallery:
                 file_count="multiple", interactive=False, visible=False, elem_classes="files",
             )  # fmt: skip
             with gr.Accordion("Record of the selected image", open=False):
-                record = gr.JSON(label="Record", show_label=False, max_height=320, elem_classes="record")
+                record = gr.JSON(label="Record", show_label=False, max_height=320, elem_classes="run-record")
     images.select(_selected, made, [record, files], api_visibility="private", show_progress="hidden", queue=False)
     return Gallery(last, made, images, record, files)
 

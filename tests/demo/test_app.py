@@ -308,5 +308,23 @@ class TestServed:
             # Another address of the loopback network, which a server on all addresses would answer.
             assert other.connect_ex(("127.0.0.2", port)) != 0
 
+    def test_the_example_of_the_documentation(self, demo, tmp_path, monkeypatch, files):
+        """The two blocks of the tutorial, with the address of this server."""
+        import re
+        import shutil
+        from pathlib import Path
+
+        page = Path(__file__).parents[2] / "docs" / "tutorials" / "demo.md"
+        blocks = re.findall(r"```py\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+        code = "".join(blocks)
+        assert "http://127.0.0.1:7860/" in code
+        monkeypatch.chdir(tmp_path)
+        shutil.copy(files[0], "in.png")
+        shutil.copy(files[1], "mask.png")
+        names = {}
+        exec(compile(code.replace("http://127.0.0.1:7860/", demo), page, "exec"), names)
+        assert read_any_record(names["star"])["task"] == "controlnet"
+        assert names["record"]["task"] == "inpainting"
+
     def test_nothing_outside_this_machine_was_contacted(self, client, connections):
         assert [each for each in connections if "203.0.113.7" not in str(each)] == []

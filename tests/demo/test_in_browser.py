@@ -124,10 +124,14 @@ def test_a_prompt_becomes_the_image_of_the_command(page, tmp_path):
 
 def test_the_int8_version_beside_the_model(page):
     assert run(page, ".run-int8").startswith("4 steps, ")
-    wait(page, lambda b: shown(b, ".result img"))
-    record = page.execute_script("return document.querySelector('.record').textContent")
-    if record:  # the record is folded until it is opened
-        assert "int8" in record
+    assert run(page).startswith("4 steps, ")
+    usual, quantized = wait(page, lambda b: len(shown(b, ".result img")) == 2 and shown(b, ".result img"))
+    first, second = (pixels(content(each.get_attribute("src"))).astype(int) for each in (usual, quantized))
+    assert 0 < np.abs(first - second).mean() < 8  # other weights, the same image
+    images = wait(page, lambda b: len(each := shown(b, ".session .thumbnail-small")) == 2 and each)
+    click(page, images[1])  # the older one
+    click(page, next(each for each in shown(page, "button") if each.text.startswith("Record of")))
+    wait(page, lambda b: '"int8"' in "".join(each.text for each in shown(b, ".run-record")))
 
 
 def test_steps_are_shown_while_a_run_goes_on(page):
