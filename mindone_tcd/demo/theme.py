@@ -8,11 +8,12 @@ import gradio as gr
 
 HEAD = """<style>
 .gradio-container { width: 100% !important; max-width: 1280px !important; margin: 0 auto !important; }
+.gradio-container .main.fillable { max-width: 1280px !important; }
 .status { min-height: 24px; }
 .gallery-title h3 { margin-bottom: 0; }
-.result img, .map img, .upload img { width: 100% !important; height: 100% !important; object-fit: contain; }
+.result img, .map img, .upload img { width: 100% !important; height: 100% !important; object-fit: contain !important; }
 .examples-title p { color: var(--body-text-color-subdued); font-size: var(--text-sm); }
-.examples { gap: 8px; flex-wrap: wrap; }
+.examples { gap: 8px !important; flex-wrap: wrap; }
 .examples > button { flex: 0 1 auto !important; min-width: 0 !important; white-space: normal; font-weight: 400; }
 @media (max-width: 640px) {
   .gradio-container .main.fillable { padding: 8px !important; }

@@ -24,10 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
         (["--controlnet", "canny"], "--controlnet is 'canny'; expected KIND=MODEL"),
         (["--controlnet", "canny=a/b", "--controlnet", "canny=c/d"], "and each kind once"),
         (["--model", "missing/folder/x"], "no model 'missing/folder/x'"),
-        (
-            ["--model", "shapes-sd15-lcm", "--motion-adapter", "a/b"],
-            "AnimateDiff needs a model in the layout of SD 1.5",
-        ),
+        (["--model", "shapes-inpainting", "--motion-adapter", "a/b"], "AnimateDiff needs a model in the layout of"),
         (["--dtype", "int4"], "invalid choice"),
     ],
 )
