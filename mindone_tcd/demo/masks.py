@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +23,12 @@ class Edited:
         background: the path of the image.
         layers: the paths of what was drawn. The opaque pixels of a layer are drawn; of a layer without transparent
             pixels, the light ones.
+        folder: a folder with only these files, which is removed when they were read; None for uploaded files.
     """
 
     background: str
     layers: tuple[str, ...]
+    folder: Path | None = None
 
 
 def image_and_mask(edited: Edited, folder: Path) -> dict[str, str]:
@@ -38,6 +41,20 @@ def image_and_mask(edited: Edited, folder: Path) -> dict[str, str]:
     Raises:
         UsageError: if a file is no image, damaged or too large, or nothing is drawn.
     """
+    try:
+        image, mask = _read(edited)
+    finally:
+        if edited.folder is not None:
+            shutil.rmtree(edited.folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return {
+        name: str(GeneratedImage(content, {}).save(folder / f"{name}.png"))
+        for name, content in (("image", image), ("mask", mask))
+    }
+
+
+def _read(edited: Edited) -> tuple[Image.Image, Image.Image]:
+    """Return the image and the mask, RGB."""
     image = opened(edited.background, "image").image
     drawn = np.zeros((image.height, image.width), bool)
     for layer in edited.layers:
@@ -46,12 +63,7 @@ def image_and_mask(edited: Edited, folder: Path) -> dict[str, str]:
         drawn |= alpha >= 128 if alpha.min() < 255 else pixels[..., :3].mean(-1) >= 128
     if not drawn.any():
         raise UsageError("no mask is drawn; paint over the part of the image that should change")
-    folder.mkdir(parents=True)
-    mask = Image.fromarray(drawn * np.uint8(255)).convert("RGB")
-    return {
-        name: str(GeneratedImage(content, {}).save(folder / f"{name}.png"))
-        for name, content in (("image", image), ("mask", mask))
-    }
+    return image, Image.fromarray(drawn * np.uint8(255)).convert("RGB")
 
 
 def _layer(path: str, size: tuple[int, int]) -> np.ndarray:

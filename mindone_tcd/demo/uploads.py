@@ -67,6 +67,7 @@ def mask_editor(**options: Any) -> gr.ImageEditor:
     def preprocess(payload: Any) -> Edited | None:
         if payload is None:
             return None
+        folder = None
         stored = editor.blob_storage.pop(payload.id, None) if payload.id is not None else None
         if stored is not None:
             folder = Path(editor.GRADIO_CACHE) / secrets.token_hex(16)
@@ -76,7 +77,7 @@ def mask_editor(**options: Any) -> gr.ImageEditor:
         else:
             background = payload.background and payload.background.path
             layers = [layer.path for layer in payload.layers]
-        return Edited(background, tuple(filter(None, layers[:_MOST_LAYERS]))) if background else None
+        return Edited(background, tuple(filter(None, layers[:_MOST_LAYERS])), folder) if background else None
 
     @server
     def accept_blobs(data: Any) -> None:

@@ -150,6 +150,16 @@ def test_steps_are_shown_while_a_run_goes_on(page):
     assert set(steps) <= {f"Step {k} of 4 …" for k in range(1, 5)}
 
 
+def test_a_run_can_be_stopped(page):
+    show_tab(page, "AnimateDiff")
+    click(page, shown(page, ".run")[0])
+    wait(page, lambda b: any(each.text.startswith("Step ") for each in shown(b, ".status")), SECONDS)
+    click(page, next(each for each in shown(page, "button") if each.text == "Stop"))
+    wait(page, lambda b: [each.text for each in shown(b, ".status")] == ["Stopped"], SECONDS)
+    show_tab(page, "From text")
+    assert run(page).startswith("4 steps, ")  # the device is free again
+
+
 def test_an_example_fills_the_prompt(page):
     button = shown(page, ".examples button")[1]
     text = button.text

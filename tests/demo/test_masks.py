@@ -59,6 +59,20 @@ def test_masks_that_are_refused(tmp_path):
         masks.image_and_mask(Edited(str(bad), ()), tmp_path)
 
 
+def test_files_from_a_browser_are_removed_when_they_were_read(tmp_path):
+    for name, expected in (("good", True), ("bad", False)):
+        folder = tmp_path / name
+        folder.mkdir()
+        image = saved(folder / "in.png")
+        edited = Edited(image, (layer(folder / "layer.png"),) if expected else (), folder)
+        if expected:
+            masks.image_and_mask(edited, tmp_path / "out")
+        else:
+            with pytest.raises(UsageError, match="no mask is drawn"):
+                masks.image_and_mask(edited, tmp_path / "out")
+        assert not folder.exists()
+
+
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_huge_images_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
     image, huge = saved(tmp_path / "in.png"), tmp_path / "huge.png"

@@ -54,6 +54,7 @@ def test_an_edited_image_from_a_browser(editor):
     found = editor.preprocess(EditorData(id="x"))
     contents = [Path(path).read_bytes() for path in (found.background, *found.layers)]
     assert contents == [b"1", b"2", b"3"]
+    assert sorted(map(str, found.folder.iterdir())) == [found.background, *found.layers]
     assert not editor.blob_storage  # they are used once
     assert editor.preprocess(EditorData(id="x")) is None
 
