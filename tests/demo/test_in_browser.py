@@ -155,7 +155,7 @@ def test_a_run_can_be_stopped(page):
     click(page, shown(page, ".run")[0])
     wait(page, lambda b: any(each.text.startswith("Step ") for each in shown(b, ".status")), SECONDS)
     click(page, next(each for each in shown(page, "button") if each.text == "Stop"))
-    wait(page, lambda b: [each.text for each in shown(b, ".status")] == ["Stopped"], SECONDS)
+    wait(page, lambda b: {each.text for each in shown(b, ".status")} == {"Stopped"}, SECONDS)
     show_tab(page, "From text")
     assert run(page).startswith("4 steps, ")  # the device is free again
 
