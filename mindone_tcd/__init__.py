@@ -24,6 +24,7 @@ _HOMES = {
     "UsageError": "errors",
     "compile_pipeline": "compiled.pipeline",
     "contact_sheet": "generate.contact_sheet",
+    "export": "generate.exporting",
     "load": "generate.loading",
     "uncompile_pipeline": "compiled.pipeline",
 }
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from .compiled.pipeline import uncompile_pipeline as uncompile_pipeline
     from .errors import UsageError as UsageError
     from .generate.contact_sheet import contact_sheet as contact_sheet
+    from .generate.exporting import export as export
     from .generate.generated_clip import GeneratedClip as GeneratedClip
     from .generate.generated_image import GeneratedImage as GeneratedImage
     from .generate.loaded import LoadedPipeline as LoadedPipeline

@@ -27,8 +27,11 @@ def version(package: str) -> str | None:
         return None
 
 
-def require_mindspore() -> None:
+def require_mindspore(mindone: bool = True) -> None:
     """Check that MindSpore can be imported, before anything slow begins.
+
+    Args:
+        mindone: whether mindone is needed, too. Exported pipelines do not need it.
 
     Raises:
         UsageError: if MindSpore or mindone is missing; the message says what to install.
@@ -38,7 +41,7 @@ def require_mindspore() -> None:
     """
     if importlib.util.find_spec("mindspore") is None:
         raise UsageError(f"MindSpore is not installed; {INSTALL}")
-    if importlib.util.find_spec("mindone") is None:
+    if mindone and importlib.util.find_spec("mindone") is None:
         raise UsageError('mindone is not installed; pip install "mindone==0.5.*"')
     found = version("mindspore") or version("mindspore-dev") or "of unknown version"
     if not found.startswith(tuple(f"{minor}." for minor in TESTED)):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,18 @@ def transaction(owner: DiffusionPipeline | ms.nn.Cell) -> Iterator[None]:
             raise
         finally:
             _open.reset(token)
+
+
+class _Undo(Exception):
+    """Ends a transaction whose changes are not wanted."""
+
+
+@contextmanager
+def temporary_changes(owner: DiffusionPipeline | ms.nn.Cell) -> Iterator[None]:
+    """Restore the owner's adapters at the end of the body, also if it raises nothing; see :func:`transaction`."""
+    with suppress(_Undo), transaction(owner):
+        yield
+        raise _Undo
 
 
 def keep(parameter: ms.Parameter) -> None:

@@ -55,7 +55,6 @@ def add(commands: argparse._SubParsersAction, parents: dict[str, argparse.Argume
     make.add_argument(
         "--method",
         choices=tuple(METHODS),
-        default=DEFAULT_METHOD,
         help=f"the scheduler and its matching LoRA (default: {DEFAULT_METHOD})",
     )
     etas = ", ".join(f"{method.eta:g} for {method.name}" for method in METHODS.values() if method.eta is not None)
@@ -70,7 +69,7 @@ def add(commands: argparse._SubParsersAction, parents: dict[str, argparse.Argume
     make.add_argument(
         "--model",
         default=SHAPES,
-        help=f"a shipped model ({', '.join(PIPELINES)}), a folder, or a hub id (default: shapes)",
+        help=f"a shipped model ({', '.join(PIPELINES)}), a folder, an exported folder, or a hub id (default: shapes)",
     )
     make.add_argument("--lora", help="a folder, a .safetensors file or a hub id instead of the recipe's; or 'none'")
     make.add_argument(
@@ -112,6 +111,7 @@ def run(args: argparse.Namespace) -> int:
         size=args.size,
         inputs=read_inputs(setup, wanted.call),
         multiple=setup.multiple,
+        sizes=setup.sizes,
     )
     count = len(request.seeds)
     if args.grid:

@@ -75,7 +75,7 @@ class Graph:
     def __init__(self, part: nn.Cell, parameters: Sequence[str], body: str, jit_level: str, snapshot: Snapshot) -> None:
         source = f"def construct(self, {', '.join(parameters)}):\n{body}\n"
         self._numbers = snapshot.numbers
-        self._cell = _cell_class(source)(part, self._numbers)
+        self._cell = call_cell(part, source, self._numbers)
         self._jitted = ms.jit(self._cell.construct, jit_level=jit_level)
         self._run = self._with_parameters
         self._name_parts = None if snapshot.digest is None else (snapshot.digest, source, jit_level)
@@ -120,6 +120,17 @@ class Graph:
             api.JitExecutor_.get_instance().del_net_res(None, self._phases)
             api.ms_compile_cache.difference_update(self._phases)
             self._phases = set()
+
+
+def call_cell(part: nn.Cell, source: str, numbers: Sequence[Numbers] = ()) -> nn.Cell:
+    """Return a cell whose ``construct`` is a source text that calls ``self.part``.
+
+    Args:
+        part: the cell that is called.
+        source: the definition of ``construct(self, …)``.
+        numbers: the numbers that a graph of the cell reads at each run.
+    """
+    return _cell_class(source)(part, numbers)
 
 
 @cache

@@ -11,11 +11,11 @@ If a C++ compiler was available when the package was installed, a few float32 op
 
 from ..environment import require_mindspore
 
-require_mindspore()
+require_mindspore(mindone=False)
 
 from .native import in_use as native_kernels  # noqa: E402
 from .native import use as use_native_kernels  # noqa: E402
-from .switch import device, disable, enable, enabled, needed, replacements  # noqa: E402
+from .switch import device, disable, enable, enabled, needed, prepare_runtime, replacements  # noqa: E402
 
 __all__ = [
     "device",
@@ -24,6 +24,7 @@ __all__ = [
     "enabled",
     "native_kernels",
     "needed",
+    "prepare_runtime",
     "replacements",
     "use_native_kernels",
 ]

@@ -71,6 +71,13 @@ def _set_runtime() -> None:
 
 
 @one_at_a_time
+def prepare_runtime() -> None:
+    """On a CPU, make operations and graphs run in the calling thread, without the kernels of this package."""
+    if needed():
+        _set_runtime()
+
+
+@one_at_a_time
 def disable() -> None:
     """Restore all original functions until the next call of `enable`.
 

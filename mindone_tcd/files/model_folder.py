@@ -36,6 +36,7 @@ class Model:
         prediction_type: the scheduler's, None if its configuration does not state it.
         guidance_embedded: whether the guidance scale is an input of the UNet, as in latent consistency models.
         masked: whether the UNet also reads a mask and a masked image, as in models for inpainting.
+        foreign: whether it is an exported model that only has the name of one in this package.
     """
 
     name: str
@@ -48,11 +49,12 @@ class Model:
     prediction_type: str | None = None
     guidance_embedded: bool = False
     masked: bool = False
+    foreign: bool = False
 
     @property
     def shipped(self) -> bool:
-        """Whether the model is in this package."""
-        return self.name in SHIPPED
+        """Whether the model is in this package, or was exported from it."""
+        return self.name in SHIPPED and not self.foreign
 
 
 NEEDED = ("unet", "vae", "scheduler", "tokenizer", "tokenizer_2", "text_encoder", "text_encoder_2")

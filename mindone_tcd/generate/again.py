@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ..compiled.forms import form_of
+from ..deploy.manifest import is_exported
 from ..errors import UsageError
+from ..files.model_folder import local_path
 from ..quantize.kinds import kind_of
 from ..schedulers.methods import find_method
 from ..shapes.folder import SHAPES
@@ -21,11 +23,11 @@ from ..shapes.models import PIPELINES as SHIPPED
 from ..shapes.models import lora_folder
 from .loaded import read_inputs
 from .parts import TITLES
-from .plan import plan
+from .plan import Extras, plan
 from .recorded_inputs import check_same_inputs, recorded_extras, recorded_inputs
 from .request import MOST_PIXELS_A_SIDE, Request, make_request
 from .setup import Setup
-from .sources import lora_fields, model_fields, part_fields
+from .sources import exported_fields, lora_fields, model_fields, part_fields
 from .weights import weights_of_lora, weights_of_model, weights_of_part
 
 MOST_BATCH_PIXELS = 4 * MOST_PIXELS_A_SIDE**2
@@ -87,8 +89,13 @@ def plan_again(
                 f"at most {MOST_BATCH_PIXELS} pixels are possible"
             )
         method, dtype = record["method"], record["dtype"]
-        names = _names(record, path, model, lora, trust_record)
-        extras = recorded_extras(record, path, parts or {}, trust_record, names[0] in SHIPPED)
+        if model is not None and is_exported(local_path(model)):
+            names: tuple[str, str | None] = (model, lora)
+            kinds = [part["kind"] for part in record.get("parts", []) if part["role"] == "controlnet"]
+            extras = Extras(control=_maps(record, kinds) or None)
+        else:
+            names = _names(record, path, model, lora, trust_record)
+            extras = recorded_extras(record, path, parts or {}, trust_record, names[0] in SHIPPED)
         setup = plan(record.get("task", "text-to-image"), names[0], method, names[1], extras)
         if [part.role for part in setup.parts] != [part["role"] for part in record.get("parts", [])]:
             needed = ", ".join(TITLES[part.role] for part in setup.parts)
@@ -110,11 +117,20 @@ def plan_again(
             size=(record["width"], record["height"]),
             inputs=inputs,
             multiple=setup.multiple,
+            sizes=setup.sizes,
         )
         form = form_of(record.get("compile"))  # records of version 0.1.0 and earlier lack this field
     except (KeyError, TypeError) as error:
         raise UsageError(f"the record in {path} is incomplete ({error}); it cannot be used again") from error
+    if setup.exported is not None:
+        form = None  # the record of an eager or compiled image
     return Again(setup, request, seeds, dtype, form, kind_of(record.get("quantize")))
+
+
+def _maps(record: Mapping[str, Any], kinds: Sequence[str]) -> list[str]:
+    """Return the kinds of a record's ControlNets, with ``-map`` where the call passed a finished map."""
+    sources = [source["kind"] for source in record.get("inputs", []) if source["slot"] == "control"]
+    return [f"{kind}-map" if source.endswith("-map") else kind for kind, source in zip(kinds, sources, strict=True)]
 
 
 def _names(
@@ -204,6 +220,8 @@ def sources_of(again: Again) -> dict[str, Any]:
     """Return the record fields of what would be loaded, without digests for what is not downloaded yet."""
     setup = again.setup
     lora = setup.recipe.lora
+    if setup.exported is not None:
+        return exported_fields(setup)
     weights = weights_of_model(setup.model) if setup.model.local else None
     return {
         **model_fields(setup.model, weights, paths=False),

@@ -17,12 +17,11 @@ from .inputs import Inputs
 from .recipes import Recipe
 from .request import Request, heeds_negative_prompt, make_request, text_for, whole_number
 from .setup import Setup
-from .sources import lora_fields, model_fields, part_fields
+from .sources import exported_fields, lora_fields, model_fields, part_fields
 from .tasks.controls import control_maps
 from .weights import weights_of_lora, weights_of_model, weights_of_part
 
 if TYPE_CHECKING:
-    from mindone.diffusers import DiffusionPipeline
     from PIL import Image
 
 Generated = GeneratedImage | GeneratedClip
@@ -32,7 +31,8 @@ class LoadedPipeline:
     """A loaded pipeline; created by :func:`mindone_tcd.load`, and called with a prompt.
 
     Attributes:
-        pipeline: the mindone pipeline itself, for everything that this class does not cover.
+        pipeline: the mindone pipeline itself, for everything that this class does not cover; for an exported folder, an
+            :class:`~mindone_tcd.deploy.pipeline.ExportedPipeline`.
         setup: the task, the model, its recipe and the parts beside it.
         dtype: the name of the computation dtype.
         record_paths: whether the records contain paths of folders and files.
@@ -41,7 +41,7 @@ class LoadedPipeline:
 
     def __init__(
         self,
-        pipeline: DiffusionPipeline,
+        pipeline: Any,
         setup: Setup,
         dtype: str,
         *,
@@ -51,10 +51,11 @@ class LoadedPipeline:
     ) -> None:
         self.pipeline, self.setup, self.dtype, self.record_paths = pipeline, setup, dtype, record_paths
         self.quantize = quantize
-        self._weights = weights_of_model(setup.model)
-        lora = lora_file or setup.recipe.lora
-        self._lora_weights = None if lora is None else weights_of_lora(lora)
-        self._part_weights = [weights_of_part(part) for part in setup.parts]
+        if setup.exported is None:
+            self._weights = weights_of_model(setup.model)
+            lora = lora_file or setup.recipe.lora
+            self._lora_weights = None if lora is None else weights_of_lora(lora)
+            self._part_weights = [weights_of_part(part) for part in setup.parts]
 
     @property
     def model(self) -> Model:
@@ -125,6 +126,7 @@ class LoadedPipeline:
             size=size,
             inputs=read_inputs(self.setup, inputs),
             multiple=self.setup.multiple,
+            sizes=self.setup.sizes,
         )
         return [each for batch in self.batches(request, batch_size) for each in batch]
 
@@ -186,9 +188,18 @@ class LoadedPipeline:
 
     def _record(self, request: Request, seeds: tuple[int, ...], index: int) -> dict[str, Any]:
         from .. import cpu
-        from ..compiled.pipeline import compiled_form
 
-        graphs = compiled_form(self.pipeline)
+        form: bool | str = False
+        kernels = "stock"
+        exported: dict[str, Any] = {}
+        if self.setup.exported is not None:
+            exported = {"exported": self.setup.exported.sha256}
+        else:
+            from ..compiled.pipeline import compiled_form
+
+            graphs = compiled_form(self.pipeline)
+            form = False if graphs is None else graphs.form
+            kernels = "native" if cpu.enabled() and cpu.native_kernels() else "stock"
         return {
             "task": self.setup.task,
             **request.as_record(self.record_paths),
@@ -197,14 +208,17 @@ class LoadedPipeline:
             **self.sources(),
             "dtype": self.dtype,
             **({} if self.quantize is None else {"quantize": self.quantize}),
-            "compile": False if graphs is None else graphs.form,
+            "compile": form,
+            **exported,
             "device": cpu.device(),
-            "kernels": "native" if cpu.enabled() and cpu.native_kernels() else "stock",
+            "kernels": kernels,
             "versions": versions(),
         }
 
     def sources(self) -> dict[str, Any]:
         """Return the record fields for the method, model, LoRA and parts, with digests of the weights."""
+        if self.setup.exported is not None:
+            return exported_fields(self.setup)
         return {
             **model_fields(self.model, self._weights, self.record_paths),
             "method": self.recipe.method,

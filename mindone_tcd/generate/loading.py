@@ -13,8 +13,9 @@ from ..errors import UsageError
 from ..files.hub import using
 from ..quantize.kinds import kind_of
 from ..quiet import errors_only
-from ..schedulers.methods import DEFAULT_METHOD, find_method
+from ..schedulers.methods import find_method
 from ..shapes.folder import SHAPES
+from .exported import load_exported
 from .families import family_of
 from .loaded import LoadedPipeline
 from .narrow import narrow_networks
@@ -31,7 +32,7 @@ def load(
     task: str = "text-to-image",
     model: str | Path = SHAPES,
     *,
-    method: str = DEFAULT_METHOD,
+    method: str | None = None,
     lora: str | Path | None = None,
     control: str | list[str] | dict[str, Any] | None = None,
     t2i: str | list[str] | dict[str, Any] | None = None,
@@ -51,11 +52,12 @@ def load(
     Args:
         task: ``text-to-image``, ``image-to-image``, ``inpainting``, ``controlnet``, ``t2i-adapter``, ``ip-adapter`` or
             ``animate``.
-        model: a shipped pipeline, a folder in the layout of diffusers, or a hub id. ``shapes`` is the shipped pipeline
+        model: a shipped pipeline, a folder in the layout of diffusers, a folder that
+            :func:`~mindone_tcd.export` wrote, or a hub id. ``shapes`` is the shipped pipeline
             that has the networks for the task and the control maps; ``shapes-inpainting``, ``shapes-lcm``,
             ``shapes-sd15`` and ``shapes-sd15-lcm`` name one directly.
-        method: a name in :data:`~mindone_tcd.schedulers.methods.METHODS`: ``tcd``, ``lcm``, or one that
-            :func:`~mindone_tcd.schedulers.methods.register_method` added.
+        method: a name in :data:`~mindone_tcd.schedulers.methods.METHODS`: ``tcd`` (the default), ``lcm``, or one that
+            :func:`~mindone_tcd.schedulers.methods.register_method` added. An exported folder has its own.
         lora: a folder, a safetensors file or a hub id to use instead of the recipe's LoRA; ``none`` for no LoRA.
         control: the kinds of maps that ControlNets follow: ``canny``, ``depth`` or ``normal``, a list of kinds, or a
             mapping from kinds to the folders or hub ids of ControlNets. With ``canny-map``, a call passes the finished
@@ -102,6 +104,8 @@ def load_planned(
     quantize: str | None = None,
 ) -> LoadedPipeline:
     """Load what :func:`~mindone_tcd.generate.plan.plan` found. The errors are those of :func:`load`."""
+    if setup.exported is not None:
+        return load_exported(setup, dtype, form, record_paths, quantize)
     require_mindspore()
     import mindone.diffusers
     import mindspore as ms

@@ -7,11 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..deploy.manifest import is_exported
 from ..errors import UsageError, shown
 from ..files.hub import HUB_ID
 from ..files.model_folder import Model, check_lora, check_weights, find_model, local_path
+from ..schedulers.methods import DEFAULT_METHOD
 from ..shapes.folder import SHAPES
+from ..shapes.models import PIPELINES as SHIPPED
 from ..shapes.models import SD15
+from .exported import plan_exported
 from .families import family_of, pipeline_class
 from .parts import TITLES, Part, find_part, is_shipped, loras_of, maps_of
 from .recipes import Recipe, lora_of, recipe
@@ -36,13 +40,19 @@ class Extras:
     depth_model: Any = None
 
 
-def plan(task: str, model: str | Path, method: str, lora: str | Path | None, extras: Extras | None = None) -> Setup:
+def plan(
+    task: str,
+    model: str | Path,
+    method: str | None = None,
+    lora: str | Path | None = None,
+    extras: Extras | None = None,
+) -> Setup:
     """Find the model, its recipe and the parts beside it, without loading any weights.
 
     Args:
         task: a name in :data:`~mindone_tcd.generate.tasks.TASKS`.
-        model: a shipped model, a folder, or a hub id.
-        method: the name of a method, such as ``tcd``.
+        model: a shipped model, a folder, an exported folder, or a hub id.
+        method: the name of a method, such as ``tcd``; None for the default, or that of an exported folder.
         lora: a folder, a file or a hub id to use instead of the recipe's LoRA; ``none`` for no LoRA.
         extras: the parts beside the model.
 
@@ -54,6 +64,10 @@ def plan(task: str, model: str | Path, method: str, lora: str | Path | None, ext
     extras = extras or Extras()
     mode = TASKS[task].mode
     name = _name(model, "model")
+    if name not in SHIPPED and is_exported(local_path(name)):
+        given = None if lora is None else _name(lora, "lora")
+        return plan_exported(task, local_path(name), method, given, extras)
+    method = DEFAULT_METHOD if method is None else method
     if name == SHAPES:
         name = _shipped_model(mode, extras)
     found = find_model(name)

@@ -13,7 +13,7 @@ TINY_VAE = "tiny-vae"
 
 
 class Preview:
-    """Decodes latents, with the tiny autoencoder if the model is shipped, else with the pipeline's.
+    """Decodes latents, with the tiny autoencoder if the model is shipped and not exported, else with the pipeline's.
 
     Args:
         loaded: the pipeline.
@@ -22,6 +22,9 @@ class Preview:
     def __init__(self, loaded: LoadedPipeline) -> None:
         self._pipe = loaded.pipeline
         self._tiny = None
+        self._exported = loaded.setup.exported is not None
+        if self._exported:
+            return
         if loaded.model.shipped and TINY_VAE in MODELS:
             from mindone.diffusers import AutoencoderTiny
 
@@ -29,6 +32,8 @@ class Preview:
 
     def __call__(self, latents: Any) -> list[Image.Image]:
         """Return an image for each sample of latents (N, C, H, W); for clips (N, C, F, H, W), of the first frames."""
+        if self._exported:
+            return self._pipe.decode(latents)
         if latents.ndim == 5:
             latents = latents[:, :, 0]
         vae = self._tiny or self._pipe.vae

@@ -206,6 +206,7 @@ _FIELDS: dict[str, Check] = {
     "dtype": _one_of(DTYPES),
     "quantize": _or_none(_one_of(KINDS)),
     "compile": _form,
+    "exported": _sha256,
     "device": _text,
     "kernels": _text,
     "versions": _texts,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -177,12 +178,14 @@ def make_request(
     size: int | tuple[int, int] | None = None,
     inputs: Inputs | None = None,
     multiple: int = 8,
+    sizes: Sequence[tuple[int, int]] | None = None,
 ) -> Request:
     """Complete a request from the recipe. Arguments: see :class:`~mindone_tcd.generate.loaded.LoadedPipeline`.
 
     Args:
         inputs: the checked images and numbers of the task.
         multiple: the divisor of the width and the height that the task needs.
+        sizes: the possible widths and heights, of an exported pipeline; None for all.
 
     Raises:
         UsageError: if a value is invalid; the message names the value, what was expected and what to do.
@@ -215,7 +218,12 @@ def make_request(
         eta = _real(eta, "eta", 0, 1)
     _check_strength(inputs, steps)
     # Regardless of the VAE's scale, the pipelines accept only multiples of 8.
+    if sizes is not None and size is None and (model.sample_size, model.sample_size) not in sizes:
+        size = sizes[0]
     width, height = _size(size, model, inputs, max(model.vae_scale, multiple, 8))
+    if sizes is not None and (width, height) not in sizes:
+        exported = ", ".join(f"{each[0]}x{each[1]}" for each in sizes)
+        raise UsageError(f"size {width}x{height} is not exported; choose one of: {exported}; or export again with it")
     heeded = heeds_negative_prompt(model, guidance_scale)
     if negative_prompt and not heeded:
         why = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..deploy.manifest import Manifest
 from ..files.model_folder import Model
 from .parts import Part
 from .recipes import Recipe
@@ -24,6 +25,7 @@ class Setup:
         parts: the networks and LoRAs beside the model.
         given_maps: for each ControlNet or T2I-Adapter, whether a call passes finished maps instead of images.
         depth_model: the folder or hub id of the depth estimator for photos.
+        exported: the manifest, if the model is an exported folder; the other attributes then come from it.
     """
 
     task: str
@@ -34,6 +36,7 @@ class Setup:
     parts: tuple[Part, ...] = ()
     given_maps: tuple[bool, ...] = ()
     depth_model: str | Path | None = None
+    exported: Manifest | None = None
 
     def of(self, role: str) -> list[Part]:
         """Return the parts of a role."""
@@ -43,6 +46,11 @@ class Setup:
     def multiple(self) -> int:
         """The divisor of an image's width and height."""
         return max([8, self.model.vae_scale, *(feature.multiple for feature in self.features)])
+
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...] | None:
+        """The possible widths and heights; None for all."""
+        return None if self.exported is None else self.exported.sizes
 
     @property
     def animated(self) -> bool:

@@ -74,6 +74,15 @@ def part_fields(setup: Setup, weights: list[Weights | None], paths: bool) -> dic
     return {"parts": entries} if entries else {}
 
 
+def exported_fields(setup: Setup) -> dict[str, Any]:
+    """Return the same fields for an exported folder: those of its manifest. Parts that are not used are left out."""
+    assert setup.exported is not None
+    fields = {name: value for name, value in setup.exported.record.items() if name not in ("parts", "quantize")}
+    roles = {part.role for part in setup.parts}
+    parts = [part for part in setup.exported.record.get("parts", []) if part["role"] in roles]
+    return {**fields, "parts": parts} if parts else fields
+
+
 def _name(path: str) -> str:
     return _writable(Path(path).name) or "unnamed"
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
+from ..files.digests import file_sha256
 from ..files.model_folder import Model, lora_file, part_folders
 from .parts import Part
 
@@ -116,11 +117,7 @@ def _state(path: Path) -> State:
 @functools.lru_cache(maxsize=1024)
 def _sha256(path: Path, state: State) -> str:
     """Return the digest of a file's content. ``state`` is a cache key: a changed file is read again."""
-    digest, block = hashlib.sha256(), memoryview(bytearray(1 << 20))
-    with path.open("rb", buffering=0) as stream:
-        while length := stream.readinto(block):
-            digest.update(block[:length])
-    return digest.hexdigest()
+    return file_sha256(path)
 
 
 def _folder_of_hub(name: str) -> Path | None:

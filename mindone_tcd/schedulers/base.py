@@ -20,7 +20,7 @@ from .coefficients import StepCoefficients
 from .forward_process import AnyTimesteps, mix, per_sample
 from .methods import METHODS
 from .noise_schedule import NoiseSchedule, make_betas
-from .timesteps import custom, host_values, origin_grid, pick, tagged
+from .timesteps import check_count, custom, host_values, origin_grid, pick, tagged
 from .trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -317,13 +317,7 @@ class FewStepScheduler(SchedulerMixin, ConfigMixin):
             steps = integer(num_inference_steps, "num_inference_steps", least=1)
             grid = self._origin_grid(original_inference_steps, strength)
             original = self._original_steps(original_inference_steps)
-            most = min(len(grid), original)
-            if steps > most:
-                remedy = "take fewer steps, " + ("a higher strength, " if strength < 1 else "")
-                raise ValueError(
-                    f"num_inference_steps is {steps}, but original_inference_steps={original} and "
-                    f"strength={strength:g} allow at most {most}; {remedy}or original_inference_steps up to {len(self)}"
-                )
+            check_count(steps, grid, original, strength, len(self))
             chosen = pick(grid, steps)
         self.custom_timesteps = timesteps is not None
         self.num_inference_steps = len(chosen)

@@ -32,6 +32,28 @@ def pick(grid: np.ndarray, count: int) -> np.ndarray:
     return grid[::-1][places]
 
 
+def check_count(steps: int, grid: np.ndarray, original: int, strength: float, limit: int) -> None:
+    """Check that a grid has enough timesteps for a number of steps.
+
+    Args:
+        steps: the number of inference steps.
+        grid: the timesteps to choose from.
+        original: the length of the distillation's grid.
+        strength: in (0, 1], for the message.
+        limit: the number of training timesteps.
+
+    Raises:
+        ValueError: if it has not; the message says what to change.
+    """
+    most = min(len(grid), original)
+    if steps > most:
+        remedy = "take fewer steps, " + ("a higher strength, " if strength < 1 else "")
+        raise ValueError(
+            f"num_inference_steps is {steps}, but original_inference_steps={original} and "
+            f"strength={strength:g} allow at most {most}; {remedy}or original_inference_steps up to {limit}"
+        )
+
+
 def custom(timesteps: Sequence[int] | np.ndarray, strength: float, grid: np.ndarray, limit: int) -> np.ndarray:
     """Check timesteps that the caller chose, and return the last `int(count · strength)` of them.
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from mindone_tcd.schedulers.coefficients import StepCoefficients, rows
-from mindone_tcd.schedulers.lcm import boundary_scalings, lcm_coefficients
+from mindone_tcd.schedulers.lcm_table import boundary_scalings, lcm_coefficients
 from mindone_tcd.schedulers.noise_schedule import PREDICTION_TYPES, NoiseSchedule
-from mindone_tcd.schedulers.tcd import tcd_coefficients
+from mindone_tcd.schedulers.tcd_table import tcd_coefficients
 
 ALPHAS = np.linspace(0.99, 0.01, 100)
 T = np.array([99, 50, 3])

@@ -326,8 +326,70 @@ def adapters(seed: int, folder: Path) -> Iterator[Case]:
         number += 1
 
 
+def exports(seed: int, folder: Path) -> Iterator[Case]:
+    """exported folders with a damaged or hostile manifest, and MindIR files"""
+    from mindone_tcd.deploy.mindir import model_proto, read_graph
+    from mindone_tcd.generate.plan import plan
+
+    dice = random.Random(seed)
+    networks = ("text_encoder", "unet", "unet_controlled", "controlnet_0", "vae_decoder", "vae_encoder")
+    part = {"role": "controlnet", "kind": "canny", "name": "x", "from": "folder", "sha256": None, "weight": 1.0}
+    value = {"name": "x", "shape": [1, 4], "dtype": "float32"}
+    sound = {
+        "format": "mindone-tcd export 1", "family": "SD", "dtype": "float32", "vae_dtype": "float32", "batch": 1,
+        "model": {"sample_size": 64, "vae_scale": 8, "cross_attention_dim": 8, "prediction_type": "epsilon",
+                  "guidance_embedded": False},
+        "recipe": {"method": "tcd", "steps": 4, "guidance_scale": 0.0, "eta": 0.3},
+        "record": {"model": "m", "model_from": "folder", "model_sha256": None, "method": "tcd", "lora": None,
+                   "lora_from": None, "lora_sha256": None, "parts": [part]},
+        "settings": {"scaling_factor": 0.2, "latent_channels": 4, "latents_mean": None, "latents_std": None,
+                     "zero_negative": False, "guidance_width": None},
+        "scheduler": {}, "versions": {}, "sizes": [[64, 64]],
+        "graphs": [{"part": name, "size": [64, 64], "file": f"{name}.mindir", "weights": None, "inputs": [value],
+                    "outputs": [value]} for name in networks],
+        "files": {f"{name}.mindir": "ab" * 32 for name in networks},
+    }  # fmt: skip
+    proto = model_proto()
+    proto.primitives.add(name="MatMul:1", op_type="MatMul")
+    proto.graph.node.add(op_type="REF::MatMul:1", name="a")
+    graph = proto.SerializeToString()
+    path = folder / "graph.mindir"
+
+    def read(content: bytes) -> object:
+        path.write_bytes(content)
+        return read_graph(path)
+
+    def planned(content: str, task: str) -> object:
+        (folder / "manifest.json").write_text(content, encoding="utf-8", errors="surrogatepass")
+        return plan(task, folder)
+
+    while True:
+        if dice.random() < 0.3:
+            damaged = bytearray(graph)
+            for _ in range(dice.randrange(1, 6)):
+                damaged[dice.randrange(len(damaged))] = dice.randrange(256)
+            content = bytes(damaged[: dice.choice((len(damaged), dice.randrange(len(damaged))))])
+            yield Case(f"MindIR {content!r}", lambda content=content: read(content))
+            continue
+        manifest: Any = json.loads(json.dumps(sound))
+        for _ in range(dice.randrange(1, 3)):
+            place = manifest
+            while True:
+                keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+                key = dice.choice(keys) if keys else None
+                if key is None or not isinstance(place[key], dict | list) or dice.random() < 0.3:
+                    break
+                place = place[key]
+            if key is not None:
+                place[key] = _odd(dice)
+        text = json.dumps(manifest)
+        task = dice.choice(("text-to-image", "controlnet", "image-to-image"))
+        yield Case(f"{task} {text[:300]}", lambda text=text, task=task: planned(text, task))
+
+
 FAMILIES: dict[str, Callable[[int, Path], Iterator[Case]]] = {
-    family.__name__: family for family in (requests, command, records, inputs, folders, classes, tensors, adapters)
+    family.__name__: family
+    for family in (requests, command, records, inputs, folders, classes, tensors, exports, adapters)
 }
 SLOW = {"adapters"}
 """Families that load a model. They get more time."""

@@ -7,10 +7,12 @@ disables them.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import os
 import zlib
+from collections.abc import Iterator
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,17 @@ def use(wanted: bool) -> None:
     """Enable or disable the native kernels. Compiled graphs do not change."""
     global _wanted
     _wanted = wanted
+
+
+@contextlib.contextmanager
+def stock() -> Iterator[None]:
+    """Use stock kernels within this context, also for graphs that are compiled in it."""
+    before = _wanted
+    use(False)
+    try:
+        yield
+    finally:
+        use(before)
 
 
 def in_use() -> bool:
