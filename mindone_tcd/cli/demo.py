@@ -28,7 +28,9 @@ def add(commands: argparse._SubParsersAction, parents: dict[str, argparse.Argume
     demo.add_argument("--host", default=HOST, help=f"the address to listen on (default: {HOST}, only this machine)")
     demo.add_argument("--port", type=integer, default=PORT, help=f"the port (default: {PORT})")
     demo.add_argument("--share", action="store_true", help="make the page public, through a server of gradio's makers")
-    demo.add_argument("--model", default=SHAPES, help="a shipped model, a folder, or a hub id (default: shapes)")
+    demo.add_argument(
+        "--model", default=SHAPES, help="a shipped model, a folder, also an exported one, or a hub id (default: shapes)"
+    )
     demo.add_argument("--lora", help="a folder, a .safetensors file or a hub id instead of the recipe's; or 'none'")
     demo.add_argument(
         "--controlnet", action="append", default=[], metavar="KIND=MODEL", help="a ControlNet for --model; repeatable"

@@ -128,7 +128,8 @@ def _offer(task: str, options: Options) -> Offer | None:
     if not by_kind:
         return None
     first = next(iter(by_kind.values()))
-    if not options.controlnets and not next(iter(first.values())).model.shipped:
+    setup = next(iter(first.values()))
+    if not options.controlnets and not setup.model.shipped and setup.exported is None:
         return None
     return Offer(task, first, kinds=tuple(by_kind))
 

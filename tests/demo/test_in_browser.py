@@ -82,10 +82,14 @@ def run(browser, button=".run"):
     return wait(browser, complete, SECONDS)
 
 
-def result(browser, number=0):
-    """The address of the image of a result."""
-    images = wait(browser, lambda b: shown(b, ".result img"))
-    return images[min(number, len(images) - 1)].get_attribute("src")
+def result(browser):
+    """The address of the file of a complete run. The status changes a little before the image, which is a preview."""
+
+    def found(b):
+        sources = [each.get_attribute("src") for each in shown(b, ".result img")]
+        return next((source for source in sources if "seed" in source), None)
+
+    return wait(browser, found)
 
 
 def content(address):
@@ -125,8 +129,12 @@ def test_a_prompt_becomes_the_image_of_the_command(page, tmp_path):
 def test_the_int8_version_beside_the_model(page):
     assert run(page, ".run-int8").startswith("4 steps, ")
     assert run(page).startswith("4 steps, ")
-    usual, quantized = wait(page, lambda b: len(shown(b, ".result img")) == 2 and shown(b, ".result img"))
-    first, second = (pixels(content(each.get_attribute("src"))).astype(int) for each in (usual, quantized))
+
+    def addresses(b):
+        found = [each.get_attribute("src") for each in shown(b, ".result img")]
+        return len(found) == 2 and all("seed" in src for src in found) and found
+
+    first, second = (pixels(content(src)).astype(int) for src in wait(page, addresses))
     assert 0 < np.abs(first - second).mean() < 8  # other weights, the same image
     images = wait(page, lambda b: len(each := shown(b, ".session .thumbnail-small")) == 2 and each)
     click(page, images[1])  # the older one

@@ -18,19 +18,22 @@ from ..runs import Runs
 def add(offer: Offer, runs: Runs, gallery: Gallery) -> None:
     """Add the content of the tab."""
     some = examples.prompts(offer.task, offer.first.model)
+    with_int8 = offer.first.exported is None  # an exported folder has one kind of weights
     with gr.Row(elem_classes="layout"):
         with gr.Column(scale=2, min_width=300, elem_classes="fields"):
             prompt = prompt_box(some[0])
             with gr.Row():
                 run = gr.Button("Run", variant="primary", min_width=80, elem_classes="run")
-                run_int8 = gr.Button("Run int8", variant="primary", min_width=80, elem_classes="run-int8")
+                run_int8 = gr.Button(
+                    "Run int8", variant="primary", min_width=80, visible=with_int8, elem_classes="run-int8"
+                )
                 stop = gr.Button("Stop", min_width=60)
             form = controls(offer, prompt, sized=True)
         with gr.Column(scale=3, min_width=300, elem_classes="results"):
             with gr.Row():
                 with gr.Column(min_width=140):
                     usual = panel("Model")
-                with gr.Column(min_width=140):
+                with gr.Column(min_width=140, visible=with_int8):
                     quantized = panel("int8 weights")
             example_buttons(some, prompt)
     assert form.size is not None
@@ -52,5 +55,6 @@ def add(offer: Offer, runs: Runs, gallery: Gallery) -> None:
         key = Key(offer.task, method, quantize="int8")
         yield from changes(runs, lambda: call(key, common, size=(width, height)))
 
-    for button, handler, shown in ((run, text_to_image, usual), (run_int8, text_to_image_int8, quantized)):
-        connect(button, handler, form, [*form.size], shown, gallery, handler.__name__, stop)
+    connect(run, text_to_image, form, [*form.size], usual, gallery, "text_to_image", stop)
+    if with_int8:
+        connect(run_int8, text_to_image_int8, form, [*form.size], quantized, gallery, "text_to_image_int8", stop)
