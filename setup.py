@@ -57,6 +57,7 @@ setup(
         "parity": ["torch==2.13.0", "diffusers==0.35.2", "peft>=0.17"],
         "openvino": ["openvino>=2026", "nncf==3.4.*"],
         "mp4": ["imageio-ffmpeg>=0.5"],
+        "demo": ["gradio>=6.9,<7"],
         "modelscope": ["modelscope>=1.20"],
         "docs": [
             *("mkdocs-material>=9.5,<10", "mkdocs-static-i18n>=1.3,<2", "mkdocstrings[python]>=0.26", "jieba>=0.42"),

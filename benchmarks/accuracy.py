@@ -182,6 +182,7 @@ def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backend", choices=("mindspore", "torch"), default="mindspore")
     parser.add_argument("--quantize", choices=KINDS, help="also each row with a quantized UNet (MindSpore only)")
+    parser.add_argument("--compile", action="store_true", help="run compiled graphs (MindSpore only)")
     parser.add_argument("--all", action="store_true", help="every row, not only the two LoRAs at 4 steps")
     parser.add_argument("--only", help="only the rows whose name contains this text")
     parser.add_argument("--prompts", type=int, default=512)
@@ -212,8 +213,9 @@ def check(args: argparse.Namespace) -> None:
         raise UsageError(f"--prompts is {args.prompts}; choose a number from 2 to {MOST_PROMPTS}")
     if not 2 <= args.drawings <= MOST_PROMPTS:
         raise UsageError(f"--drawings is {args.drawings}; choose a number from 2 to {MOST_PROMPTS}")
-    if args.quantize and args.backend == "torch":
-        raise UsageError("--quantize needs the backend mindspore; leave --backend out")
+    for option in ("quantize", "compile"):
+        if getattr(args, option) and args.backend == "torch":
+            raise UsageError(f"--{option} needs the backend mindspore; leave --backend out")
     if args.batch < 1:
         raise UsageError(f"--batch is {args.batch}; choose 1 or more")
     if not 0 <= args.two <= 1:
@@ -261,10 +263,10 @@ def main(arguments: list[str] | None = None) -> None:
         report("autoencoder's reconstructions", None, again, time.perf_counter() - start)
         sampler = torch_sampler(args.folder)
     else:
-        sampler = mindspore_sampler(args.folder)
+        sampler = mindspore_sampler(args.folder, args.compile)
     samplers = {"": sampler}
     if args.quantize:
-        samplers[f", {args.quantize}"] = mindspore_sampler(args.folder, quantize=args.quantize)
+        samplers[f", {args.quantize}"] = mindspore_sampler(args.folder, args.compile, args.quantize)
     differences = []
     for row in chosen_rows(args.all, args.only):
         for each in samplers.values():

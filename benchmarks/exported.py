@@ -129,7 +129,8 @@ def main() -> None:
             f"{name:9} {first:9.1f} s {first / eager[0]:10.2f} {peak:9.0f} {peak / eager[1]:10.2f} "
             f"{following:10.3f} s {apart:12}"
         )
-    print(f"the sampler on the host takes {statistics.median(run[3] for run in found['exported']):.2%} of a step's time")
+    share = statistics.median(run[3] for run in found["exported"])
+    print(f"the sampler on the host takes {share:.2%} of a step's time")
     if any(run[4] for run in found["exported"]):
         raise RuntimeError("the exported side imported mindone")
 

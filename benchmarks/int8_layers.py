@@ -1,6 +1,6 @@
 """Measure how much the images change if only one group of the UNet's layers has int8 weights.
 
-    python benchmarks/int8_layers.py [--model shapes] [--method tcd] [--prompts 64] [--seed 0]
+    python benchmarks/int8_layers.py [--method tcd] [--prompts 64] [--seed 0] [--only TEXT]
 
 Each row quantizes the layers of one group, or all of them except one group, and computes the images of the same
 prompts and seeds, with 4 steps. The weights are quantized and widened again, which gives the numbers that a quantized
@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--only", default="", help="only the rows whose name contains this text")
     args = parser.parse_args()
     print(machine("mindspore", "mindone"))
 
@@ -75,6 +76,7 @@ def main() -> None:
     expected = images(set())
 
     def result(name: str, chosen: set[str]) -> tuple[str, ...]:
+        """A row of the table."""
         made = images(chosen) if chosen else expected
         difference = 255 * abs(made - expected)
         verdicts = [verdict_of(read_with_features(image)[0], scene) for image, scene in zip(made, scenes, strict=True)]
@@ -86,17 +88,16 @@ def main() -> None:
     def of(parts: tuple[str, ...]) -> set[str]:
         return {name for name in layers if set(name.split(".")) & set(parts)}
 
-    def rows():
-        yield result("float32", set())
-        for name, parts in GROUPS.items():
-            yield result(f"only {name}", of(parts))
-        everything = set(layers)
-        yield result("all layers", everything)
-        for name, parts in GROUPS.items():
-            yield result(f"all except {name}", everything - of(parts))
-        yield result("all that load(quantize=…) quantizes", {name for name in layers if not is_kept(name)})
-
-    table(("layers", "weights, %", "mean", "largest", "right, %"), rows())
+    everything = set(layers)
+    rows = {
+        "float32": set(),
+        **{f"only {name}": of(parts) for name, parts in GROUPS.items()},
+        "all layers": everything,
+        **{f"all except {name}": everything - of(parts) for name, parts in GROUPS.items()},
+        "all that load quantizes": {name for name in layers if not is_kept(name)},
+    }
+    chosen_rows = (result(name, chosen) for name, chosen in rows.items() if args.only in name)
+    table(("layers", "weights, %", "mean", "largest", "right, %"), chosen_rows)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,12 @@ ORDER = (
     ("utils",),
     ("mindone_tcd",),  # __init__.py
     ("cli",),
-    ("compare", "selftest"),
+    ("compare", "demo", "selftest"),
     ("generate",),
     ("checks",),
     ("deploy",),
     ("adapters", "compiled"),
+    ("quantize",),
     ("cpu",),
     ("patches",),
     ("transaction", "exports", "lora_layers", "patching", "tiny_models"),
@@ -32,6 +33,7 @@ ORDER = (
 
 _NAMES = "test_names.py", "it only exports the names of other modules"
 _KERNELS = "cpu/test_kernels.py", "each kernel of the table is compared with NumPy there"
+_TABS = "demo/test_app.py", "the tabs are tested through the API of a running demo"
 _COMMAND = "cli/test_cli.py", "the commands are tested as a user calls them"
 TESTED_ELSEWHERE: dict[str, tuple[str, str]] = {
     "__init__.py": _NAMES,
@@ -40,6 +42,13 @@ TESTED_ELSEWHERE: dict[str, tuple[str, str]] = {
     "adapters/wrappers.py": ("adapters/test_lora.py", "it connects the loaders with mindone's pipelines"),
     "transaction.py": ("adapters/test_transaction.py", "the tests use the tiny pipelines of the adapters' tests"),
     "cli/compare.py": ("cli/test_compare_command.py", "the command is tested as a user calls it"),
+    "demo/options.py": ("demo/test_offers.py", "it is only data, which the offers use"),
+    "demo/theme.py": ("demo/test_in_browser.py", "the look of the page is tested in a browser"),
+    "demo/tabs/animate.py": _TABS,
+    "demo/tabs/controlnet.py": _TABS,
+    "demo/tabs/image_to_image.py": _TABS,
+    "demo/tabs/inpainting.py": _TABS,
+    "demo/tabs/text_to_image.py": _TABS,
     "cli/export.py": ("generate/test_exporting.py", "the command and the function are tested together"),
     "cli/generate.py": _COMMAND,
     "cli/info.py": _COMMAND,

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import UsageError, warn_user
 from ..lora_layers import models_of
+from ..quantize.kinds import is_quantized
 from . import files
 from .hotswap import check_replaced_modules, check_replaced_name, swap
 from .lora_plan import Module, Plan, describe, make_plan
@@ -79,6 +80,11 @@ def load_lora_weights(
         label = str(source)
         names = telling_names(path, label, adapter_name)
     models = models_of(pipe)
+    if is_quantized(pipe.unet):
+        raise UsageError(
+            f"the UNet of this {type(pipe).__name__} is quantized and takes no LoRA; load the LoRA first, such as with "
+            "load(…, lora=…, style=…, quantize='int8')"
+        )
     shapes = {name: lora_shapes(model) for name, model in models.items()}
     plan = make_plan(tensors, metadata, shapes, _layers_per_block(pipe.unet))
     _refuse_or_warn(plan, len(tensors), label, type(pipe).__name__, strict)

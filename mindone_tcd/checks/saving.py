@@ -1,6 +1,7 @@
-"""Refuse ``save_pretrained`` while a LoRA is loaded: mindone, like diffusers, writes a folder that cannot be loaded.
+"""Refuse ``save_pretrained`` where it would write a folder that cannot be loaded: with LoRAs, and of quantized models.
 
-For the UNet, mindone writes the keys of the wrapped layers. For a text encoder, it writes only the adapter.
+With a LoRA, mindone, like diffusers, writes for the UNet the keys of the wrapped layers, and for a text encoder only
+the adapter.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..lora_layers import layers_of
+from ..quantize.kinds import is_quantized
 
 
 def checked(original: Callable) -> Callable:
@@ -25,16 +27,23 @@ def checked(original: Callable) -> Callable:
 
 
 def check(name: str, parts: Iterable[Any]) -> None:
-    """Check that no component has a loaded LoRA, before anything is written.
+    """Check that no component has a loaded LoRA or is quantized, before anything is written.
 
     Args:
         name: the name of the class that is saved.
         parts: the components of the pipeline. Components that are not models are ignored.
 
     Raises:
-        UsageError: if a LoRA is loaded; the message says how to unload it, and how to keep its effect.
+        UsageError: if a LoRA is loaded; the message says how to unload it, and how to keep its effect. Also if a
+            network is quantized.
     """
-    layers = [layer for part in parts if hasattr(part, "cells_and_names") for layer in layers_of(part)]
+    networks = [part for part in parts if hasattr(part, "cells_and_names")]
+    if any(is_quantized(network) for network in networks):
+        raise UsageError(
+            f"{name} is quantized, and from_pretrained cannot load a folder saved from it; save the weights of each "
+            "network with mindone_tcd.quantize.files.save"
+        )
+    layers = [layer for network in networks for layer in layers_of(network)]
     if not layers:
         return
     if any(layer.merged_adapters for layer in layers):

@@ -12,7 +12,7 @@ from ..errors import UsageError, UsageWarning
 from ..files.hub import HUBS, VARIABLE, using
 from ..generate.record_fields import visible
 from ..version import __version__
-from . import compare, export, generate, info, selftest
+from . import compare, demo, export, generate, info, selftest
 from .arguments import EXAMPLES, Parser
 
 
@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     commands = command.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     parents = {"debug": debug, "hub": hub}
-    for each in (generate, info, compare, export, selftest):
+    for each in (generate, info, compare, export, demo, selftest):
         each.add(commands, parents)
     return command
 

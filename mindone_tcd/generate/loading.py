@@ -129,7 +129,9 @@ def load_planned(
     with errors_only("mindone"):
         pipeline_class = getattr(mindone.diffusers, setup.pipeline_class)
         networks = _networks(setup, options, dtypes)
-        pipe = pipeline_class.from_pretrained(setup.model.location, **networks, **options, mindspore_dtype=dtypes)
+        pipe = pipeline_class.from_pretrained(
+            setup.model.location, **networks, **options, mindspore_dtype=dtypes if narrow else wanted
+        )
         pipe.scheduler = find_method(recipe.method).scheduler_class().from_config(pipe.scheduler.config)
         _load_loras(pipe, setup)
         for part in setup.of("ip-adapter"):

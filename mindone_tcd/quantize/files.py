@@ -15,7 +15,7 @@ from ..concurrency import one_at_a_time
 from ..errors import UsageError, shown
 from ..files.safetensors import read_header, read_tensors
 from ..storage.atomic_files import whole_file
-from .kinds import KINDS
+from .kinds import KINDS, is_quantized
 
 if TYPE_CHECKING:
     from mindspore import nn
@@ -38,12 +38,8 @@ def save(network: nn.Cell, path: str | Path) -> None:
     """
     import safetensors.numpy
 
-    from .network import is_quantized
-
     if not is_quantized(network):
-        raise UsageError(
-            "the network is not quantized; pass the UNet of load(…, quantize='int8'), or use save_pretrained"
-        )
+        raise UsageError("the network is not quantized; use save_pretrained, or the UNet of load(…, quantize='int8')")
     arrays = {name: _narrow(name, parameter.asnumpy()) for name, parameter in network.parameters_and_names()}
     data = safetensors.numpy.save(arrays, metadata={"format": "np", FORMAT: KINDS[0]})
     try:
@@ -77,33 +73,28 @@ def load(network: nn.Cell, path: str | Path) -> nn.Cell:
     """
     import mindspore as ms
 
-    from .network import is_quantized, replace_layers
+    from .network import replace_layers
 
     if is_quantized(network):
         raise UsageError("the network is quantized already; pass a network of floats")
     header = read_header(Path(path))
     kind = header.metadata.get(FORMAT)
     if kind not in KINDS:
-        raise UsageError(
-            f"{path} is not a file of a quantized network (quantize is {shown(kind)}); expected one from save"
-        )
+        raise UsageError(f"{path} holds no quantized network (quantize is {shown(kind)}); expected a file from save")
     own = dict(network.parameters_and_names())
     quantized = {name.removesuffix(".weight") for name, entry in header.tensors.items() if entry.dtype == "I8"}
     wanted = {name: tuple(parameter.shape) for name, parameter in own.items()}
     wanted.update({f"{layer}.scale": wanted.get(f"{layer}.weight", ())[:1] for layer in quantized})
     found = {name: tuple(entry.shape) for name, entry in header.tensors.items()}
     if wanted != found:
-        name = next(iter(sorted(wanted.keys() ^ found.keys())), None) or next(
-            n for n in wanted if wanted[n] != found[n]
-        )
+        name = min(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
         raise UsageError(
             f"{path} does not fit the network at {shown(name)}: the file has {shown(found.get(name))}, the network "
             f"needs {shown(wanted.get(name))}; pass the file of the same network"
         )
     arrays = dict(read_tensors(header))
-    replace_layers(
-        network, {layer: (arrays.pop(f"{layer}.weight"), arrays.pop(f"{layer}.scale")) for layer in quantized}
-    )
+    layers = {name: (arrays.pop(f"{name}.weight"), arrays.pop(f"{name}.scale")) for name in quantized}
+    replace_layers(network, layers)
     for name, parameter in network.parameters_and_names():
         if name in arrays:
             parameter.set_data(ms.Tensor(arrays[name].astype(np.float32), parameter.dtype))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ from mindspore import mint, nn
 from ..concurrency import one_at_a_time
 from ..errors import UsageError
 from ..lora_layers import layers_of, models_of
+from .kinds import is_quantized
 from .layers import QuantizedConv2d, QuantizedLayer, QuantizedLinear
 from .weights import quantized
 
@@ -81,11 +84,6 @@ def quantize_network(network: nn.Cell, dtype: Any = None) -> nn.Cell:
     return network
 
 
-def is_quantized(network: nn.Cell) -> bool:
-    """Return whether a network has quantized layers."""
-    return any(isinstance(cell, QuantizedLayer) for _, cell in network.cells_and_names())
-
-
 def layers_to_quantize(network: nn.Cell) -> Iterator[tuple[str, nn.Cell]]:
     """Yield the layers of a network that are quantized, with their names."""
     for path, cell in network.cells_and_names():
@@ -125,11 +123,16 @@ def _convert(network: nn.Cell, dtype: Any) -> None:
     """Fuse the LoRAs into a network, layer by layer, and quantize each layer."""
     places = _places(network)
     tuners = {id(layer.base_layer): layer for layer in layers_of(network)}
-    for name, cell in list(layers_to_quantize(network)):
+    for count, (name, cell) in enumerate(list(layers_to_quantize(network))):
         tuner = tuners.pop(id(cell), None)
-        _fuse(tuner, ms.float32)
-        _set_dtype(cell, ms.float32)
+        if tuner is not None:
+            _fuse(tuner, ms.float32)
         _replace(*places[id(cell)], _layer(cell, name, *quantized(cell.weight.asnumpy())))
+        # The old layer stays until the garbage collector finds it; its memory must not.
+        cell.weight.set_data(ms.Tensor(np.zeros(1, np.float32), cell.weight.dtype), slice_shape=True)
+        if count % _LAYERS_PER_TRIM == 0:
+            _return_memory()
+    _return_memory()
     for tuner in tuners.values():
         _fuse(tuner, dtype)
     if dtype is not None:
@@ -140,9 +143,16 @@ def _convert(network: nn.Cell, dtype: Any) -> None:
                 parameter.set_dtype(dtype)
 
 
+_LAYERS_PER_TRIM = 16
+
+
+def _return_memory() -> None:
+    """Return freed memory to the system. Otherwise, the C library keeps it, and it counts as memory of the process."""
+    with contextlib.suppress(OSError, AttributeError):  # the C library is not the GNU C library
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def _fuse(tuner: Any, dtype: Any) -> None:
-    if tuner is None:
-        return
     if dtype is not None:
         _set_dtype(tuner, dtype)
     tuner.merge()

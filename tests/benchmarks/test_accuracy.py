@@ -25,7 +25,7 @@ def accuracy(monkeypatch):
     module = importlib.import_module("accuracy")
 
     class Drawings:
-        def __init__(self, folder):
+        def __init__(self, folder, compile=False, quantize=None):
             self.folder, self.loaded = folder, []
 
         def load(self, row):

@@ -51,6 +51,7 @@ def run(capsys, *arguments: object) -> tuple[int, str, str]:
         (["--out", "a.gif"], "images are PNG files"),
         (["--out", f"{'a' * 300}.png"], "File name too long"),
         (["--dtype", "int8"], "invalid choice: 'int8'"),
+        (["--quantize", "int4"], "invalid choice: 'int4'"),
         (["--nonsense"], "unrecognized arguments: --nonsense"),
     ],
 )
@@ -146,6 +147,7 @@ class FakePipeline(LoadedPipeline):
     def make_batch(self, request, seeds, on_step=None):
         common = {"task": self.setup.task, **request.as_record(self.record_paths), **self.sources()}
         common |= {"batch_seeds": list(seeds), "dtype": self.dtype}
+        common |= {} if self.quantize is None else {"quantize": self.quantize}
         common |= {"compile": False, "device": "CPU", "kernels": "none", "versions": {}}
         size = request.width, request.height
         return [GeneratedImage(Image.new("RGB", size, (seed % 256, 0, 0)), {**common, "seed": seed}) for seed in seeds]
@@ -156,9 +158,9 @@ def generated(monkeypatch, tmp_path):
     """Run the command in an empty folder without MindSpore. The list of the models and LoRAs that it loads."""
     loaded = []
 
-    def load(setup, dtype, form, record_paths=False):
+    def load(setup, dtype, form, record_paths=False, quantize=None):
         loaded.append((setup.model.location, setup.recipe.lora))
-        return FakePipeline(None, setup, dtype or "float32", record_paths=record_paths)
+        return FakePipeline(None, setup, dtype or "float32", record_paths=record_paths, quantize=quantize)
 
     monkeypatch.setattr(pipeline, "load", load)
     (tmp_path / "out").mkdir()
@@ -330,12 +332,30 @@ def test_unknown_words_cause_a_warning_but_no_error(capsys, tmp_path):
     assert (tmp_path / "d.png").is_file()
 
 
+def test_a_quantized_image_is_generated_again_quantized(capsys, generated, monkeypatch):
+    kinds, load = [], pipeline.load
+
+    def noted(*args, **options):
+        pipe = load(*args, **options)
+        kinds.append(pipe.quantize)
+        return pipe
+
+    monkeypatch.setattr(pipeline, "load", noted)
+    for name, options in (("float.png", ()), ("int8.png", ("--quantize", "int8"))):
+        code, _, err = run(capsys, "generate", PROMPT, "--out", name, *options)
+        assert code == 0, err
+        assert read_record(name).get("quantize") == kinds[-1]
+        code, _, err = run(capsys, "info", name, "--again")
+        assert code == 0, err
+    assert kinds == [None, None, "int8", "int8"]
+
+
 def test_the_form_of_the_graphs_is_passed_on(capsys, generated, monkeypatch):
     forms, load = [], pipeline.load
 
-    def noted(setup, dtype, form, *others):
+    def noted(setup, dtype, form, *others, **options):
         forms.append(form)
-        return load(setup, dtype, form, *others)
+        return load(setup, dtype, form, *others, **options)
 
     monkeypatch.setattr(pipeline, "load", noted)
     for name, options in (("eager.png", ()), ("compiled.png", ("--compile",))):

@@ -144,7 +144,7 @@ def generated(monkeypatch, tmp_path):
     """Run the command in an empty folder without MindSpore. The list of the setups that it loads."""
     loaded = []
 
-    def load(setup, dtype, form, record_paths=False):
+    def load(setup, dtype, form, record_paths=False, quantize=None):
         loaded.append(setup)
         return FakePipeline(None, setup, dtype or "float32", record_paths=record_paths)
 

@@ -100,7 +100,7 @@ def test_a_preprocessor_is_refused(changed):
 def test_other_files_are_refused(tmp_path, content):
     path = tmp_path / "file.mindir"
     path.write_bytes(content)
-    with pytest.raises(UsageError, match="file.mindir"):
+    with pytest.raises(UsageError, match=r"file\.mindir"):
         read_graph(path)
 
 

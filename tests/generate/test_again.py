@@ -170,3 +170,10 @@ def test_a_warning_names_values_that_cannot_be_compared():
         "the digest of the model's weights is missing in the record, so the model may differ",
         "the digest of the LoRA's weights is missing in the record, so the LoRA may differ",
     ]
+
+
+def test_the_quantization_of_the_record_is_used_again(opened):
+    assert plan_again(SHIPPED, PATH).quantize is None
+    assert plan_again({**SHIPPED, "quantize": "int8"}, PATH).quantize == "int8"
+    with pytest.raises(UsageError, match="unknown quantize 'int3'"):
+        plan_again({**SHIPPED, "quantize": "int3"}, PATH)

@@ -29,17 +29,18 @@ def test_the_defaults(planned):
     assert loading.load() == "loaded"
     assert planned == [
         ("text-to-image", SHAPES, "tcd", None, Extras(), "huggingface"),
-        ("setup", None, None, False, "huggingface"),
+        ("setup", None, None, False, None, "huggingface"),
     ]
 
 
 def test_all_arguments_are_handed_on(planned):
     arguments = {"method": "lcm", "lora": "none", "dtype": "float16", "compile": "trajectory", "record_paths": True}
+    arguments["quantize"] = "int8"
     extras = {field.name: f"some {field.name}" for field in fields(Extras)}
     assert loading.load("animate", "owner/name", **arguments, **extras, hub="modelscope") == "loaded"
     assert planned == [
         ("animate", "owner/name", "lcm", "none", Extras(**extras), "modelscope"),
-        ("setup", "float16", "trajectory", True, "modelscope"),
+        ("setup", "float16", "trajectory", True, "int8", "modelscope"),
     ]
     assert hub.chosen() == "huggingface", "the hub is chosen for the call alone"
 
@@ -49,6 +50,7 @@ def test_all_arguments_are_handed_on(planned):
     [
         ({"dtype": "int8"}, "unknown dtype 'int8'; choose one of: float32, float16, bfloat16"),
         ({"compile": "loop"}, "compile is 'loop'; expected True, False or one of: step, trajectory"),
+        ({"quantize": "int4"}, "unknown quantize 'int4'; choose one of: int8, or leave it out"),
         ({"hub": "github"}, "hub is 'github'; expected one of: huggingface, modelscope"),
     ],
 )

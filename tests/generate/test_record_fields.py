@@ -51,6 +51,8 @@ INPUT = {"slot": "image", "kind": "", "name": None, "sha256": SHA256, "scale": N
         {"inputs": []},
         {"parts": [{**PART, "path": "/models/x", "sha256": SHA256}] * 16},
         {"inputs": [{**INPUT, "name": "a.png", "scale": 100}] * 16},
+        {"quantize": "int8"},
+        {"quantize": None},
         {"strength": 0},
         {"strength": 1},
         {"frames": 256},

@@ -1,11 +1,12 @@
 """The built site in a browser: wide and narrow, light and dark, in both languages."""
 
-import json
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import browsers
 import pages
 import pytest
+from browsers import requests, wait
 
 pytestmark = pytest.mark.slow
 
@@ -42,11 +43,7 @@ return {
 
 
 def show(browser, size=DESKTOP, scheme="light"):
-    width, height = size
-    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == PHONE}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    browsers.show(browser, size, scheme, phone=size == PHONE)
 
 
 @pytest.fixture
@@ -57,18 +54,6 @@ def chromium(browser):
     browser.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "local_storage"})
     show(browser)
     return browser
-
-
-def wait(browser, condition, seconds=20):
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    return WebDriverWait(browser, seconds, poll_frequency=0.1).until(condition)
-
-
-def requests(browser):
-    """The addresses that the pages requested since the last call."""
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,0 +1,1 @@
+"""The tabs of the page, with a file for each task."""
