@@ -179,6 +179,7 @@ class _Writer:
         for file, parameters in self._needed.items():
             if parameters:
                 save_file({name: each.asnumpy() for name, each in sorted(parameters.items())}, self._folder / file)
+                (self._folder / file).chmod(0o644)
 
     def _copy_configurations(self) -> None:
         for name in ("tokenizer", "tokenizer_2"):
