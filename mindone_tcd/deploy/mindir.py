@@ -109,8 +109,3 @@ def name_inputs(proto: Any, names: Sequence[str]) -> None:
         for k, name in enumerate(node.input):
             if name in new:
                 node.input[k] = new[name]
-
-
-def parameter_names(proto: Any) -> dict[str, str]:
-    """Return the name in the graph by the name of the parameter in its cell."""
-    return {parameter.name.partition(":")[2]: parameter.name for parameter in proto.graph.parameter}

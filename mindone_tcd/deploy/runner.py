@@ -13,7 +13,7 @@ from ..errors import UsageError
 from ..files.digests import file_sha256
 from ..files.safetensors import read_header, read_tensors
 from .manifest import GraphFile, Manifest
-from .mindir import parameter_names, read_graph
+from .mindir import read_graph
 
 if TYPE_CHECKING:
     import mindspore as ms
@@ -46,7 +46,7 @@ class Runner:
     def __init__(self, manifest: Manifest, folder: Path) -> None:
         self._manifest, self._folder = manifest, folder
         self._cells: dict[str, Any] = {}
-        self._weights: dict[str, dict[str, ms.Parameter]] = {}
+        self._weights: dict[str, dict[str, ms.Tensor]] = {}
 
     def __call__(self, graph: GraphFile, values: Mapping[str, Any]) -> list[Any]:
         """Run a graph for one batch.
@@ -66,7 +66,7 @@ class Runner:
         for value in graph.inputs:
             given = values[value.name]
             if not isinstance(given, ms.Tensor):
-                given = ms.Tensor(np.ascontiguousarray(given, value.dtype))
+                given = ms.Tensor(np.asarray(given, value.dtype, order="C"))
             tensors.append(given)
         results = self._cells[graph.file](*tensors)
         return list(results) if isinstance(results, tuple) else [results]
@@ -76,22 +76,31 @@ class Runner:
         from mindspore import nn
 
         path = self._folder / graph.file
-        names = parameter_names(read_graph(path))
-        given = {}
+        read_graph(path)
+        cell = nn.GraphCell(ms.load(str(path)))
         if graph.weights is not None:
-            weights = self._parameters(graph.weights)
-            missing = sorted(names.keys() - weights.keys())
-            if missing:
-                raise UsageError(f"{self._folder / graph.weights} lacks {missing[0]}, which {path} needs; {_AGAIN}")
-            given = {name: weights[name] for name in names}
-        return nn.GraphCell(ms.load(str(path)), params_init=given)
+            self._set_weights(cell, graph.weights)
+        return cell
 
-    def _parameters(self, file: str) -> dict[str, ms.Parameter]:
+    def _set_weights(self, cell: Any, file: str) -> None:
+        """Give the parameters of a graph their values. Graphs of the same network share the memory.
+
+        MindSpore would copy parameters that `GraphCell` gets, once for each graph.
+        """
         import mindspore as ms
 
-        if file not in self._weights:
-            self._weights[file] = {
-                name: ms.Parameter(ms.Tensor.from_numpy(values), name=name, requires_grad=False)
-                for name, values in read_tensors(read_header(self._folder / file))
-            }
-        return self._weights[file]
+        held = self._weights.setdefault(file, {})
+        header = read_header(self._folder / file)
+        wanted = dict(cell._params)
+        for name, parameter in wanted.items():
+            entry = header.tensors.get(name)
+            if entry is None or entry.shape != tuple(parameter.shape):
+                found = "is missing" if entry is None else f"has the shape {list(entry.shape)}"
+                raise UsageError(
+                    f"{header.path}: {name} {found}, but its graph needs {list(parameter.shape)}; {_AGAIN}"
+                )
+        for name, values in read_tensors(header, wanted.keys() - held.keys()):
+            dtype = str(wanted[name].dtype).lower()
+            held[name] = ms.Tensor.from_numpy(np.asarray(values, dtype))
+        for name, parameter in wanted.items():
+            parameter.set_data(held[name])

@@ -19,6 +19,7 @@ from ..cpu import native
 from ..environment import versions
 from ..errors import UsageError, first_line
 from ..files.digests import file_sha256
+from ..files.narrowing import narrowed
 from ..lora_layers import layers_of, models_of
 from ..transaction import temporary_changes
 from . import parts
@@ -178,7 +179,8 @@ class _Writer:
 
         for file, parameters in self._needed.items():
             if parameters:
-                save_file({name: each.asnumpy() for name, each in sorted(parameters.items())}, self._folder / file)
+                values = {name: narrowed(each.asnumpy()) for name, each in sorted(parameters.items())}
+                save_file(values, self._folder / file)
                 (self._folder / file).chmod(0o644)
 
     def _copy_configurations(self) -> None:

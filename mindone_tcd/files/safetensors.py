@@ -11,7 +11,7 @@ import json
 import math
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -124,11 +124,12 @@ def check_floats(header: Header) -> None:
             _refuse_dtype(header.path, key, entry)
 
 
-def read_tensors(header: Header) -> Iterator[tuple[str, np.ndarray]]:
+def read_tensors(header: Header, names: Collection[str] | None = None) -> Iterator[tuple[str, np.ndarray]]:
     """Read the tensors of a file one after the other, in the order of their data.
 
     Args:
         header: the result of :func:`read_header`.
+        names: which tensors; None for all.
 
     Yields:
         the name and values of each tensor; bfloat16 is widened to float32.
@@ -143,6 +144,8 @@ def read_tensors(header: Header) -> Iterator[tuple[str, np.ndarray]]:
     try:
         with path.open("rb") as stream:
             for key, entry in header.tensors.items():
+                if names is not None and key not in names:
+                    continue
                 if entry.dtype not in _READ:
                     _refuse_dtype(path, key, entry)
                 dtype = np.dtype(_READ[entry.dtype])

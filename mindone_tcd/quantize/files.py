@@ -13,6 +13,7 @@ import numpy as np
 
 from ..concurrency import one_at_a_time
 from ..errors import UsageError, shown
+from ..files.narrowing import narrowed
 from ..files.safetensors import read_header, read_tensors
 from ..storage.atomic_files import whole_file
 from .kinds import KINDS, is_quantized
@@ -50,11 +51,7 @@ def save(network: nn.Cell, path: str | Path) -> None:
 
 
 def _narrow(name: str, values: np.ndarray) -> np.ndarray:
-    if values.dtype != np.float32 or name.endswith(".scale"):
-        return values
-    with np.errstate(over="ignore"):
-        half = values.astype(np.float16)
-    return half if (half.astype(np.float32) == values).all() else values
+    return values if name.endswith(".scale") else narrowed(values)
 
 
 @one_at_a_time

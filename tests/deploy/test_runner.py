@@ -61,7 +61,7 @@ def test_a_graph_runs_with_the_weights_of_its_file(folder):
 def test_missing_weights_are_named(folder, tmp_path):
     (tmp_path / "net.mindir").write_bytes((folder / "net.mindir").read_bytes())
     save_file({"other": np.ones(1, np.float32)}, tmp_path / "weights.safetensors")
-    with pytest.raises(UsageError, match="lacks weight"):
+    with pytest.raises(UsageError, match="weight is missing, but its graph needs"):
         Runner(Files({}), tmp_path)(GRAPH, {"x": np.ones((1, 2))})
 
 
