@@ -43,7 +43,7 @@ TESTED_ELSEWHERE: dict[str, tuple[str, str]] = {
     "transaction.py": ("adapters/test_transaction.py", "the tests use the tiny pipelines of the adapters' tests"),
     "cli/compare.py": ("cli/test_compare_command.py", "the command is tested as a user calls it"),
     "demo/options.py": ("demo/test_offers.py", "it is only data, which the offers use"),
-    "demo/theme.py": ("demo/test_in_browser.py", "the look of the page is tested in a browser"),
+    "demo/theme.py": ("demo/test_demo_in_browser.py", "the look of the page is tested in a browser"),
     "demo/tabs/animate.py": _TABS,
     "demo/tabs/controlnet.py": _TABS,
     "demo/tabs/image_to_image.py": _TABS,

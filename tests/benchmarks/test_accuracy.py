@@ -159,7 +159,7 @@ def test_weights_elsewhere(accuracy, tmp_path, monkeypatch, capsys):
             (folder / path.name).symlink_to(path)
     asked = []
     drawings = accuracy.mindspore_sampler
-    monkeypatch.setattr(accuracy, "mindspore_sampler", lambda given: asked.append(given) or drawings(given))
+    monkeypatch.setattr(accuracy, "mindspore_sampler", lambda given, *how: asked.append(given) or drawings(given, *how))
     # If a LoRA is missing, only the rows without it can run.
     accuracy.main([*SMALL, "--seeds", "0", "--folder", str(folder), "--only", "TCD-LoRA, 2"])
     assert asked == [folder]

@@ -28,7 +28,7 @@ def planned(monkeypatch):
 def test_the_defaults(planned):
     assert loading.load() == "loaded"
     assert planned == [
-        ("text-to-image", SHAPES, "tcd", None, Extras(), "huggingface"),
+        ("text-to-image", SHAPES, None, None, Extras(), "huggingface"),
         ("setup", None, None, False, None, "huggingface"),
     ]
 

@@ -5,6 +5,7 @@ python tools/docs/build_screenshots.py
 
 from __future__ import annotations
 
+import argparse
 import base64
 import shutil
 import socket
@@ -76,6 +77,8 @@ def store(browser: Any, name: str) -> None:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args()
     from mindone_tcd.demo.app import serving
     from mindone_tcd.demo.options import Options
 
