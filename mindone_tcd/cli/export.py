@@ -25,7 +25,7 @@ def add(commands: argparse._SubParsersAction, parents: dict[str, argparse.Argume
         parents=[parents["debug"], parents["hub"]],
         help="write a model as MindIR graphs that run without mindone",
         description="Write a model with its LoRAs as MindIR graphs into a new folder. `generate --model FOLDER` and "
-        "`load` run it without mindone: the first image comes sooner, and the files run on machines without the model.",
+        "`load` run it without mindone, also on machines without the model.",
     )
     make.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the folder to create")
     make.add_argument(
