@@ -45,11 +45,13 @@ def show(browser: Any, size: tuple[int, int], scheme: str = "light", phone: bool
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
-def wait(browser: Any, condition: Any, seconds: float = 20) -> Any:
-    """Wait for a condition of the browser, and return its value."""
+def wait(browser: Any, condition: Any, seconds: float = 60) -> Any:
+    """Wait for a condition of the browser, and return its value. A page may replace elements while they are read."""
+    from selenium.common.exceptions import StaleElementReferenceException
     from selenium.webdriver.support.ui import WebDriverWait
 
-    return WebDriverWait(browser, seconds, poll_frequency=0.1).until(condition)
+    stale = [StaleElementReferenceException]
+    return WebDriverWait(browser, seconds, poll_frequency=0.1, ignored_exceptions=stale).until(condition)
 
 
 def requests(browser: Any) -> list[str]:

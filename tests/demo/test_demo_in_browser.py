@@ -118,7 +118,8 @@ def test_a_prompt_becomes_the_image_of_the_command(page, tmp_path):
     assert main(["generate", prompt, "--out", str(out)]) == 0
     assert (pixels(data) == pixels(out.read_bytes())).all()
     # The gallery and the list of files have the same file, with its record.
-    assert wait(page, lambda b: [each.get_attribute("src") for each in shown(b, ".session img")])[0] == result(page)
+    source = result(page)
+    assert wait(page, lambda b: [each.get_attribute("src") for each in shown(b, ".session img")][:1] == [source])
     link = wait(page, lambda b: shown(b, ".files a[href]"))[0].get_attribute("href")
     assert content(link) == data
     (tmp_path / "downloaded.png").write_bytes(data)
