@@ -14,7 +14,7 @@ from ..generate.generated_image import GeneratedImage, check_grid, grid
 from ..generate.loaded import read_inputs
 from ..generate.output_names import default_name, of_images
 from ..generate.plan import plan
-from ..generate.request import DTYPES, make_request
+from ..generate.request import DTYPES, request_for
 from ..generate.tasks import TASKS
 from ..quantize.kinds import KINDS
 from ..schedulers.methods import DEFAULT_METHOD, METHODS
@@ -98,9 +98,8 @@ def add(commands: argparse._SubParsersAction, parents: dict[str, argparse.Argume
 def run(args: argparse.Namespace) -> int:
     wanted = asked(args)
     setup = plan(wanted.task, args.model, args.method, args.lora, wanted.extras)
-    request = make_request(
-        setup.model,
-        setup.recipe,
+    request = request_for(
+        setup,
         args.prompt,
         negative_prompt=args.negative,
         seed=args.seed,
@@ -110,8 +109,6 @@ def run(args: argparse.Namespace) -> int:
         eta=args.eta,
         size=args.size,
         inputs=read_inputs(setup, wanted.call),
-        multiple=setup.multiple,
-        sizes=setup.sizes,
     )
     count = len(request.seeds)
     if args.grid:

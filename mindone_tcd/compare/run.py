@@ -12,7 +12,7 @@ from ..environment import require_mindspore
 from ..errors import UsageError
 from ..generate.loaded import read_inputs
 from ..generate.plan import plan
-from ..generate.request import Request, make_request
+from ..generate.request import Request, request_for
 from ..generate.setup import Setup
 from ..shapes.grammar import Scene
 from . import FILES, JUDGED, TIMED, metrics, report
@@ -73,14 +73,11 @@ def compare(
     asked, scenes = _prompts(setups[0], given[0], prompts, timed, judged)
     requests = [
         [
-            make_request(
-                setup.model,
-                setup.recipe,
+            request_for(
+                setup,
                 prompt,
                 seed=seed + k,
                 inputs=read,
-                multiple=setup.multiple,
-                sizes=setup.sizes,
                 **(call or {}),
             )
             for k, prompt in enumerate(asked)

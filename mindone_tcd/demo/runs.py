@@ -15,7 +15,7 @@ from ..errors import UsageError
 from ..generate.inputs import SLOTS
 from ..generate.loaded import read_inputs
 from ..generate.output_names import default_name
-from ..generate.request import Request, make_request
+from ..generate.request import Request, request_for
 from ..schedulers.methods import find_method
 from .limits import check_request, opened, without_folder
 from .masks import Edited, image_and_mask
@@ -168,9 +168,8 @@ class Runs:
         setup = planned(self._options, call.key)
         for path in call.files:
             opened(path, "image")
-        request = make_request(
-            setup.model,
-            setup.recipe,
+        request = request_for(
+            setup,
             call.prompt,
             negative_prompt=call.negative_prompt or None,
             seed=call.seed,
@@ -179,7 +178,6 @@ class Runs:
             eta=None if find_method(setup.recipe.method).eta is None else call.eta,
             size=call.size,
             inputs=read_inputs(setup, dict(call.inputs)),
-            multiple=setup.multiple,
         )
         check_request(request, setup.model)
         return request

@@ -25,7 +25,7 @@ from .loaded import read_inputs
 from .parts import TITLES
 from .plan import Extras, plan
 from .recorded_inputs import check_same_inputs, recorded_extras, recorded_inputs
-from .request import MOST_PIXELS_A_SIDE, Request, make_request
+from .request import MOST_PIXELS_A_SIDE, Request, request_for
 from .setup import Setup
 from .sources import exported_fields, lora_fields, model_fields, part_fields
 from .weights import weights_of_lora, weights_of_model, weights_of_part
@@ -105,9 +105,8 @@ def plan_again(
         places = [path.parent, Path()] if folders is None else folders
         inputs = read_inputs(setup, recorded_inputs(record, path, places, trust_record))
         check_same_inputs(record, inputs)
-        request = make_request(
-            setup.model,
-            setup.recipe,
+        request = request_for(
+            setup,
             record["prompt"],
             negative_prompt=record["negative_prompt"],
             seed=record["seed"],
@@ -116,8 +115,6 @@ def plan_again(
             eta=record["eta"],
             size=(record["width"], record["height"]),
             inputs=inputs,
-            multiple=setup.multiple,
-            sizes=setup.sizes,
         )
         form = form_of(record.get("compile"))  # records of version 0.1.0 and earlier lack this field
     except (KeyError, TypeError) as error:

@@ -15,7 +15,7 @@ from .generated_clip import GeneratedClip
 from .generated_image import GeneratedImage
 from .inputs import Inputs
 from .recipes import Recipe
-from .request import Request, heeds_negative_prompt, make_request, text_for, whole_number
+from .request import Request, heeds_negative_prompt, request_for, text_for, whole_number
 from .setup import Setup
 from .sources import exported_fields, lora_fields, model_fields, part_fields
 from .tasks.controls import control_maps
@@ -113,9 +113,8 @@ class LoadedPipeline:
         Raises:
             UsageError: if a value is invalid, before any work.
         """
-        request = make_request(
-            self.model,
-            self.recipe,
+        request = request_for(
+            self.setup,
             prompt,
             negative_prompt=negative_prompt,
             seed=seed,
@@ -125,8 +124,6 @@ class LoadedPipeline:
             eta=eta,
             size=size,
             inputs=read_inputs(self.setup, inputs),
-            multiple=self.setup.multiple,
-            sizes=self.setup.sizes,
         )
         return [each for batch in self.batches(request, batch_size) for each in batch]
 

@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError, shown, warn_user
 from ..files.model_folder import Model
@@ -17,6 +17,9 @@ from ..shapes.models import WITH_MOTION
 from ..shapes.prompts import to_trained
 from .inputs import Inputs
 from .recipes import Recipe
+
+if TYPE_CHECKING:
+    from .setup import Setup
 
 DTYPES = ("float32", "float16", "bfloat16")
 
@@ -237,6 +240,17 @@ def make_request(
             _warn_of_unusual_size(width, height, model.sample_size)
         _warn_of_unusual_prompt(model, prompt, negative_prompt if heeded else None)
     return Request(prompt, negative_prompt, seeds, steps, guidance_scale, eta, width, height, inputs)
+
+
+def request_for(setup: Setup, prompt: str, **values: Any) -> Request:
+    """Complete a request for a setup, which determines the model, the recipe and the possible sizes.
+
+    Args:
+        setup: what is loaded, or will be.
+        prompt: what the images should show.
+        values: further arguments of :func:`make_request`, which also lists the errors and warnings.
+    """
+    return make_request(setup.model, setup.recipe, prompt, multiple=setup.multiple, sizes=setup.sizes, **values)
 
 
 def _check_strength(inputs: Inputs, steps: int) -> None:

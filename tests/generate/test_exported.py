@@ -13,6 +13,7 @@ from mindone_tcd import export, load
 from mindone_tcd.deploy.manifest import read_manifest
 from mindone_tcd.errors import UsageError
 from mindone_tcd.generate.plan import Extras, plan
+from mindone_tcd.generate.request import request_for
 from mindone_tcd.shapes.drawing import draw
 from mindone_tcd.shapes.grammar import Scene, Thing
 
@@ -107,6 +108,14 @@ def test_the_setup_comes_from_the_manifest(manifest_only):
     assert setup.parts == ()
     assert plan("controlnet", manifest_only()).parts[0].kind == "canny"
     assert plan("image-to-image", manifest_only(), extras=Extras(control="canny-map")).given_maps == (True,)
+
+
+def test_a_request_has_one_of_the_exported_sizes(manifest_only):
+    setup = plan("text-to-image", manifest_only())
+    assert request_for(setup, PROMPT).width == 128
+    assert request_for(setup, PROMPT, size=(64, 96)).height == 96
+    with pytest.raises(UsageError, match="size 96x96 is not exported; choose one of: 128x128, 64x96"):
+        request_for(setup, PROMPT, size=96)
 
 
 def test_a_model_of_the_user_with_a_shipped_name_is_not_shipped(manifest_only):
