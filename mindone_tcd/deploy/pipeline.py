@@ -34,7 +34,7 @@ class ExportedPipeline:
     def __init__(self, manifest: Manifest, folder: Path, mode: str, controls: Sequence[str] = ()) -> None:
         self.manifest, self.folder, self.mode, self.controls = manifest, folder, mode, tuple(controls)
         self.scheduler = Sampler(manifest.recipe["method"], manifest.scheduler)
-        self._run = Runner(manifest, folder)
+        self._run = Runner(folder)
         self._dtype = np.dtype(manifest.dtype)
         self._bar: dict[str, Any] = {}
 

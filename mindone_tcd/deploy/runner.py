@@ -39,12 +39,11 @@ class Runner:
     """The graphs of an exported folder. A graph is read at its first call, and weights are shared.
 
     Args:
-        manifest: the manifest.
-        folder: its folder.
+        folder: the folder.
     """
 
-    def __init__(self, manifest: Manifest, folder: Path) -> None:
-        self._manifest, self._folder = manifest, folder
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._cells: dict[str, Any] = {}
         self._weights: dict[str, dict[str, ms.Tensor]] = {}
 

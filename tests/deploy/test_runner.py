@@ -51,7 +51,7 @@ GRAPH = GraphFile(
 
 
 def test_a_graph_runs_with_the_weights_of_its_file(folder):
-    runner = Runner(Files({}), folder)
+    runner = Runner(folder)
     product, double = runner(GRAPH, {"x": np.ones((1, 2))})
     assert product.asnumpy().tolist() == [[30, 50, 70]]
     assert double.asnumpy().tolist() == [[2, 2]]
@@ -62,7 +62,7 @@ def test_missing_weights_are_named(folder, tmp_path):
     (tmp_path / "net.mindir").write_bytes((folder / "net.mindir").read_bytes())
     save_file({"other": np.ones(1, np.float32)}, tmp_path / "weights.safetensors")
     with pytest.raises(UsageError, match="weight is missing, but its graph needs"):
-        Runner(Files({}), tmp_path)(GRAPH, {"x": np.ones((1, 2))})
+        Runner(tmp_path)(GRAPH, {"x": np.ones((1, 2))})
 
 
 def test_check_files(folder):
@@ -78,5 +78,5 @@ def test_a_graph_with_its_weights(tmp_path):
     call = parts.Call("net", Net(), ("return self.part(x)[0]",), {"x": ((1, 2), "float32")}, "weights.safetensors")
     export_graph(call, tmp_path / "net.mindir", True)
     graph = GraphFile("net", None, "net.mindir", None, GRAPH.inputs, GRAPH.outputs)
-    (product,) = Runner(Files({}), tmp_path)(graph, {"x": np.ones((1, 2))})
+    (product,) = Runner(tmp_path)(graph, {"x": np.ones((1, 2))})
     assert product.asnumpy().tolist() == [[3, 5, 7]]
