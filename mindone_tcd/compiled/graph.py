@@ -6,8 +6,6 @@ MindSpore identifies a graph by its root cell, so a new cell is sufficient to co
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +20,7 @@ from mindspore import (
 )
 from mindspore.common import api
 
+from ..cpu.runtime import return_memory
 from ..errors import first_line, warn_user
 from ..patching.rewrite import function_from
 from ..schedulers.affine import affine_step  # noqa: F401 - the compiled calls use it
@@ -275,12 +274,10 @@ class Part:
 def release_memory() -> None:
     """Return the memory of dropped graphs to the system, as far as MindSpore has freed it.
 
-    Without this call, the C library keeps the freed memory for the process. Memory that MindSpore itself keeps stays
-    allocated until the process ends.
+    Memory that MindSpore itself keeps stays allocated until the process ends.
     """
     gc.collect()
-    with contextlib.suppress(OSError, AttributeError):  # the C library is not the GNU C library
-        ctypes.CDLL(None).malloc_trim(0)
+    return_memory()
 
 
 def call_text(args: Sequence[Any], kwargs: Mapping[str, Any], tensors: list[ms.Tensor]) -> str:

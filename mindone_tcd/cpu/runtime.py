@@ -8,6 +8,7 @@ to 8 times slower, and a graph that takes 10 ms is sometimes stalled for 0.2 to 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 from collections.abc import Iterator
 
@@ -37,6 +38,12 @@ def compute_where_called() -> None:
         del os.environ[_VARIABLE]
         if before is not None:
             os.environ[_VARIABLE] = before
+
+
+def return_memory() -> None:
+    """Return freed memory to the system. Otherwise, the C library keeps it, and it counts as memory of the process."""
+    with contextlib.suppress(OSError, AttributeError):  # the C library is not the GNU C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @contextlib.contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +10,7 @@ import numpy as np
 from mindspore import mint, nn
 
 from ..concurrency import one_at_a_time
+from ..cpu.runtime import return_memory
 from ..errors import UsageError
 from ..lora_layers import layers_of, models_of
 from .kinds import is_quantized
@@ -131,8 +130,8 @@ def _convert(network: nn.Cell, dtype: Any) -> None:
         # The old layer stays until the garbage collector finds it; its memory must not.
         cell.weight.set_data(ms.Tensor(np.zeros(1, np.float32), cell.weight.dtype), slice_shape=True)
         if count % _LAYERS_PER_TRIM == 0:
-            _return_memory()
-    _return_memory()
+            return_memory()
+    return_memory()
     for tuner in tuners.values():
         _fuse(tuner, dtype)
     if dtype is not None:
@@ -144,12 +143,6 @@ def _convert(network: nn.Cell, dtype: Any) -> None:
 
 
 _LAYERS_PER_TRIM = 16
-
-
-def _return_memory() -> None:
-    """Return freed memory to the system. Otherwise, the C library keeps it, and it counts as memory of the process."""
-    with contextlib.suppress(OSError, AttributeError):  # the C library is not the GNU C library
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _fuse(tuner: Any, dtype: Any) -> None:
