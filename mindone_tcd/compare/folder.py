@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from ..errors import UsageError, first_line
+from ..storage.atomic_files import whole_folder
 
 DEFAULT = Path("comparison")
 
@@ -54,27 +54,14 @@ def write_folder(out: Path, files: Mapping[str, str | Image.Image]) -> None:
         UsageError: if the folder cannot be written; nothing is left then.
     """
     try:
-        part = Path(tempfile.mkdtemp(prefix=".mindone-tcd-", dir=out.absolute().parent))
+        with whole_folder(out) as part:
+            for name, content in files.items():
+                if isinstance(content, str):
+                    (part / name).write_text(content, encoding="utf-8")
+                else:
+                    content.save(part / name)
     except OSError as error:
         raise _cannot_write(out, error) from error
-    try:
-        for name, content in files.items():
-            if isinstance(content, str):
-                (part / name).write_text(content, encoding="utf-8")
-            else:
-                content.save(part / name)
-        part.chmod(0o777 & ~_umask())  # mkdtemp creates private folders
-        os.rename(part, out)  # replaces an empty folder
-    except OSError as error:
-        raise _cannot_write(out, error) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _cannot_write(out: Path, error: OSError) -> UsageError:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from ..errors import UsageError, first_line
 from ..files.digests import file_sha256
 from ..files.narrowing import narrowed
 from ..lora_layers import layers_of, models_of
+from ..storage.atomic_files import whole_folder
 from ..transaction import temporary_changes
 from . import parts
 from .manifest import GraphFile, Manifest, Value
@@ -74,20 +73,14 @@ def write(
         raise UsageError(f"{folder} exists; expected a folder to create: choose another name, or remove it")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        with whole_folder(target) as work:
+            with _frozen(pipe):
+                manifest = _Writer(pipe, work, about, whole).all(sizes, batch)
+            manifest.write(work)
     except OSError as error:
-        raise UsageError(f"{folder} cannot be created ({error.strerror}); choose another place") from error
-    try:
-        with _frozen(pipe):
-            manifest = _Writer(pipe, work, about, whole).all(sizes, batch)
-        manifest.write(work)
-        work.chmod(0o755)
-        os.rename(work, target)
-    except BaseException as error:
-        shutil.rmtree(work, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise UsageError(f"{folder} cannot be written ({error.strerror or first_line(error)})") from error
-        raise
+        raise UsageError(
+            f"{folder} cannot be written ({error.strerror or first_line(error)}); choose another place"
+        ) from error
     return manifest
 
 

@@ -1,9 +1,11 @@
-"""Write files atomically."""
+"""Write files and folders atomically."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -39,6 +41,31 @@ def whole_file(path: Path, overwrite: bool = True) -> Iterator[BinaryIO]:
             part.unlink(missing_ok=True)
             raise
     _flush_folder(path.parent)
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yield a folder that becomes the folder ``path`` when the block ends. After an error, nothing has changed.
+
+    Args:
+        path: a folder that does not exist or is empty; its parent must exist.
+
+    Raises:
+        OSError: if the folder cannot be written.
+    """
+    part = Path(tempfile.mkdtemp(prefix=".mindone-tcd-", dir=path.absolute().parent))
+    try:
+        yield part
+        part.chmod(0o777 & ~_umask())  # mkdtemp creates private folders
+        os.rename(part, path)  # replaces an empty folder
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def _rename(part: Path, path: Path, overwrite: bool) -> None:

@@ -8,6 +8,7 @@ from PIL import Image
 from mindone_tcd import UsageError
 from mindone_tcd.compare import folder
 from mindone_tcd.compare.folder import output_folder, write_folder
+from mindone_tcd.storage import atomic_files
 
 FILES = {"a.md": "text\n", "b.png": Image.new("RGB", (2, 2))}
 
@@ -22,7 +23,7 @@ def test_all_files_are_written(tmp_path, exists):
     assert sorted(path.name for path in out.iterdir()) == sorted(FILES)
     assert (out / "a.md").read_text() == "text\n"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert out.stat().st_mode & 0o777 == 0o777 & ~folder._umask()
+    assert out.stat().st_mode & 0o777 == 0o777 & ~atomic_files._umask()
 
 
 def test_default_names_are_new(tmp_path, monkeypatch):

@@ -70,3 +70,24 @@ def test_the_file_has_the_usual_permissions(tmp_path):
     write(tmp_path / "a")
     (tmp_path / "b").write_bytes(b"")
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+def test_a_folder_appears_whole_and_replaces_an_empty_one(tmp_path):
+    target = tmp_path / "folder"
+    target.mkdir()
+    with atomic_files.whole_folder(target) as part:
+        (part / "file").write_text("content")
+        assert not any(target.iterdir())
+    assert (target / "file").read_text() == "content"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_after_an_error_no_folder_is_left(tmp_path):
+    def interrupted():
+        with atomic_files.whole_folder(tmp_path / "folder") as part:
+            (part / "file").touch()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not any(tmp_path.iterdir())
