@@ -58,8 +58,10 @@ class QuantizedConv2d(QuantizedLayer):
     """`mint.nn.Conv2d` without groups, padded by zeros, with an int8 weight (out, in, height, width).
 
     Args:
-        stride, padding, dilation: two integers each, for height and width.
         args: as for :class:`QuantizedLayer`.
+        stride: two integers, for height and width.
+        padding: as `stride`.
+        dilation: as `stride`.
     """
 
     def __init__(self, *args: Any, stride: Any, padding: Any, dilation: Any) -> None:
