@@ -17,7 +17,10 @@
 #include <new>
 #include <thread>
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
+#if defined(__x86_64__) && defined(__GNUC__)
+#define HAS_X86
+#endif
+#if defined(HAS_X86) && !defined(__clang__) && __GNUC__ >= 12
 #define SPECIALIZED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define SPECIALIZED
@@ -237,25 +240,62 @@ SPECIALIZED void row_range(const float* x, float* y, int64_t count, float mean, 
 // kLanes columns first; the rows of a tile and a panel make a product that stays in registers.
 constexpr int64_t kLanes = 16, kRows = 12, kBlock = 256;
 
-typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
-typedef float LanesAnywhere __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float))));
+// kLanes floats in one register of AVX-512, or in two of AVX2. GCC keeps vectors that are too long in memory.
+typedef float Wide __attribute__((vector_size(kLanes * sizeof(float))));
+typedef float Narrow __attribute__((vector_size(kLanes / 2 * sizeof(float))));
 
-// c (kRows, kLanes) = or += a (kRows, depth) times the panel b (depth, kLanes)
+bool has_wide_registers() {
+#ifdef HAS_X86
+  static const bool found = __builtin_cpu_supports("avx512f");
+  return found;
+#else
+  return false;
+#endif
+}
+
+// c (kCount, kLanes) = or += a (kCount, depth) times the panel b (depth, kLanes); the sums stay in registers
+template <typename Vector, int64_t kCount>
+INLINE void product_in_registers(const float* a, int64_t a_step, const float* b, int64_t depth, float* c, int64_t c_step,
+                                 bool add) {
+  typedef Vector Anywhere __attribute__((aligned(sizeof(float))));
+  constexpr int64_t kWidth = sizeof(Vector) / sizeof(float), kParts = kLanes / kWidth;
+  Vector sums[kCount][kParts];
+#pragma GCC unroll 16
+  for (int64_t row = 0; row < kCount; ++row)
+#pragma GCC unroll 2
+    for (int64_t part = 0; part < kParts; ++part) sums[row][part] = Vector{};
+  for (int64_t i = 0; i < depth; ++i) {
+    Vector column[kParts];
+#pragma GCC unroll 2
+    for (int64_t part = 0; part < kParts; ++part)
+      column[part] = *reinterpret_cast<const Anywhere*>(b + i * kLanes + part * kWidth);
+#pragma GCC unroll 16
+    for (int64_t row = 0; row < kCount; ++row)
+#pragma GCC unroll 2
+      for (int64_t part = 0; part < kParts; ++part) sums[row][part] += a[row * a_step + i] * column[part];
+  }
+#pragma GCC unroll 16
+  for (int64_t row = 0; row < kCount; ++row)
+#pragma GCC unroll 2
+    for (int64_t part = 0; part < kParts; ++part) {
+      Anywhere& place = *reinterpret_cast<Anywhere*>(c + row * c_step + part * kWidth);
+      place = add ? place + sums[row][part] : sums[row][part];
+    }
+}
+
+constexpr int64_t kNarrowRows = 4;  // kLanes of so many rows, and a column, fit the 16 registers of AVX2
+
+// c (kCount, kLanes) = or += a (kCount, depth) times the panel b (depth, kLanes)
+template <int64_t kCount>
 INLINE void panel_product(const float* a, int64_t a_step, const float* b, int64_t depth, float* c, int64_t c_step,
                           bool add) {
-  Lanes sums[kRows];
-#pragma GCC unroll 12
-  for (int64_t row = 0; row < kRows; ++row) sums[row] = Lanes{};
-  for (int64_t i = 0; i < depth; ++i) {
-    const Lanes column = *reinterpret_cast<const LanesAnywhere*>(b + i * kLanes);
-#pragma GCC unroll 12
-    for (int64_t row = 0; row < kRows; ++row) sums[row] += a[row * a_step + i] * column;
+  static_assert(kCount % kNarrowRows == 0);
+  if (has_wide_registers()) {
+    product_in_registers<Wide, kCount>(a, a_step, b, depth, c, c_step, add);
+    return;
   }
-#pragma GCC unroll 12
-  for (int64_t row = 0; row < kRows; ++row) {
-    LanesAnywhere& place = *reinterpret_cast<LanesAnywhere*>(c + row * c_step);
-    place = add ? place + sums[row] : sums[row];
-  }
+  for (int64_t row = 0; row < kCount; row += kNarrowRows)
+    product_in_registers<Narrow, kNarrowRows>(a + row * a_step, a_step, b, depth, c + row * c_step, c_step, add);
 }
 
 struct Attention {
@@ -284,7 +324,7 @@ SPECIALIZED void attend_tile(const Attention& a, int64_t first, int64_t rows, fl
   for (int64_t panel = 0; panel < panels; panel += block_panels) {
     const int64_t here = std::min(block_panels, panels - panel), length = here * kLanes;
     for (int64_t i = 0; i < here; ++i)
-      panel_product(query, a.width, a.keys + (panel + i) * a.width * kLanes, a.width, scores + i * kLanes, kBlock, false);
+      panel_product<kRows>(query, a.width, a.keys + (panel + i) * a.width * kLanes, a.width, scores + i * kLanes, kBlock, false);
     for (int64_t row = 0; row < kRows; ++row) {
       float* score = scores + row * kBlock;
       for (int64_t i = a.key_count - panel * kLanes; i < length; ++i) score[i] = -1e30f;
@@ -307,7 +347,7 @@ SPECIALIZED void attend_tile(const Attention& a, int64_t first, int64_t rows, fl
     }
     const int64_t all = panels * kLanes;
     for (int64_t i = 0; i < a.value_panels(); ++i)
-      panel_product(scores, kBlock, a.values + (i * all + panel * kLanes) * kLanes, length, sums + i * kLanes, padded, true);
+      panel_product<kRows>(scores, kBlock, a.values + (i * all + panel * kLanes) * kLanes, length, sums + i * kLanes, padded, true);
   }
   for (int64_t row = 0; row < rows; ++row) {
     float* to = a.out + (first + row) * a.step;
@@ -352,23 +392,6 @@ struct Quantized {
   int64_t height, width, out_width, kernel_height, kernel_width, step_down, step_right, top, left, apart_down, apart_right;
 };
 
-// sums (kOuts, kLanes) = or += tile (kOuts, depth) times the panel (depth, kLanes)
-INLINE void tile_product(const float* tile, const float* panel, int64_t depth, float* sums, int64_t step, bool add) {
-  Lanes total[kOuts];
-#pragma GCC unroll 16
-  for (int64_t row = 0; row < kOuts; ++row) total[row] = Lanes{};
-  for (int64_t i = 0; i < depth; ++i) {
-    const Lanes column = *reinterpret_cast<const LanesAnywhere*>(panel + i * kLanes);
-#pragma GCC unroll 16
-    for (int64_t row = 0; row < kOuts; ++row) total[row] += tile[row * kDepth + i] * column;
-  }
-#pragma GCC unroll 16
-  for (int64_t row = 0; row < kOuts; ++row) {
-    LanesAnywhere& place = *reinterpret_cast<LanesAnywhere*>(sums + row * step);
-    place = add ? place + total[row] : total[row];
-  }
-}
-
 // Panels (depth, kLanes) of rows; rows that fill the last panel up are those of the first place.
 INLINE void lay_out_rows(const Quantized& q, int64_t first, int64_t places, int64_t from, int64_t depth, float* to) {
   for (int64_t start = 0; start < places; start += kLanes, to += depth * kLanes)
@@ -398,7 +421,7 @@ INLINE void lay_out_pixels(const Quantized& q, int64_t first, int64_t places, in
       float* row = to + i * kLanes;
       const int64_t y = down[0] + more_down, x = right[0] + more_right;
       if (in_a_row && x >= 0 && x + kLanes <= q.width && y >= 0 && y < q.height) {
-        *reinterpret_cast<LanesAnywhere*>(row) = *reinterpret_cast<const LanesAnywhere*>(plane + y * q.width + x);
+        std::memcpy(row, plane + y * q.width + x, kLanes * sizeof *row);
         continue;
       }
       for (int64_t lane = 0; lane < kLanes; ++lane) {
@@ -434,7 +457,7 @@ SPECIALIZED void multiply_block(const Quantized& q, int64_t first, int64_t place
         for (int64_t i = 0; i < depth; ++i) tile[row * kDepth + i] = weight[i];
       }
       for (int64_t start = 0; start < all; start += kLanes)
-        tile_product(tile, panels + start * depth, depth, sums + out * all + start, all, chunk > 0);
+        panel_product<kOuts>(tile, kDepth, panels + start * depth, depth, sums + out * all + start, all, chunk > 0);
     }
   }
   if (q.image) {
