@@ -71,11 +71,21 @@ def test_it_serves_until_ctrl_c(tmp_path):
         port = trial.getsockname()[1]
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "mindone_tcd.cli", "demo", "--port", str(port)]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == f"http://127.0.0.1:{port}/\n"
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
-            assert b"mindone-tcd" in answer.read()
-        assert list(tmp_path.glob("mindone-tcd-demo-*"))
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+
+    def listen_to_ctrl_c():
+        # Shells make the processes that they start in the background ignore it, and these processes' children.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, text=True, preexec_fn=listen_to_ctrl_c
+    ) as process:
+        try:
+            assert process.stdout.readline() == f"http://127.0.0.1:{port}/\n"
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
+                assert b"mindone-tcd" in answer.read()
+            assert list(tmp_path.glob("mindone-tcd-demo-*"))
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
     assert not list(tmp_path.glob("mindone-tcd-demo-*"))
