@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -122,15 +123,19 @@ def _convert(network: nn.Cell, dtype: Any) -> None:
     """Fuse the LoRAs into a network, layer by layer, and quantize each layer."""
     places = _places(network)
     tuners = {id(layer.base_layer): layer for layer in layers_of(network)}
-    for count, (name, cell) in enumerate(list(layers_to_quantize(network))):
+    waiting = 0
+    for name, cell in list(layers_to_quantize(network)):
         tuner = tuners.pop(id(cell), None)
         if tuner is not None:
             _fuse(tuner, ms.float32)
         _replace(*places[id(cell)], _layer(cell, name, *quantized(cell.weight.asnumpy())))
-        # The old layer stays until the garbage collector finds it; its memory must not.
+        # The old layer and its weight stay until the garbage collector finds them; most of their memory must not.
+        waiting += cell.weight.size * cell.weight.itemsize
         cell.weight.set_data(ms.Tensor(np.zeros(1, np.float32), cell.weight.dtype), slice_shape=True)
-        if count % _LAYERS_PER_TRIM == 0:
+        if waiting > _MOST_WAITING:
+            gc.collect()
             return_memory()
+            waiting = 0
     return_memory()
     for tuner in tuners.values():
         _fuse(tuner, dtype)
@@ -142,7 +147,8 @@ def _convert(network: nn.Cell, dtype: Any) -> None:
                 parameter.set_dtype(dtype)
 
 
-_LAYERS_PER_TRIM = 16
+_MOST_WAITING = 1 << 27
+"""So many bytes of old weights may wait for the garbage collector."""
 
 
 def _fuse(tuner: Any, dtype: Any) -> None:

@@ -25,7 +25,8 @@
 #else
 #define SPECIALIZED
 #endif
-#define INLINE static inline __attribute__((always_inline))
+#define INLINE_MEMBER inline __attribute__((always_inline))
+#define INLINE static INLINE_MEMBER
 
 namespace {
 
@@ -283,7 +284,7 @@ INLINE void product_in_registers(const float* a, int64_t a_step, const float* b,
     }
 }
 
-constexpr int64_t kNarrowRows = 4;  // kLanes of so many rows, and a column, fit the 16 registers of AVX2
+constexpr int64_t kNarrowRows = 6;  // kLanes of so many rows, and a column, fit the 16 registers of AVX2
 
 // c (kCount, kLanes) = or += a (kCount, depth) times the panel b (depth, kLanes)
 template <int64_t kCount>
@@ -380,16 +381,21 @@ void lay_out_values(const float* from, int64_t count, int64_t width, int64_t ste
 // laid out in panels of kLanes for kDepth numbers at a time; a tile of kOuts rows of the weight is widened into a small
 // buffer and multiplied with all panels of a block of kPlaces. So a weight is widened once for kPlaces places, and no
 // float copy of it exists.
-constexpr int64_t kOuts = 16, kDepth = 384, kPlaces = 256;
+constexpr int64_t kOuts = 12, kDepth = 384, kPlaces = 256;
 
 struct Quantized {
-  const float* x;
+  const float* x;  // (places, depth), or images (channels, height, width)
   const int8_t* weight;
   const float *scale, *bias;  // bias is null for none
-  float* y;
+  float* y;                   // (places, outs), or images (outs, places)
   int64_t outs, depth, places;
-  bool image;  // x is (channels, height, width) and y (outs, places); or x is (places, depth) and y (places, outs)
+  bool image;
   int64_t height, width, out_width, kernel_height, kernel_width, step_down, step_right, top, left, apart_down, apart_right;
+  const int64_t* shifts;  // how far the number of each index of the depth lies from that of the first, in an image
+
+  int64_t channels() const { return depth / (kernel_height * kernel_width); }
+  int64_t padded_width() const { return width + 2 * left; }
+  int64_t plane() const { return (height + 2 * top) * padded_width(); }  // of one channel, with its padding
 };
 
 // Panels (depth, kLanes) of rows; rows that fill the last panel up are those of the first place.
@@ -402,33 +408,35 @@ INLINE void lay_out_rows(const Quantized& q, int64_t first, int64_t places, int6
     }
 }
 
-// Panels of pixels: the numbers of a pixel are those that its kernel covers, by channel, row and column.
-INLINE void lay_out_pixels(const Quantized& q, int64_t first, int64_t places, int64_t from, int64_t depth, float* to) {
-  const int64_t kernel = q.kernel_height * q.kernel_width;
-  for (int64_t start = 0; start < places; start += kLanes, to += depth * kLanes) {
-    int64_t down[kLanes], right[kLanes];
-    bool in_a_row = start + kLanes <= places && q.step_right == 1;
+// Where the kLanes pixels of a panel lie in a padded image.
+struct PixelLanes {
+  static constexpr int64_t kRun = kLanes / 2;
+  int64_t offsets[kLanes];
+  bool runs = true;  // whether each half of them lies in a row
+
+  PixelLanes(const Quantized& q, int64_t first, int64_t start, int64_t places) {
     for (int64_t lane = 0; lane < kLanes; ++lane) {
       const int64_t place = first + (start + lane < places ? start + lane : 0);
-      down[lane] = place / q.out_width * q.step_down - q.top;
-      right[lane] = place % q.out_width * q.step_right - q.left;
-      in_a_row = in_a_row && down[lane] == down[0];
+      offsets[lane] = place / q.out_width * q.step_down * q.padded_width() + place % q.out_width * q.step_right;
+      runs = runs && offsets[lane] == offsets[lane / kRun * kRun] + lane % kRun;
     }
-    for (int64_t i = 0; i < depth; ++i) {
-      const int64_t index = from + i, within = index % kernel;
-      const int64_t more_down = within / q.kernel_width * q.apart_down, more_right = within % q.kernel_width * q.apart_right;
-      const float* plane = q.x + index / kernel * q.height * q.width;
-      float* row = to + i * kLanes;
-      const int64_t y = down[0] + more_down, x = right[0] + more_right;
-      if (in_a_row && x >= 0 && x + kLanes <= q.width && y >= 0 && y < q.height) {
-        std::memcpy(row, plane + y * q.width + x, kLanes * sizeof *row);
-        continue;
-      }
-      for (int64_t lane = 0; lane < kLanes; ++lane) {
-        const int64_t v = down[lane] + more_down, u = right[lane] + more_right;
-        row[lane] = v >= 0 && v < q.height && u >= 0 && u < q.width ? plane[v * q.width + u] : 0;
-      }
+  }
+
+  INLINE_MEMBER void read(const float* from, float* to) const {
+    if (runs) {
+      std::memcpy(to, from + offsets[0], kRun * sizeof *to);
+      std::memcpy(to + kRun, from + offsets[kRun], kRun * sizeof *to);
+    } else {
+      for (int64_t lane = 0; lane < kLanes; ++lane) to[lane] = from[offsets[lane]];
     }
+  }
+};
+
+// Panels of pixels: the numbers of a pixel are those that its kernel covers, by channel, row and column.
+INLINE void lay_out_pixels(const Quantized& q, int64_t first, int64_t places, int64_t from, int64_t depth, float* to) {
+  for (int64_t start = 0; start < places; start += kLanes, to += depth * kLanes) {
+    const PixelLanes lanes(q, first, start, places);
+    for (int64_t i = 0; i < depth; ++i) lanes.read(q.x + q.shifts[from + i], to + i * kLanes);
   }
 }
 
@@ -491,15 +499,18 @@ SPECIALIZED void multiply_rows(const Quantized& q, int64_t first_out, int64_t la
     }
 }
 
-constexpr int64_t kFewRows = 4;
+constexpr int64_t kFewRows = 4, kFewPlaces = 64;
 
+// image_size: from one image of x to the next
 int multiply(const Quantized& q, int64_t images, int64_t image_size) {
   if (!q.image && q.places <= kFewRows) {
     in_parallel(q.outs, q.places * q.depth / 8 + 1, [&](int64_t a, int64_t b) { multiply_rows(q, a, b); });
     return 0;
   }
   const int64_t wanted = 4 * Pool::instance().size();
-  const int64_t blocks = (q.places + kPlaces - 1) / kPlaces;
+  // More blocks widen the weights more often; more groups lay the places out more often, which takes longer.
+  const int64_t at_least = (q.places + kPlaces - 1) / kPlaces, at_most = std::max(at_least, q.places / kFewPlaces);
+  const int64_t blocks = std::min(std::max(at_least, (wanted + images - 1) / images), at_most);
   const int64_t size = rounded_up((q.places + blocks - 1) / blocks, kLanes);
   const int64_t most = std::max<int64_t>(1, q.outs / (4 * kOuts));
   const int64_t groups = std::min(most, std::max<int64_t>(1, (wanted + blocks * images - 1) / (blocks * images)));
@@ -518,6 +529,30 @@ int multiply(const Quantized& q, int64_t images, int64_t image_size) {
     }
   });
   return failed ? 1 : 0;
+}
+
+int multiply_images(Quantized q, int64_t images) {
+  const int64_t channels = q.channels(), plane = q.plane(), size = q.height * q.width;
+  const int64_t kernel = q.kernel_height * q.kernel_width;
+  const bool padded = plane != size;
+  const std::unique_ptr<int64_t[]> shifts(new (std::nothrow) int64_t[q.depth]);
+  const std::unique_ptr<float[]> values(padded ? new (std::nothrow) float[images * channels * plane]() : nullptr);
+  if (shifts == nullptr || (padded && values == nullptr)) return 1;
+  for (int64_t i = 0; i < q.depth; ++i) {
+    const int64_t down = i % kernel / q.kernel_width * q.apart_down, right = i % q.kernel_width * q.apart_right;
+    shifts[i] = i / kernel * plane + down * q.padded_width() + right;
+  }
+  if (padded) {
+    in_parallel(images * channels, size, [&](int64_t a, int64_t b) {
+      for (int64_t row = a * q.height; row < b * q.height; ++row) {
+        float* to = values.get() + row / q.height * plane + (row % q.height + q.top) * q.padded_width() + q.left;
+        std::memcpy(to, q.x + row * q.width, q.width * sizeof *to);
+      }
+    });
+    q.x = values.get();
+  }
+  q.shifts = shifts.get();
+  return multiply(q, images, channels * plane);
 }
 
 }  // namespace
@@ -712,5 +747,5 @@ ENTRY(quantized_conv2d) {
     q.width = q.out_width = q.places;
     q.height = 1;
   }
-  return multiply(q, shapes[0][0], product(shapes[0], 1, 4));
+  return multiply_images(q, shapes[0][0]);
 }
