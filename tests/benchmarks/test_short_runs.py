@@ -143,8 +143,10 @@ def test_a_script_runs_to_its_end(script, arguments, printed):
 
 @pytest.mark.slow
 def test_the_images_of_the_readme(tmp_path):
-    run("tools/shapes/readme_images.py", "--out", tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} >= {"red-circle.png", "steps.png", "prompts.png"}
+    run("tools/shapes/readme_images.py", "--example", "inpainting", "--out", tmp_path)
+    assert [path.name for path in (tmp_path / "uses").iterdir()] == ["inpainting.png"]
+    run("tools/shapes/readme_images.py", "--only-model", "--out", tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"red-circle.png", "steps.png", "prompts.png", "uses"}
 
 
 STEP = "--steps", 1, "--batch", 2, "--threads", 1

@@ -2,6 +2,7 @@
 
     python tools/shapes/readme_images.py
     python tools/shapes/readme_images.py --only-examples
+    python tools/shapes/readme_images.py --only-model
 
 - ``red-circle.png``: the image of the README's command, with the default seed.
 - ``steps.png``: one prompt with 1, 2, 4 and 8 TCD steps, and with the teacher's 50 guided DDIM steps.
@@ -79,10 +80,13 @@ def example_images(names: tuple[str, ...], out: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ASSETS)
-    parser.add_argument("--only-examples", action="store_true", help="only the images of the examples")
-    parser.add_argument("--example", action="append", choices=EXAMPLES, help="only this example's; may be repeated")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--only-examples", action="store_true", help="only the images of the examples")
+    which.add_argument("--only-model", action="store_true", help="only the images of the model itself")
+    which.add_argument("--example", action="append", choices=EXAMPLES, help="only this example's; may be repeated")
     args = parser.parse_args()
-    example_images(tuple(args.example or EXAMPLES), args.out / "uses")
+    if not args.only_model:
+        example_images(tuple(args.example or EXAMPLES), args.out / "uses")
     if args.only_examples or args.example:
         return
     pipe = load("text-to-image")
