@@ -17,16 +17,13 @@
 #include <new>
 #include <thread>
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define HAS_X86
-#endif
-#if defined(HAS_X86) && !defined(__clang__) && __GNUC__ >= 12
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
+#define HAS_CLONES
 #define SPECIALIZED __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define SPECIALIZED
 #endif
-#define INLINE_MEMBER inline __attribute__((always_inline))
-#define INLINE static INLINE_MEMBER
+#define INLINE static inline __attribute__((always_inline))
 
 namespace {
 
@@ -245,9 +242,10 @@ constexpr int64_t kLanes = 16, kRows = 12, kBlock = 256;
 typedef float Wide __attribute__((vector_size(kLanes * sizeof(float))));
 typedef float Narrow __attribute__((vector_size(kLanes / 2 * sizeof(float))));
 
+// Whether the clone that runs has registers for Wide.
 bool has_wide_registers() {
-#ifdef HAS_X86
-  static const bool found = __builtin_cpu_supports("avx512f");
+#ifdef HAS_CLONES
+  static const bool found = __builtin_cpu_supports("x86-64-v4");
   return found;
 #else
   return false;
@@ -286,16 +284,15 @@ INLINE void product_in_registers(const float* a, int64_t a_step, const float* b,
 
 constexpr int64_t kNarrowRows = 6;  // kLanes of so many rows, and a column, fit the 16 registers of AVX2
 
-// c (kCount, kLanes) = or += a (kCount, depth) times the panel b (depth, kLanes)
-template <int64_t kCount>
+// c (kRows, kLanes) = or += a (kRows, depth) times the panel b (depth, kLanes)
 INLINE void panel_product(const float* a, int64_t a_step, const float* b, int64_t depth, float* c, int64_t c_step,
                           bool add) {
-  static_assert(kCount % kNarrowRows == 0);
+  static_assert(kRows % kNarrowRows == 0);
   if (has_wide_registers()) {
-    product_in_registers<Wide, kCount>(a, a_step, b, depth, c, c_step, add);
+    product_in_registers<Wide, kRows>(a, a_step, b, depth, c, c_step, add);
     return;
   }
-  for (int64_t row = 0; row < kCount; row += kNarrowRows)
+  for (int64_t row = 0; row < kRows; row += kNarrowRows)
     product_in_registers<Narrow, kNarrowRows>(a + row * a_step, a_step, b, depth, c + row * c_step, c_step, add);
 }
 
@@ -325,7 +322,7 @@ SPECIALIZED void attend_tile(const Attention& a, int64_t first, int64_t rows, fl
   for (int64_t panel = 0; panel < panels; panel += block_panels) {
     const int64_t here = std::min(block_panels, panels - panel), length = here * kLanes;
     for (int64_t i = 0; i < here; ++i)
-      panel_product<kRows>(query, a.width, a.keys + (panel + i) * a.width * kLanes, a.width, scores + i * kLanes, kBlock, false);
+      panel_product(query, a.width, a.keys + (panel + i) * a.width * kLanes, a.width, scores + i * kLanes, kBlock, false);
     for (int64_t row = 0; row < kRows; ++row) {
       float* score = scores + row * kBlock;
       for (int64_t i = a.key_count - panel * kLanes; i < length; ++i) score[i] = -1e30f;
@@ -348,7 +345,7 @@ SPECIALIZED void attend_tile(const Attention& a, int64_t first, int64_t rows, fl
     }
     const int64_t all = panels * kLanes;
     for (int64_t i = 0; i < a.value_panels(); ++i)
-      panel_product<kRows>(scores, kBlock, a.values + (i * all + panel * kLanes) * kLanes, length, sums + i * kLanes, padded, true);
+      panel_product(scores, kBlock, a.values + (i * all + panel * kLanes) * kLanes, length, sums + i * kLanes, padded, true);
   }
   for (int64_t row = 0; row < rows; ++row) {
     float* to = a.out + (first + row) * a.step;
@@ -381,7 +378,7 @@ void lay_out_values(const float* from, int64_t count, int64_t width, int64_t ste
 // laid out in panels of kLanes for kDepth numbers at a time; a tile of kOuts rows of the weight is widened into a small
 // buffer and multiplied with all panels of a block of kPlaces. So a weight is widened once for kPlaces places, and no
 // float copy of it exists.
-constexpr int64_t kOuts = 12, kDepth = 384, kPlaces = 256;
+constexpr int64_t kOuts = kRows, kDepth = 384, kPlaces = 256;
 
 struct Quantized {
   const float* x;  // (places, depth), or images (channels, height, width)
@@ -392,10 +389,6 @@ struct Quantized {
   bool image;
   int64_t height, width, out_width, kernel_height, kernel_width, step_down, step_right, top, left, apart_down, apart_right;
   const int64_t* shifts;  // how far the number of each index of the depth lies from that of the first, in an image
-
-  int64_t channels() const { return depth / (kernel_height * kernel_width); }
-  int64_t padded_width() const { return width + 2 * left; }
-  int64_t plane() const { return (height + 2 * top) * padded_width(); }  // of one channel, with its padding
 };
 
 // Panels (depth, kLanes) of rows; rows that fill the last panel up are those of the first place.
@@ -408,35 +401,27 @@ INLINE void lay_out_rows(const Quantized& q, int64_t first, int64_t places, int6
     }
 }
 
-// Where the kLanes pixels of a panel lie in a padded image.
-struct PixelLanes {
-  static constexpr int64_t kRun = kLanes / 2;
-  int64_t offsets[kLanes];
-  bool runs = true;  // whether each half of them lies in a row
-
-  PixelLanes(const Quantized& q, int64_t first, int64_t start, int64_t places) {
+// Panels of pixels of padded images. The numbers of a pixel are those that its kernel covers: channel, row, column.
+INLINE void lay_out_pixels(const Quantized& q, int64_t first, int64_t places, int64_t from, int64_t depth, float* to) {
+  constexpr int64_t kRun = kLanes / 2;
+  for (int64_t start = 0; start < places; start += kLanes, to += depth * kLanes) {
+    int64_t offsets[kLanes];
+    bool runs = true;  // whether each half of the panel's pixels lies in a row
     for (int64_t lane = 0; lane < kLanes; ++lane) {
       const int64_t place = first + (start + lane < places ? start + lane : 0);
-      offsets[lane] = place / q.out_width * q.step_down * q.padded_width() + place % q.out_width * q.step_right;
+      offsets[lane] = place / q.out_width * q.step_down * q.width + place % q.out_width * q.step_right;
       runs = runs && offsets[lane] == offsets[lane / kRun * kRun] + lane % kRun;
     }
-  }
-
-  INLINE_MEMBER void read(const float* from, float* to) const {
-    if (runs) {
-      std::memcpy(to, from + offsets[0], kRun * sizeof *to);
-      std::memcpy(to + kRun, from + offsets[kRun], kRun * sizeof *to);
-    } else {
-      for (int64_t lane = 0; lane < kLanes; ++lane) to[lane] = from[offsets[lane]];
+    for (int64_t i = 0; i < depth; ++i) {
+      const float* pixels = q.x + q.shifts[from + i];
+      float* row = to + i * kLanes;
+      if (runs) {
+        std::memcpy(row, pixels + offsets[0], kRun * sizeof *row);
+        std::memcpy(row + kRun, pixels + offsets[kRun], kRun * sizeof *row);
+      } else {
+        for (int64_t lane = 0; lane < kLanes; ++lane) row[lane] = pixels[offsets[lane]];
+      }
     }
-  }
-};
-
-// Panels of pixels: the numbers of a pixel are those that its kernel covers, by channel, row and column.
-INLINE void lay_out_pixels(const Quantized& q, int64_t first, int64_t places, int64_t from, int64_t depth, float* to) {
-  for (int64_t start = 0; start < places; start += kLanes, to += depth * kLanes) {
-    const PixelLanes lanes(q, first, start, places);
-    for (int64_t i = 0; i < depth; ++i) lanes.read(q.x + q.shifts[from + i], to + i * kLanes);
   }
 }
 
@@ -465,7 +450,7 @@ SPECIALIZED void multiply_block(const Quantized& q, int64_t first, int64_t place
         for (int64_t i = 0; i < depth; ++i) tile[row * kDepth + i] = weight[i];
       }
       for (int64_t start = 0; start < all; start += kLanes)
-        panel_product<kOuts>(tile, kDepth, panels + start * depth, depth, sums + out * all + start, all, chunk > 0);
+        panel_product(tile, kDepth, panels + start * depth, depth, sums + out * all + start, all, chunk > 0);
     }
   }
   if (q.image) {
@@ -532,24 +517,26 @@ int multiply(const Quantized& q, int64_t images, int64_t image_size) {
 }
 
 int multiply_images(Quantized q, int64_t images) {
-  const int64_t channels = q.channels(), plane = q.plane(), size = q.height * q.width;
-  const int64_t kernel = q.kernel_height * q.kernel_width;
-  const bool padded = plane != size;
+  const int64_t kernel = q.kernel_height * q.kernel_width, channels = q.depth / kernel;
+  const int64_t height = q.height + 2 * q.top, width = q.width + 2 * q.left, plane = height * width;
+  const bool padded = q.top + q.left > 0;
   const std::unique_ptr<int64_t[]> shifts(new (std::nothrow) int64_t[q.depth]);
   const std::unique_ptr<float[]> values(padded ? new (std::nothrow) float[images * channels * plane]() : nullptr);
   if (shifts == nullptr || (padded && values == nullptr)) return 1;
   for (int64_t i = 0; i < q.depth; ++i) {
     const int64_t down = i % kernel / q.kernel_width * q.apart_down, right = i % q.kernel_width * q.apart_right;
-    shifts[i] = i / kernel * plane + down * q.padded_width() + right;
+    shifts[i] = i / kernel * plane + down * width + right;
   }
   if (padded) {
-    in_parallel(images * channels, size, [&](int64_t a, int64_t b) {
+    in_parallel(images * channels, q.height * q.width, [&](int64_t a, int64_t b) {
       for (int64_t row = a * q.height; row < b * q.height; ++row) {
-        float* to = values.get() + row / q.height * plane + (row % q.height + q.top) * q.padded_width() + q.left;
+        float* to = values.get() + row / q.height * plane + (row % q.height + q.top) * width + q.left;
         std::memcpy(to, q.x + row * q.width, q.width * sizeof *to);
       }
     });
     q.x = values.get();
+    q.height = height;
+    q.width = width;
   }
   q.shifts = shifts.get();
   return multiply(q, images, channels * plane);
